@@ -120,6 +120,8 @@ limits! {
     attestations: usize = 128, Count;
     /// Bytes of registry answers kept on disk. A signed image takes about 20 KiB.
     cache_bytes: u64 = 256 * MIB, Bytes;
+    /// Bytes of what was read of layers kept on disk. A layer of a distribution takes some 100 KiB to 2 MiB.
+    layer_cache_bytes: u64 = GIB, Bytes;
     /// Bytes of one SBOM that is read.
     sbom_bytes: u64 = 512 * MIB, Bytes;
     /// Components of one SBOM that is read.

@@ -97,6 +97,20 @@ impl Cache {
         }
     }
 
+    /// Removes all files from the cache in `path`, and returns what was removed; `None` if there is no cache.
+    pub fn clear(path: &Path) -> Result<Option<Fill>, Error> {
+        match Self::look(path)? {
+            None => Ok(None),
+            Some(fill) => {
+                let cache = Self::open(path, 0)?;
+                let at = |source: io::Error| Error::Io { step: "empty", path: path.to_owned(), source };
+                cache.make_room().map_err(at)?;
+                remove_in(&cache.folder, TOTAL);
+                Ok(Some(fill))
+            }
+        }
+    }
+
     fn within(
         path: &Path,
         limit: u64,

@@ -6,6 +6,7 @@ use plimsoll_core::rootfs::FileSet;
 use plimsoll_core::{Algorithm, Cancel, Classify, Limits, Platform, Timestamp};
 use plimsoll_image::artifact::Image;
 use plimsoll_image::layers::Shared;
+use plimsoll_image::layers::cache::LayerCache;
 use plimsoll_image::{Progress, Source};
 use plimsoll_policy::{DenyList, Needs, Policy};
 use plimsoll_sbom::{Catalogers, Inventory};
@@ -32,6 +33,12 @@ pub fn layers_for(catalogers: &'static Catalogers, limits: &Limits) -> Layers {
 }
 
 impl Layers {
+    /// Keeps what is read of layers in `cache`, too, and uses what earlier runs kept there.
+    #[must_use]
+    pub fn cached(self, cache: Option<LayerCache>) -> Self {
+        Self { shared: self.shared.cached(cache), ..self }
+    }
+
     /// The limits for everything that is read.
     pub(crate) fn limits(&self) -> &Limits {
         self.shared.limits()

@@ -14,6 +14,7 @@ use plimsoll_image::Source;
 use plimsoll_image::Stoppable;
 use plimsoll_image::archive::Archive;
 use plimsoll_image::artifact::{self, Absent, Artifact, Image};
+use plimsoll_image::layers::cache::LayerCache;
 use plimsoll_image::layout::Layout;
 use plimsoll_image::local::folder::Folder;
 use plimsoll_registry::Clients;
@@ -42,6 +43,8 @@ pub struct Access {
     pub cloud: Cloud,
     /// The cache of registry answers, if one is used.
     pub cache: Option<Cache>,
+    /// The cache of what was read of layers, if one is used.
+    pub layer_cache: Option<LayerCache>,
     /// The environment, which says where credentials and the stores of engines are.
     pub environment: Environment,
     /// Bounds for everything that is read.

@@ -235,7 +235,8 @@ impl Run<'_> {
             }
             self.unpack(layer, interest, cancelled)
         };
-        let recalled = self.shared.once(key, cancelled, read)?;
+        let may_recall = self.source.is_fetched_by_digest();
+        let recalled = self.shared.once(key, may_recall, cancelled, read)?;
         let (FactsSource::Read(facts) | FactsSource::Known(facts)) = &recalled;
         let what = || format!("the image up to layer {}", layer.descriptor.digest);
         Used::take(&self.used.places, facts.ledger.places() as u64, ("entries", self.limits.entries), what)?;

@@ -44,6 +44,13 @@ pub trait Source: Send + Sync {
         None
     }
 
+    /// Whether those who use the image fetch its layers from this place by digest, and compare. Only then do facts that an
+    /// earlier run kept under that digest say what they use. On disk, the bytes may be others than their name says, and an
+    /// engine that has unpacked a layer never compares again: they are read each time.
+    fn is_fetched_by_digest(&self) -> bool {
+        false
+    }
+
     /// Manifests whose `subject` is `subject`, from every mechanism of the place. Empty means that there are
     /// none; a failed search is an error.
     fn referrers(&self, subject: &Digest) -> Result<Referrers, Error>;

@@ -68,6 +68,10 @@ impl Source for Stoppable {
         self.source()?.named(name)
     }
 
+    fn is_fetched_by_digest(&self) -> bool {
+        self.source.is_fetched_by_digest()
+    }
+
     fn as_of(&self) -> Option<Timestamp> {
         self.source.as_of()
     }

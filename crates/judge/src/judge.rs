@@ -70,7 +70,7 @@ pub struct Judgement {
 impl Judge {
     /// A judge that reads subjects through `access` and judges them by `inputs`.
     pub fn new(access: Access, inputs: Inputs) -> Self {
-        let layers = layers(&access.limits);
+        let layers = layers(&access.limits).cached(access.layer_cache.clone());
         Self { access, layers, inputs: Swap::new(inputs), replacing: Mutex::new(()) }
     }
 

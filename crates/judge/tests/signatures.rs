@@ -89,6 +89,7 @@ impl Place {
             registries: Registries::new(|| Ok(RegistryConfig::none())),
             cloud: Cloud::from_env(Mode::Off, |_| None, plimsoll_core::clock::now),
             cache: None,
+            layer_cache: None,
             environment: |_| None,
             limits: limits.clone(),
             cancel: Cancel::never(),

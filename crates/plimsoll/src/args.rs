@@ -5,6 +5,7 @@
 
 pub(crate) mod attest;
 pub(crate) mod blob;
+pub(crate) mod cache;
 pub(crate) mod cache_flags;
 pub(crate) mod catalogers_flag;
 pub(crate) mod check;
@@ -147,6 +148,7 @@ commands! {
     "trust" => Trust(trust::Trust),
     "policy" => Policy(policy::Policy),
     "waiver" => Waiver(waiver::Waiver),
+    "cache" => Cache(cache::Cache),
     "doctor" => Doctor(doctor::Doctor),
     "config" => Config(config::Config),
     "schema" => Schema(schema::Schema),

@@ -2,6 +2,7 @@
 
 mod attest;
 mod blob;
+mod cache;
 mod catalogers;
 mod check;
 mod completions;
@@ -36,6 +37,7 @@ use crate::settings::attest::AttestSettings;
 use crate::settings::blob::{
     AttestBlobSettings, SignBlobSettings, VerifyBlobAttestationSettings, VerifyBlobSettings,
 };
+use crate::settings::cache::CacheSettings;
 use crate::settings::check::CheckSettings;
 use crate::settings::completions::CompletionsSettings;
 use crate::settings::config::ConfigSettings;
@@ -101,6 +103,7 @@ pub(crate) fn run(command: &Command, context: &Context<'_>, console: Console) ->
         Command::Trust(arguments) => trust::run(&TrustCommandSettings::resolve(arguments, context)?, console),
         Command::Policy(arguments) => policy::run(&PolicySettings::resolve(arguments, context), console),
         Command::Waiver(arguments) => waiver::run(&WaiverSettings::resolve(arguments, context)?, console),
+        Command::Cache(arguments) => cache::run(&CacheSettings::resolve(arguments, context)?, console),
         Command::Doctor(arguments) => doctor::run(&DoctorSettings::resolve(arguments, context), console),
         Command::Config(arguments) => config::run(&ConfigSettings::resolve(arguments, context), console),
         Command::Conformance(arguments) => {

@@ -1,5 +1,6 @@
 //! From results to text. Nothing is computed here that a library should know.
 
+pub(crate) mod cache;
 pub(crate) mod catalogers;
 pub(crate) mod config;
 pub(crate) mod database;

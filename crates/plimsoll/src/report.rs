@@ -2,6 +2,7 @@
 //!
 //! A report knows neither flags nor terminals. Its fields are the JSON; their names change with its `schemaVersion` alone.
 
+pub(crate) mod cache;
 pub(crate) mod catalogers;
 pub(crate) mod check;
 pub(crate) mod claims;

@@ -73,6 +73,7 @@ pub(crate) const ALL: &[Schema] = &[
         make: || written(SBOM_VALIDATION),
     },
     Schema { name: "sbom-score", about: "the output of `sbom score -o json`", make: || written(SBOM_SCORE) },
+    Schema { name: "cache", about: "the output of `cache status -o json`", make: || written(CACHE) },
     Schema { name: "doctor", about: "the output of `doctor -o json`", make: || written(DOCTOR) },
 ];
 
@@ -91,6 +92,7 @@ const EVIDENCE_INSPECT: &str = include_str!("schemas/evidence-inspect.json");
 const KEY: &str = include_str!("schemas/key.json");
 const TRUST: &str = include_str!("schemas/trust.json");
 const CONFIG: &str = include_str!("schemas/config.json");
+const CACHE: &str = include_str!("schemas/cache.json");
 const CATALOGERS: &str = include_str!("schemas/catalogers.json");
 const SBOM_DIFF: &str = include_str!("schemas/sbom-diff.json");
 const SBOM_VALIDATION: &str = include_str!("schemas/sbom-validation.json");

@@ -6,6 +6,7 @@
 
 pub(crate) mod attest;
 pub(crate) mod blob;
+pub(crate) mod cache;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -45,7 +46,7 @@ pub(crate) use crate::args::db::Format;
 pub(crate) use context::{Context, Environment};
 pub(crate) use images::{EvidenceRepository, Platforms};
 pub(crate) use keys::{Keys, Passphrase};
-pub(crate) use network::{access, http, key_access, key_access_beside, registry_cache};
+pub(crate) use network::{access, http, key_access, key_access_beside, reading_access, registry_cache};
 pub(crate) use trust_flags::{TrustSettings, trusted_root};
 
 /// PEM files are small; a certificate bundle of a whole system has about 250 KiB.

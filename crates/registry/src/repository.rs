@@ -129,6 +129,10 @@ impl Source for Registry {
         Ok(self.kept.listed(subject, listing)?)
     }
 
+    fn is_fetched_by_digest(&self) -> bool {
+        true
+    }
+
     fn as_of(&self) -> Option<Timestamp> {
         self.kept.as_of()
     }

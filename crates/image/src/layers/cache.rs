@@ -7,6 +7,8 @@
 //!   diff ID, and the table of contents that its manifest announces. The diff ID alone is not enough. A configuration can
 //!   claim the diff ID of a harmless layer for other content; engines that do not compare it when they unpack would run that
 //!   content. The digest of the stored bytes is what every runtime fetches by.
+//! - **A place whose users fetch by digest** ([`crate::Source::is_fetched_by_digest`]) is the only one for which earlier facts
+//!   count: a registry. What lies on this machine is read each time, and kept for when it is in a registry.
 //! - **What was made of it** depends on the selection with its version, on the limits, and on this program. All of them are
 //!   part of the name, so that nothing made by another version is found. Limits that a file exceeds give the same facts
 //!   again. A layer that cannot be read has no facts.
@@ -19,6 +21,7 @@
 
 pub(super) mod entry;
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -49,10 +52,15 @@ pub struct LayerCacheSettings {
 }
 
 /// A cache for the facts of layers. Clones are the same cache.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct LayerCache(Arc<Inner>);
 
-#[derive(Debug)]
+impl fmt::Debug for LayerCache {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("LayerCache").field(&self.0.settings).finish()
+    }
+}
+
 struct Inner {
     settings: LayerCacheSettings,
     /// Opened when it is first needed; `None` if it cannot be used.
@@ -61,7 +69,6 @@ struct Inner {
     told: OnceLock<()>,
 }
 
-#[derive(Debug)]
 struct Opened {
     files: files::Cache,
     secret: [u8; files::SECRET_BYTES],
@@ -73,25 +80,46 @@ impl LayerCache {
         Self(Arc::new(Inner { settings, opened: OnceLock::new(), told: OnceLock::new() }))
     }
 
+    fn opened(&self) -> Option<&Opened> {
+        self.0.opened()
+    }
+}
+
+/// A cache as one selection uses it, within limits.
+pub(super) struct FactsCache<'a> {
+    cache: LayerCache,
+    codec: &'a dyn FactCodec,
+    limits: Limits,
+    /// What all names of its entries have in common.
+    common: OnceLock<Digest>,
+}
+
+impl<'a> FactsCache<'a> {
+    pub(super) fn new(cache: LayerCache, codec: &'a dyn FactCodec, limits: Limits) -> Self {
+        Self { cache, codec, limits, common: OnceLock::new() }
+    }
+
     /// The key for the hashes of paths; `None` if the cache cannot be used.
     pub(super) fn keyed(&self) -> Option<Keyed> {
-        let opened = self.0.opened()?;
+        let opened = self.cache.opened()?;
         let key = Digest::sha256(&[b"paths ".as_slice(), &opened.secret].concat());
         Keyed::with_key(key.as_bytes())
     }
 
     /// The facts under `key`, if they are here.
-    pub(super) fn facts(&self, key: &Key, codec: &dyn FactCodec, limits: &Limits) -> Option<Facts> {
-        let opened = self.0.opened()?;
-        let name = self.name(opened, key, codec, limits);
-        let bytes = match opened.files.read(SECTION, &name, self.0.settings.bytes) {
+    pub(super) fn facts(&self, key: &Key) -> Option<Facts> {
+        let opened = self.cache.opened()?;
+        let name = self.name(opened, key);
+        // No larger one is ever kept.
+        let most = self.cache.0.settings.bytes / 4;
+        let bytes = match opened.files.read(SECTION, &name, most) {
             Ok(entry) => entry?.bytes,
             Err(error) => {
-                self.0.trouble(&error);
+                self.cache.0.trouble(&error);
                 return None;
             }
         };
-        if let Some(facts) = entry::decode(&bytes, &name, codec) {
+        if let Some(facts) = entry::decode(&bytes, &name, self.codec) {
             opened.files.touch(SECTION, &name);
             return Some(facts);
         }
@@ -101,35 +129,52 @@ impl LayerCache {
     }
 
     /// Keeps the facts under `key`, whose reading verified everything that is in it.
-    pub(super) fn keep(&self, key: &Key, facts: &Facts, codec: &dyn FactCodec, limits: &Limits) {
-        let Some(opened) = self.0.opened() else { return };
-        let name = self.name(opened, key, codec, limits);
-        let Some(bytes) = entry::encode(facts, &name, codec) else { return };
+    pub(super) fn keep(&self, key: &Key, facts: &Facts) {
+        let Some(opened) = self.cache.opened() else { return };
+        let name = self.name(opened, key);
+        let Some(bytes) = entry::encode(facts, &name, self.codec) else { return };
         if let Err(error) = opened.files.write(SECTION, &name, &bytes) {
-            self.0.trouble(&error);
+            self.cache.0.trouble(&error);
         }
     }
 
     /// The name of an entry: a hash of everything that it depends on.
-    fn name(&self, opened: &Opened, key: &Key, codec: &dyn FactCodec, limits: &Limits) -> String {
-        let mut name = Fields(Hasher::new(Algorithm::Sha256));
-        name.field(FORMAT.as_bytes());
-        name.field(&opened.secret);
-        name.field(self.0.settings.program.as_bytes());
-        name.field(codec.version().to_string().as_bytes());
-        for limit in limits.list() {
-            name.field(limit.name.as_bytes());
-            name.field(&limit.value.to_le_bytes());
-        }
+    fn name(&self, opened: &Opened, key: &Key) -> String {
+        let mut name = Fields::new();
+        name.field(self.common.get_or_init(|| self.common(opened)).as_bytes());
         key.fields(&mut name);
         name.0.finish().hex()
     }
+
+    fn common(&self, opened: &Opened) -> Digest {
+        let mut common = Fields::new();
+        common.field(FORMAT.as_bytes());
+        common.field(&opened.secret);
+        common.field(self.cache.0.settings.program.as_bytes());
+        common.field(self.codec.version().as_bytes());
+        // How much may be kept changes no fact.
+        for limit in self.limits.list().iter().filter(|limit| !limit.name.ends_with("cache_bytes")) {
+            common.field(limit.name.as_bytes());
+            common.field(&limit.value.to_le_bytes());
+        }
+        common.0.finish()
+    }
+}
+
+/// What follows the checksum of an entry, read and written again; `None` if that is not the facts of a layer. It is here for
+/// those who try to break the reader: runs use [`LayerCache`].
+pub fn rewritten(bytes: &[u8], codec: &dyn FactCodec) -> Option<Vec<u8>> {
+    entry::encode_layer(&entry::decode_layer(bytes, codec)?, Vec::new(), codec)
 }
 
 /// Hashes fields, each behind its length, so that no two lists of fields give the same bytes.
 pub(super) struct Fields(Hasher);
 
 impl Fields {
+    fn new() -> Self {
+        Self(Hasher::new(Algorithm::Sha256))
+    }
+
     pub(super) fn field(&mut self, bytes: &[u8]) {
         self.0.update(&(bytes.len() as u64).to_le_bytes());
         self.0.update(bytes);

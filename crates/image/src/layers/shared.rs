@@ -18,11 +18,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use plimsoll_core::rootfs::{FactCodec, FileSet, Select};
+use plimsoll_core::rootfs::{FileSet, Select};
 use plimsoll_core::{Digest, Limits};
 
 use super::Hashing;
-use super::cache::{Fields, LayerCache};
+use super::cache::{FactsCache, Fields, LayerCache};
 use super::contents;
 use super::facts::Facts;
 use super::paths::Keyed;
@@ -44,7 +44,7 @@ pub struct Shared<'a> {
     pub(super) limits: Limits,
     /// One key for all layers: their hashes are compared with each other.
     keyed: OnceLock<Keyed>,
-    cache: Option<LayerCache>,
+    cache: Option<FactsCache<'a>>,
     kept_bytes: u64,
     slots: Mutex<Slots>,
     changed: Condvar,
@@ -158,7 +158,8 @@ impl<'a> Shared<'a> {
     /// Keeps facts in `cache`, too, and uses what earlier runs kept there. A selection without a codec keeps nothing.
     #[must_use]
     pub fn cached(mut self, cache: Option<LayerCache>) -> Self {
-        self.cache = cache.filter(|_| self.select.codec().is_some());
+        let cache = cache.zip(self.select.codec());
+        self.cache = cache.map(|(cache, codec)| FactsCache::new(cache, codec, self.limits.clone()));
         self
     }
 
@@ -189,10 +190,11 @@ impl<'a> Shared<'a> {
     }
 
     /// The facts under `key`; `read` reads them if they are missing. Its failure does not affect others: a
-    /// waiting reader then tries the source of its own image.
+    /// waiting reader then tries the source of its own image. `may_recall` says whether facts of earlier runs count.
     pub(super) fn once(
         &self,
         key: Key,
+        may_recall: bool,
         cancelled: &AtomicBool,
         read: impl FnOnce() -> Result<Facts, Error>,
     ) -> Result<FactsSource, Error> {
@@ -218,29 +220,23 @@ impl<'a> Shared<'a> {
         slots.by_key.insert(key.clone(), Slot::Reading);
         drop(slots);
         let claim = Claim { shared: self, key };
-        if let Some((cache, codec)) = self.cache()
-            && let Some(facts) = cache.facts(&claim.key, codec, &self.limits)
-        {
+        if may_recall && let Some(facts) = self.cache.as_ref().and_then(|cache| cache.facts(&claim.key)) {
             let facts = Arc::new(facts);
             claim.keep(&facts);
             return Ok(FactsSource::Known(facts));
         }
         let facts = Arc::new(read()?);
-        if let Some((cache, codec)) = self.cache() {
-            cache.keep(&claim.key, &facts, codec, &self.limits);
+        if let Some(cache) = &self.cache {
+            cache.keep(&claim.key, &facts);
         }
         claim.keep(&facts);
         Ok(FactsSource::Read(facts))
     }
 
-    fn cache(&self) -> Option<(&LayerCache, &dyn FactCodec)> {
-        Some((self.cache.as_ref()?, self.select.codec()?))
-    }
-
     /// Hashes the paths of all layers.
     pub(super) fn keyed(&self) -> &Keyed {
         self.keyed
-            .get_or_init(|| self.cache.as_ref().and_then(LayerCache::keyed).unwrap_or_else(Keyed::random))
+            .get_or_init(|| self.cache.as_ref().and_then(FactsCache::keyed).unwrap_or_else(Keyed::random))
     }
 
     fn lock(&self) -> MutexGuard<'_, Slots> {

@@ -45,6 +45,10 @@ impl Source for Memory {
         Ok(Box::new(std::io::Cursor::new(self.0[&descriptor.digest].clone())))
     }
 
+    fn is_fetched_by_digest(&self) -> bool {
+        true
+    }
+
     fn referrers(&self, _: &Digest) -> Result<Referrers, Error> {
         Ok(Referrers::default())
     }

@@ -30,7 +30,7 @@ pub(crate) struct Doctor {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) db: DatabaseChoice,
-    /// Folder of the cache for registry answers [default: plimsoll/registry in the user's cache folder]
+    /// Folder of the caches of registry answers and of layers [default: plimsoll in the user's cache folder]
     #[arg(long, value_name = "DIR", env = "PLIMSOLL_CACHE_DIR")]
     pub(crate) cache_dir: Option<PathBuf>,
     #[command(flatten)]

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, ValueEnum};
 use plimsoll_core::{LimitFault, Limits, Platform, Timestamp};
 
+use super::cache_flags::CachePlace;
+
 const LOOKS: &str = "Appearance";
 const NETWORK: &str = "Network";
 pub(super) const OUTPUT: &str = "Output";
@@ -122,6 +124,8 @@ pub(crate) struct Reading {
     /// Every platform of an index, not only this machine's; the default of `check`
     #[arg(long, env = "PLIMSOLL_ALL_PLATFORMS", value_parser = parse_switch, conflicts_with = "platform", help_heading = IMAGES)]
     pub(crate) all_platforms: bool,
+    #[command(flatten)]
+    pub(crate) cache: CachePlace,
     #[command(flatten)]
     pub(crate) network: Network,
 }

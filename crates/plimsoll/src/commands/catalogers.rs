@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use plimsoll_core::Limits;
-use plimsoll_gather::{Layers, layers, layers_for};
+use plimsoll_gather::{Access, Layers, layers, layers_for};
 use plimsoll_sbom::Catalogers;
 
 /// Reads layers for all catalogers but those that are switched off.
-pub(super) fn layers_without(off: &BTreeSet<&str>, limits: &Limits) -> Layers {
+pub(super) fn layers_without(off: &BTreeSet<&str>, access: &Access) -> Layers {
+    let (limits, cache) = (&access.limits, access.layer_cache.clone());
     if off.is_empty() {
-        return layers(limits);
+        return layers(limits).cached(cache);
     }
     // Layers are read on threads of their own, for as long as the process runs. It makes this choice once.
-    layers_for(Box::leak(Box::new(Catalogers::without(off))), limits)
+    layers_for(Box::leak(Box::new(Catalogers::without(off))), limits).cached(cache)
 }

@@ -27,7 +27,8 @@ pub(super) fn run(settings: &DoctorSettings<'_>, console: Console) -> Result<Exi
     checks.extend(database(&settings.database, now));
     checks.extend(trust_roots(&settings.trust, now));
     checks.extend(machine::cache(&settings.cache));
-    checks.push(machine::registry_cache(&settings.registry_cache));
+    checks.push(machine::kept("registry cache", &settings.registry_cache));
+    checks.push(machine::kept("layer cache", &settings.layer_cache));
     checks.push(network::credentials(settings));
     checks.push(network::proxies(&settings.proxies));
     checks.extend(network::registries(settings));

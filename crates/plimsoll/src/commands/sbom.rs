@@ -52,7 +52,7 @@ fn documents(settings: &DocumentSettings, console: Console) -> Result<Exit, Fail
     let images = platforms::chosen(&opened, &settings.platforms, &access.limits, console)?;
     let format = format(settings);
     let targets = targets(settings, format, &images)?;
-    let layers = layers_without(&settings.without, &settings.access.limits);
+    let layers = layers_without(&settings.without, &settings.access);
     let mut exit = Exit::Done;
     for (image, target) in images.into_iter().zip(&targets) {
         if let Some(image) = image {

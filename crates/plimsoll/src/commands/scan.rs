@@ -21,7 +21,7 @@ pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Fai
     let scanner = Scanner {
         settings,
         database: Database::open(&settings.database)?,
-        layers: layers_without(&settings.without, &settings.access.limits),
+        layers: layers_without(&settings.without, &settings.access),
         rules: plimsoll_vuln::ScanSettings {
             development: settings.development,
             ..plimsoll_vuln::ScanSettings::at(settings.now)

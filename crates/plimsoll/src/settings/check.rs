@@ -7,7 +7,7 @@ use plimsoll_core::{Platform, Timestamp};
 use plimsoll_gather::Access;
 use plimsoll_judge::Roots;
 
-use super::{Context, EvidenceRepository, access, roots};
+use super::{Context, EvidenceRepository, reading_access, roots};
 use crate::args::check::Check;
 use crate::failure::Failure;
 
@@ -41,7 +41,7 @@ pub(crate) struct CheckSettings {
 
 impl CheckSettings {
     pub(crate) fn resolve(arguments: &Check, context: &Context<'_>) -> Result<Self, Failure> {
-        let access = access(&arguments.reading.network, context)?;
+        let access = reading_access(&arguments.reading, context)?;
         Ok(Self {
             subjects: arguments.subjects.clone(),
             platform: arguments.reading.platform.platform.clone(),

@@ -81,9 +81,26 @@ impl<'a> Context<'a> {
         Ok(self.cache_folder()?.join("trust"))
     }
 
-    /// Where what registries sent is kept unless a flag says otherwise.
-    pub(crate) fn registry_cache_folder(&self) -> Result<PathBuf, Failure> {
-        Ok(self.cache_folder()?.join("registry"))
+    /// Where what registries sent is kept: below `--cache-dir`, else in the user's cache folder.
+    pub(crate) fn registry_cache_folder(&self, cache_dir: Option<&Path>) -> Result<PathBuf, Failure> {
+        self.folder_in_cache(cache_dir, "registry")
+    }
+
+    /// Where what was read of layers is kept.
+    pub(crate) fn layer_cache_folder(&self, cache_dir: Option<&Path>) -> Result<PathBuf, Failure> {
+        self.folder_in_cache(cache_dir, "layers")
+    }
+
+    fn folder_in_cache(&self, cache_dir: Option<&Path>, name: &str) -> Result<PathBuf, Failure> {
+        match cache_dir {
+            Some(folder) => Ok(folder.join(name)),
+            None => Ok(self.cache_folder()?.join(name)),
+        }
+    }
+
+    /// Whether a CI service runs this process: all of them set `CI`.
+    pub(crate) fn is_ci(&self) -> bool {
+        self.variable("CI").is_some_and(|value| !value.is_empty() && value != "false" && value != "0")
     }
 
     /// `plimsoll` in the user's cache folder.

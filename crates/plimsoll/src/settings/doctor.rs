@@ -28,6 +28,8 @@ pub(crate) struct DoctorSettings<'a> {
     pub(crate) cache: Result<PathBuf, Failure>,
     /// Where what registries sent is kept.
     pub(crate) registry_cache: Result<PathBuf, Failure>,
+    /// Where what was read of layers is kept.
+    pub(crate) layer_cache: Result<PathBuf, Failure>,
     /// The files in which credentials are searched for.
     pub(crate) credential_files: Vec<PathBuf>,
     /// The folders in which credential helpers are searched for.
@@ -51,10 +53,8 @@ impl<'a> DoctorSettings<'a> {
             },
             database: context.database_folder(&arguments.db),
             trust: context.trust_folder(),
-            registry_cache: match &arguments.cache_dir {
-                Some(folder) => Ok(folder.clone()),
-                None => context.registry_cache_folder(),
-            },
+            registry_cache: context.registry_cache_folder(arguments.cache_dir.as_deref()),
+            layer_cache: context.layer_cache_folder(arguments.cache_dir.as_deref()),
             cache: context.cache_folder(),
             credential_files: credential_files(context),
             program_folders: program_folders(context),

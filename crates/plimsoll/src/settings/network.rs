@@ -6,12 +6,13 @@ use plimsoll_cloud::{Cloud, Mode};
 use plimsoll_core::{Cancel, Kind};
 use plimsoll_gather::{Access, Registries, StandardInput};
 use plimsoll_http::{ClientCertificate, HostTls, Proxy, Settings};
+use plimsoll_image::layers::cache::{LayerCache, LayerCacheSettings};
 use plimsoll_keys::KeyAccess;
 use plimsoll_registry::{Cache, Clients, RegistryConfig, cache};
 
 use super::{Context, PEM_BYTES, read_file};
-use crate::args::cache_flags::Caching;
-use crate::args::shared::{CloudIdentity, Network};
+use crate::args::cache_flags::{CachePlace, Caching};
+use crate::args::shared::{CloudIdentity, Network, Reading};
 use crate::failure::Failure;
 
 /// The settings for opening subjects.
@@ -21,11 +22,18 @@ pub(crate) fn access(network: &Network, context: &Context<'_>) -> Result<Access,
         registries: registries(network, context)?,
         cloud: cloud(network, context),
         cache: None,
+        layer_cache: None,
         environment: context.environment(),
         limits: context.limits.clone(),
         cancel: Cancel::never(),
         stdin: StandardInput::OfUser,
     })
+}
+
+/// The same for what also reads layers.
+pub(crate) fn reading_access(reading: &Reading, context: &Context<'_>) -> Result<Access, Failure> {
+    let layer_cache = layer_cache(&reading.cache, context);
+    Ok(Access { layer_cache, ..access(&reading.network, context)? })
 }
 
 /// What references to keys are followed with.
@@ -64,23 +72,35 @@ fn cloud(network: &Network, context: &Context<'_>) -> Cloud {
     Cloud::from_env(mode, context.environment(), context.clock())
 }
 
-/// What is kept of what registries sent: in `--cache-dir`, else in `plimsoll/registry` in the user's cache folder. `None`
-/// if nothing is to be kept, or if there is no place for it.
+/// What is kept of what registries sent. `None` if nothing is to be kept, or if there is no place for it.
 pub(crate) fn registry_cache(caching: &Caching, network: &Network, context: &Context<'_>) -> Option<Cache> {
-    if caching.no_cache {
+    let CachePlace { cache_dir, no_cache } = &caching.place;
+    if *no_cache {
         return None;
     }
-    let folder = match &caching.cache_dir {
-        Some(folder) => folder.clone(),
-        None => context.registry_cache_folder().ok()?,
-    };
     Some(Cache::new(cache::Settings {
-        folder,
-        named: caching.cache_dir.is_some(),
+        folder: context.registry_cache_folder(cache_dir.as_deref()).ok()?,
+        named: cache_dir.is_some(),
         bytes: context.limits.cache_bytes,
         fresh_for: caching.cache_for.unwrap_or_default(),
         offline: network.offline,
         now: context.clock(),
+    }))
+}
+
+/// What is kept of what was read of layers. `None` if nothing is to be kept, or if there is no place for it. Machines for CI run
+/// jobs that do not trust each other, often with one home folder for all. Whoever can write there could prepare what a later
+/// job finds in a layer. So nothing is kept there unless a folder is named.
+fn layer_cache(place: &CachePlace, context: &Context<'_>) -> Option<LayerCache> {
+    let CachePlace { cache_dir, no_cache } = place;
+    if *no_cache || (cache_dir.is_none() && context.is_ci()) {
+        return None;
+    }
+    Some(LayerCache::new(LayerCacheSettings {
+        folder: context.layer_cache_folder(cache_dir.as_deref()).ok()?,
+        named: cache_dir.is_some(),
+        bytes: context.limits.layer_cache_bytes,
+        program: env!("PLIMSOLL_SOURCES"),
     }))
 }
 

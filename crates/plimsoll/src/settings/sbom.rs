@@ -9,7 +9,7 @@ use plimsoll_core::{Kind, Timestamp};
 use plimsoll_gather::Access;
 use plimsoll_sbom::Build;
 
-use super::{self as settings, Context, Platforms, access};
+use super::{self as settings, Context, Platforms, reading_access};
 use crate::args::sbom::{CatalogerCommand, Command, Sbom};
 use crate::failure::Failure;
 
@@ -81,7 +81,7 @@ impl<'a> SbomSettings<'a> {
             subject: subject.clone(),
             platforms: Platforms::resolve(&arguments.reading),
             without: arguments.catalogers.off(),
-            access: access(&arguments.reading.network, context)?,
+            access: reading_access(&arguments.reading, context)?,
             source_date: source_date(context),
             now: context.clock()(),
             build: build(context),

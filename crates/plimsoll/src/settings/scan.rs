@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use plimsoll_core::Timestamp;
 use plimsoll_gather::Access;
 
-use super::{Context, Platforms, access};
+use super::{Context, Platforms, reading_access};
 use crate::args::scan::Scan;
 use crate::failure::Failure;
 
@@ -38,7 +38,7 @@ impl ScanSettings {
             platforms: Platforms::resolve(&arguments.reading),
             without: arguments.catalogers.off(),
             development: arguments.include_dev_deps,
-            access: access(&arguments.reading.network, context)?,
+            access: reading_access(&arguments.reading, context)?,
             database: context.database_folder(&arguments.db)?,
             now: context.now(&arguments.instant),
             format: arguments.output,

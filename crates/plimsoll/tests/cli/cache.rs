@@ -186,7 +186,7 @@ fn a_damaged_cache_is_mended_and_a_useless_one_is_no_failure() {
     };
     in_cache(&[]).exits(0).keeps_quiet_about("cache");
     assert_eq!(asked(&registry).len(), 3);
-    let version = place.root().join("kept/v1");
+    let version = place.root().join("kept/registry/v1");
     let mut damaged = 0;
     for section in std::fs::read_dir(&version).unwrap().map(|entry| entry.unwrap().path()) {
         for file in std::fs::read_dir(&section).into_iter().flatten() {
@@ -200,14 +200,16 @@ fn a_damaged_cache_is_mended_and_a_useless_one_is_no_failure() {
     in_cache(&[]).exits(0).keeps_quiet_about("fetched again");
     assert_eq!(asked(&registry).len(), 1);
 
-    std::fs::set_permissions(&cache, std::fs::Permissions::from_mode(0o777)).unwrap();
+    std::fs::set_permissions(place.root().join("kept/registry"), std::fs::Permissions::from_mode(0o777))
+        .unwrap();
     in_cache(&[]).exits(0).says("no cache is used").says("can be written by others").says("chmod go-w");
     assert_eq!(asked(&registry).len(), 3);
     let doctor = place.run(&["doctor", "--json", "--cache-dir", &cache]).json();
     let checks = doctor["checks"].as_array().unwrap();
     let check = checks.iter().find(|check| check["name"] == "registry cache").unwrap();
     assert_eq!(check["status"], "warn", "{check}");
-    std::fs::set_permissions(&cache, std::fs::Permissions::from_mode(0o700)).unwrap();
+    std::fs::set_permissions(place.root().join("kept/registry"), std::fs::Permissions::from_mode(0o700))
+        .unwrap();
     let doctor = place.run(&["doctor", "--cache-dir", &cache]);
     doctor.says("registry cache").says("12 KiB in 3 files");
 
@@ -232,7 +234,7 @@ fn the_cache_stays_below_its_limit() {
         place.run(&["sign", "--key", &place.path("ci.key"), &reference]).exits(0);
         verify(&place, &["--cache-dir", &cache, "--limit", "cache_bytes=40KiB", &reference]).exits(0);
         let mut files = 0;
-        for section in std::fs::read_dir(place.root().join("kept/v1")).unwrap() {
+        for section in std::fs::read_dir(place.root().join("kept/registry/v1")).unwrap() {
             files += std::fs::read_dir(section.unwrap().path()).into_iter().flatten().count();
         }
         assert!((3..=10).contains(&files), "{files} after {number}");

@@ -108,6 +108,8 @@ impl Place {
             .env("HOME", self.folder.path())
             // What this machine says about registries is not what is tested.
             .env("PLIMSOLL_REGISTRY_CONFIG", "none")
+            // Layers are cached where that is what is tested: with a folder that is named, or without this variable.
+            .env("CI", "true")
             .stdin(Stdio::null());
         command
     }
@@ -118,6 +120,7 @@ impl Place {
             .args(arguments)
             .env_clear()
             .env("HOME", self.folder.path())
+            .env("CI", "true")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -27,6 +27,7 @@ mod hostile_output;
 mod identities;
 mod inventories;
 mod keys;
+mod layer_cache;
 mod limits;
 mod names;
 mod output_file;

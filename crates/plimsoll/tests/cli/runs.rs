@@ -100,6 +100,7 @@ fn strace(place: &Place, command: &[&str]) -> std::io::Result<String> {
         .args(["-s", "4096", "--"])
         .args(command)
         .env("HOME", place.root())
+        .env("PLIMSOLL_NO_CACHE", "1")
         .stdin(Stdio::null())
         .output()?;
     std::fs::read_to_string(&trace)

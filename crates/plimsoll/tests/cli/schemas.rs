@@ -86,6 +86,7 @@ fn outputs_fit_their_schemas() {
     schemas.fits("trust", &run(0, &["trust", "show", "-o", "json"]));
     let config = place.run_with(&[("PLIMSOLL_LIMIT", "links=3")], &["config", "show", "-o", "json", "-q"]);
     schemas.fits("config", &config.exits(0).json());
+    schemas.fits("cache", &place.run(&["cache", "status", "-o", "json"]).json());
     schemas.fits("doctor", &place.run(&["doctor", "-o", "json", "--db", &db, &good, "nowhere"]).json());
     schemas.fits("catalogers", &run(0, &["sbom", "cataloger", "list", "-o", "json"]));
 }

@@ -27,6 +27,14 @@ const SUM: usize = 32;
 
 /// The entry called `name` for `facts`; `None` if one of them is of a kind that is not kept.
 pub(crate) fn encode(facts: &Facts, name: &str, codec: &dyn FactCodec) -> Option<Vec<u8>> {
+    let mut bytes = encode_layer(facts, vec![0; SUM], codec)?;
+    let (sum, rest) = bytes.split_at_mut_checked(SUM)?;
+    sum.copy_from_slice(checksum(name, rest).as_bytes());
+    Some(bytes)
+}
+
+/// What follows the checksum, behind `front`. Equal facts give equal bytes.
+pub(crate) fn encode_layer(facts: &Facts, front: Vec<u8>, codec: &dyn FactCodec) -> Option<Vec<u8>> {
     let mut shared = SharedFacts { codec, places: HashMap::new(), facts: Vec::new() };
     let recorded = facts.recorded.iter().map(|(path, Record { node, wanted })| {
         Some((Bytes::from(path), shared.node(node)?, wanted.iter().map(|purpose| purpose.0).collect()))
@@ -48,10 +56,8 @@ pub(crate) fn encode(facts: &Facts, name: &str, codec: &dyn FactCodec) -> Option
         name_bytes: facts.name_bytes,
         aliases: facts.aliases.clone(),
     };
-    let mut bytes = vec![0; SUM];
+    let mut bytes = front;
     layer.serialize(&mut rmp_serde::Serializer::new(&mut bytes)).ok()?;
-    let (sum, rest) = bytes.split_at_mut_checked(SUM)?;
-    sum.copy_from_slice(checksum(name, rest).as_bytes());
     Some(bytes)
 }
 
@@ -222,7 +228,9 @@ struct Bytes<'a>(Cow<'a, [u8]>);
 
 impl Bytes<'_> {
     fn of_hashes<'h>(hashes: impl Iterator<Item = &'h u64>) -> Self {
-        Self(Cow::Owned(hashes.flat_map(|hash| hash.to_le_bytes()).collect()))
+        let mut hashes: Vec<u64> = hashes.copied().collect();
+        hashes.sort_unstable();
+        Self(Cow::Owned(hashes.iter().flat_map(|hash| hash.to_le_bytes()).collect()))
     }
 
     /// `None` if the last one is cut off.

@@ -16,6 +16,7 @@ pub(in crate::layers) struct CountingSource {
     pub(in crate::layers) objects: BTreeMap<Digest, Vec<u8>>,
     pub(in crate::layers) top: Descriptor,
     asked: Mutex<BTreeMap<Digest, usize>>,
+    pub(in crate::layers) by_digest: bool,
     /// Where readers wait for each other before their first layer.
     meet: Option<Arc<Barrier>>,
 }
@@ -27,6 +28,7 @@ impl CountingSource {
             objects: parts.map(|object| (object.digest(), object.bytes.clone())).collect(),
             top: Descriptor::new(artifact.media_type(), artifact.digest(), artifact.size()),
             asked: Mutex::default(),
+            by_digest: true,
             meet: None,
         }
     }
@@ -66,6 +68,10 @@ impl Source for CountingSource {
         let missing = || Error::NotFound { what: descriptor.digest.to_string(), place: self.describe() };
         let bytes = self.objects.get(&descriptor.digest).cloned().ok_or_else(missing)?;
         Ok(Box::new(std::io::Cursor::new(bytes)))
+    }
+
+    fn is_fetched_by_digest(&self) -> bool {
+        self.by_digest
     }
 
     fn referrers(&self, _: &Digest) -> Result<Referrers, Error> {

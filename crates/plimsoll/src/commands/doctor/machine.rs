@@ -37,23 +37,22 @@ pub(super) fn cache(folder: &Result<PathBuf, Failure>) -> Vec<Check> {
     vec![usable, disk(existing)]
 }
 
-/// What registries sent and was kept.
-pub(super) fn registry_cache(folder: &Result<PathBuf, Failure>) -> Check {
-    const NAME: &str = "registry cache";
+/// What was kept in the cache called `name`.
+pub(super) fn kept(name: &'static str, folder: &Result<PathBuf, Failure>) -> Check {
     let folder = match folder {
         Ok(folder) => folder,
-        Err(failure) => return Check::failed(NAME, failure.clone()),
+        Err(failure) => return Check::failed(name, failure.clone()),
     };
     let shown = folder.display();
     match Cache::look(folder) {
         Ok(Some(Fill { bytes, files })) => {
-            Check::new(NAME, Status::Ok, format!("{shown}, {}", fill(bytes, files)))
+            Check::new(name, Status::Ok, format!("{shown}, {}", fill(bytes, files)))
         }
-        Ok(None) => Check::new(NAME, Status::Skip, format!("{shown} is created when it is needed")),
+        Ok(None) => Check::new(name, Status::Skip, format!("{shown} is created when it is needed")),
         // What cannot be kept is fetched again.
         Err(error) => {
             let failure = Failure::from(error);
-            Check { status: Status::Warn, ..Check::failed(NAME, failure) }
+            Check { status: Status::Warn, ..Check::failed(name, failure) }
         }
     }
 }

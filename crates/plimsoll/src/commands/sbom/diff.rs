@@ -19,7 +19,7 @@ use crate::settings::sbom::{DiffFormat, DiffSettings};
 pub(super) fn run(settings: &DiffSettings, console: Console) -> Result<Exit, Failure> {
     let [before, after] = &settings.subjects;
     // A layer that both images have is read once.
-    let layers = layers(&settings.access.limits);
+    let layers = layers(&settings.access.limits).cached(settings.access.layer_cache.clone());
     let (old, new) = (opened(before, settings, console)?, opened(after, settings, console)?);
     let (old, new) = (old.taken(settings, &layers, console)?, new.taken(settings, &layers, console)?);
     let [old, new] = [old.side(), new.side()];

@@ -13,7 +13,7 @@ use crate::args::sbom::merge::Merge;
 use crate::args::sbom::score::{self, Score};
 use crate::args::sbom::validate::Validate;
 use crate::failure::Failure;
-use crate::settings::{Context, Format as ResultFormat, Platforms, access};
+use crate::settings::{Context, Format as ResultFormat, Platforms, reading_access};
 
 /// The document that is made of others.
 pub(crate) struct NewDocument<'a> {
@@ -89,7 +89,7 @@ impl DiffSettings {
         Ok(Self {
             subjects: [arguments.before.clone(), arguments.after.clone()],
             platforms: Platforms::resolve(&arguments.reading),
-            access: access(&arguments.reading.network, context)?,
+            access: reading_access(&arguments.reading, context)?,
             format: arguments.output,
             exit_code: arguments.exit_code,
             file: arguments.reading.file.output_file.clone(),

@@ -18,6 +18,7 @@ mod draft;
 mod error;
 mod input;
 mod mirror;
+mod offer;
 mod publisher;
 mod rating;
 mod report;
@@ -34,8 +35,9 @@ use plimsoll_vuln::database::{FeedDescription, File, NewEntry, Writer, file_path
 
 pub use error::Error;
 pub use mirror::{InvalidMirror, Mirror};
+pub use offer::UnknownEcosystem;
 pub use report::{BuildReport, Doubt, FeedReport, Skip, Tally, Written};
-pub use wanted::{COMMON, UnknownEcosystem, Wanted};
+pub use wanted::{COMMON, Wanted};
 
 use input::Input;
 use publisher::{PUBLISHERS, Publisher, Reading};

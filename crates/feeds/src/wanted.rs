@@ -1,12 +1,8 @@
 //! What a database is to cover: an ecosystem, or one release of a distribution.
 
 use std::fmt;
-use std::str::FromStr;
 
 use plimsoll_core::Ecosystem;
-use plimsoll_core::nearest::nearest;
-
-use crate::publisher::PUBLISHERS;
 
 /// What is fetched when nobody says what is wanted.
 pub const COMMON: [Ecosystem; 10] = [
@@ -36,89 +32,11 @@ impl Wanted {
     pub fn whole(ecosystem: Ecosystem) -> Self {
         Self { ecosystem, release: None }
     }
-
-    /// The names of everything that can be wanted.
-    pub fn names() -> impl Iterator<Item = &'static str> {
-        let offered = |ecosystem: &&Ecosystem| {
-            PUBLISHERS.iter().any(|publisher| !publisher.locations(&Self::whole(**ecosystem)).is_empty())
-        };
-        Ecosystem::ALL.iter().filter(offered).map(|ecosystem| ecosystem.name())
-    }
-}
-
-/// A name that no publisher has files about.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no publisher has advisories about `{name}`; {}", instead(*nearest))]
-pub struct UnknownEcosystem {
-    name: String,
-    nearest: Option<&'static str>,
-}
-
-fn instead(nearest: Option<&str>) -> String {
-    match nearest {
-        Some(known) => format!("did you mean {known}?"),
-        None => format!("expected one of {}", Wanted::names().collect::<Vec<_>>().join(", ")),
-    }
-}
-
-impl FromStr for Wanted {
-    type Err = UnknownEcosystem;
-
-    fn from_str(text: &str) -> Result<Self, UnknownEcosystem> {
-        let (name, release) = match text.split_once(':') {
-            Some((name, release)) => (name, Some(release.to_owned())),
-            None => (text, None),
-        };
-        let unknown = || {
-            let known: Vec<&'static str> = Self::names().collect();
-            UnknownEcosystem { name: text.to_owned(), nearest: nearest(name, known.iter().copied()) }
-        };
-        let known = Self::names().find(|known| known.eq_ignore_ascii_case(name)).ok_or_else(unknown)?;
-        let ecosystem = Ecosystem::from_name(known).ok_or_else(unknown)?;
-        let is_name = |release: &String| {
-            !release.is_empty() && release.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b))
-        };
-        let wanted = Self { ecosystem, release };
-        let offered = PUBLISHERS.iter().any(|publisher| !publisher.locations(&wanted).is_empty());
-        if wanted.release.as_ref().is_none_or(is_name) && offered { Ok(wanted) } else { Err(unknown()) }
-    }
 }
 
 impl fmt::Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.ecosystem.name())?;
         self.release.iter().try_for_each(|release| write!(f, ":{release}"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_read_in_any_case_and_a_release_only_where_there_are_files_for_it() {
-        for (text, expected) in [
-            ("pypi", Some("PyPI")),
-            ("Debian", Some("Debian")),
-            ("alpine:v3.20", Some("Alpine:v3.20")),
-            ("PyPI:3", None),
-            ("Alpine:../x", None),
-            ("Alpine:", None),
-            ("deb", None),
-            ("", None),
-        ] {
-            let read = text.parse::<Wanted>().ok().map(|wanted| wanted.to_string());
-            assert_eq!(read.as_deref(), expected, "{text}");
-        }
-        let error = |text: &str| text.parse::<Wanted>().unwrap_err().to_string();
-        assert_eq!(error("pypii"), "no publisher has advisories about `pypii`; did you mean PyPI?");
-        assert!(error("winget").contains("; expected one of npm, PyPI, Go"), "{}", error("winget"));
-    }
-
-    #[test]
-    fn the_usual_is_offered() {
-        for ecosystem in COMMON {
-            assert!(Wanted::names().any(|name| name == ecosystem.name()), "{ecosystem}");
-        }
     }
 }

@@ -56,7 +56,7 @@ const LIST: &[&dyn Cataloger] = &[
     &language::homebrew::HOMEBREW,
     &language::nix::NIX,
     &language::models::Models,
-    &os::kernel::Kernel,
+    &language::kernel::Kernel,
     // What projects want counts where it is not installed.
     &language::maven::Maven,
     // Programs of no ecosystem, after those who tell what a program is made of.

@@ -11,6 +11,7 @@ pub(crate) mod homebrew;
 pub(crate) mod java;
 pub(crate) mod julia;
 pub(crate) mod jvm;
+pub(crate) mod kernel;
 pub(crate) mod lua;
 pub(crate) mod maven;
 pub(crate) mod models;

@@ -6,7 +6,6 @@ mod database;
 pub(crate) mod deb822;
 pub(crate) mod dpkg;
 mod files;
-pub(crate) mod kernel;
 pub(crate) mod opkg;
 pub(crate) mod pacman;
 pub(crate) mod portage;

@@ -5,6 +5,7 @@
 
 mod declaration;
 mod identifier;
+pub(crate) mod origin;
 mod problem;
 mod relationship;
 
@@ -20,6 +21,7 @@ use crate::licence::Licence;
 
 pub use declaration::{Declaration, InvalidDeclaration, Requester, Scope};
 pub use identifier::ComponentId;
+pub use origin::{Checksum, ChecksumAlgorithm, Origin};
 pub(crate) use problem::MAX_FILES;
 pub use problem::{Problem, ProblemCode, ProblemSeverity};
 pub use relationship::{ComponentIndex, Owner, OwnerEvidence, Relationship, RelationshipKind};
@@ -97,6 +99,7 @@ impl Inventory {
                     last.supplier = last.supplier.take().or(component.supplier);
                     // Whoever says less about it excludes less.
                     last.declared = last.declared.zip(component.declared).map(|(one, other)| one.min(other));
+                    last.origin = last.origin.take().or(component.origin);
                 }
                 None => kept.push(component),
             }
@@ -177,6 +180,9 @@ pub struct Component {
     pub licenses: Vec<Licence>,
     /// Maintainer or author, as it was found.
     pub supplier: Option<String>,
+    /// Where it is from, if it says so.
+    #[serde(default)]
+    pub origin: Option<Box<Origin>>,
     /// Where it was found.
     pub locations: Vec<Location>,
     /// What the lock file or manifest says that names it; none for what is installed.
@@ -208,13 +214,14 @@ impl Component {
 
     /// Bytes of the text in it, about.
     pub(crate) fn text_bytes(&self) -> usize {
-        let Self { purl, name, version, source, licenses, supplier, locations, .. } = self;
+        let Self { purl, name, version, source, licenses, supplier, origin, locations, .. } = self;
         let purl = purl.to_string().len();
         let source = source.iter().flat_map(|source| [&source.name, &source.version]);
         let text = supplier.iter().chain(source).chain([name, version]).map(String::len);
         let licenses = licenses.iter().map(|licence| licence.as_str().len());
         let locations = locations.iter().map(|location| location.path.len());
-        purl + text.chain(licenses).chain(locations).sum::<usize>()
+        let origin = origin.as_ref().map_or(0, |origin| origin.bytes());
+        purl + origin + text.chain(licenses).chain(locations).sum::<usize>()
     }
 
     /// A component with what its purl says: ecosystem, name, version, and the source package of `upstream`.
@@ -243,6 +250,7 @@ impl Component {
             source,
             licenses: Vec::new(),
             supplier: None,
+            origin: None,
             locations: Vec::new(),
             declared: None,
             found_by: None,

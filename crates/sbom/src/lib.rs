@@ -53,9 +53,9 @@ pub use documents::{
 };
 pub use error::Error;
 pub use inventory::{
-    Component, ComponentId, ComponentIndex, Declaration, InvalidDeclaration, Inventory, Location, OsRelease,
-    Owner, OwnerEvidence, Problem, ProblemCode, ProblemSeverity, Relationship, RelationshipKind, Requester,
-    Scope, SourcePackage,
+    Checksum, ChecksumAlgorithm, Component, ComponentId, ComponentIndex, Declaration, InvalidDeclaration,
+    Inventory, Location, Origin, OsRelease, Owner, OwnerEvidence, Problem, ProblemCode, ProblemSeverity,
+    Relationship, RelationshipKind, Requester, Scope, SourcePackage,
 };
 pub use licence::Licence;
 pub use score::{Guideline, Score, ScoredElement, score};

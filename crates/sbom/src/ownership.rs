@@ -18,7 +18,9 @@ use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::Sha256;
 
-use crate::inventory::{Component, ComponentIndex, OwnerEvidence, Relationship, RelationshipKind};
+use crate::inventory::{
+    Checksum, ChecksumAlgorithm, Component, ComponentIndex, OwnerEvidence, Relationship, RelationshipKind,
+};
 
 /// A digest as a package manager recorded it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -59,6 +61,12 @@ pub(crate) struct FileDigests {
 }
 
 impl FileDigests {
+    /// Those that documents state.
+    pub(crate) fn checksums(&self) -> Vec<Checksum> {
+        let sha1 = Checksum::new(ChecksumAlgorithm::Sha1, &self.sha1);
+        sha1.into_iter().chain(Checksum::new(ChecksumAlgorithm::Sha256, &self.sha256)).collect()
+    }
+
     pub(crate) fn of_content(content: &[u8]) -> Self {
         let mut digester = Digester::default();
         digester.take(content);

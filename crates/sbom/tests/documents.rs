@@ -12,7 +12,7 @@ use plimsoll_sbom::{
     unwritten, validate, write_cyclonedx, write_spdx,
 };
 use proptest::prelude::*;
-use shared::{document, inventory, manifest, written};
+use shared::{document, found, inventory, manifest, written};
 
 #[test]
 fn equal_input_gives_equal_bytes_and_other_input_another_identifier() {
@@ -103,6 +103,19 @@ fn every_form_of_a_document_gives_the_same_inventory() {
         assert_eq!(read.subject_name.as_deref(), Some("registry.example/team/app:1.2"), "{name}");
         assert_eq!(read.created.as_deref(), Some("2026-11-20T10:00:00Z"), "{name}");
         assert!(read.stated.names_tool, "{name}");
+    }
+}
+
+#[test]
+fn where_components_are_from_and_what_the_nvd_calls_them_stands_in_every_form() {
+    let inventory = found();
+    for (form, bytes) in forms(&document(&inventory)) {
+        let text = String::from_utf8(bytes).unwrap();
+        let wanted =
+            ["https://a.example/?x=1", "git+https://git.example/a/b.git", "cpe:2.3:a:glibc:glibc:2.36:"];
+        for wanted in wanted.into_iter().chain([&*"ab".repeat(20), &*"cd".repeat(64)]) {
+            assert!(text.contains(wanted), "{form}: {wanted}");
+        }
     }
 }
 

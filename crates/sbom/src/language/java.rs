@@ -17,7 +17,9 @@ use serde::{Deserialize, Serialize};
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
-use crate::inventory::{Component, ComponentIndex, Location, ProblemCode, Relationship, RelationshipKind};
+use crate::inventory::{
+    Component, ComponentIndex, Location, Origin, ProblemCode, Relationship, RelationshipKind,
+};
 use crate::ownership::{Evidence, FileDigests};
 use crate::telltales::Kind;
 use archive::{Budget, Level};
@@ -134,9 +136,15 @@ fn components<'f>(context: &mut Context<'_, 'f>, file: &'f FoundFile, archive: &
         let own = own.or(seeming.as_ref().map(|_| level.named.len()));
         let named = level.named.iter().chain(seeming.as_ref().map(|it| &it.component));
         let added: Vec<ComponentIndex> = named
-            .map(|found| {
+            .zip(0..)
+            .map(|(found, number)| {
                 let locations = vec![Location { path: path.clone(), layer: file.layer }];
-                let component = context.add(Component { locations, ..found.clone() });
+                // The file is that of what it is itself, not of what is inside.
+                let is_file = level.path.is_empty() && own == Some(number);
+                let origin =
+                    is_file.then(|| Origin { checksums: archive.digests.checksums(), ..Origin::default() });
+                let origin = origin.and_then(Origin::boxed);
+                let component = context.add(Component { locations, origin, ..found.clone() });
                 let (path, real_path) = (file.path.as_str(), file.real_path.as_str());
                 context.found.evidence.push(Evidence {
                     component,

@@ -13,12 +13,13 @@ use std::sync::Arc;
 use plimsoll_core::json;
 use plimsoll_core::rootfs::{Bound, Fact, Footprint, Need};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::shown::{Shown, component};
 use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
-use crate::inventory::{Component, ProblemCode};
+use crate::inventory::{Checksum, ChecksumAlgorithm, Component, Origin, ProblemCode, origin};
 use crate::licence::Licence;
 
 const LIST: u16 = 0;
@@ -48,7 +49,7 @@ impl Cataloger for Php {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn room(&self) -> Room {
@@ -103,6 +104,25 @@ struct Package {
     version: String,
     #[serde(default)]
     license: Vec<String>,
+    // What is of another form is as good as not there.
+    #[serde(default)]
+    homepage: Value,
+    #[serde(default)]
+    source: Value,
+    #[serde(default)]
+    dist: Value,
+}
+
+/// Where a package is from. The digest is empty where GitHub makes the archive when it is asked for.
+fn origin(Package { homepage, source, dist, .. }: &Package) -> Origin {
+    let member = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+    let checksum = member(dist, "shasum").and_then(|hex| Checksum::of_hex(ChecksumAlgorithm::Sha1, &hex));
+    Origin {
+        homepage: homepage.as_str().and_then(origin::page),
+        repository: member(source, "url").and_then(|url| origin::repository(&url)),
+        download: member(dist, "url").and_then(|url| origin::page(&url)),
+        checksums: checksum.into_iter().collect(),
+    }
 }
 
 fn read(content: &[u8], max: usize) -> Result<Vec<Component>, String> {
@@ -112,10 +132,12 @@ fn read(content: &[u8], max: usize) -> Result<Vec<Component>, String> {
     if packages.len() > max {
         return Err(format!("names {} packages, expected at most {max} (packages)", packages.len()));
     }
-    let one = |Package { name, version, license }: &Package| {
+    let one = |package: &Package| {
+        let Package { name, version, license, .. } = package;
         let (vendor, own) = name.split_once('/').unwrap_or(("", name));
         let mut found = component("composer", vendor, own, version)?;
         found.licenses = license.iter().filter_map(|licence| Licence::stated(licence)).collect();
+        found.origin = origin(package).boxed();
         Ok(found)
     };
     packages.iter().map(one).collect()
@@ -135,6 +157,23 @@ mod tests {
             assert_eq!(found[0].licenses, ["MIT"]);
             assert!(read(content.as_bytes(), 1).unwrap_err().contains("at most 1"));
         }
+    }
+
+    #[test]
+    fn where_packages_are_from() {
+        let list = format!(
+            r#"[{{"name":"a/b","version":"1","homepage":"https://a.example","source":{{"url":"https://git.example/a/b.git"}},
+                "dist":{{"url":"https://a.example/b.zip","shasum":"{}"}}}},
+               {{"name":"a/c","version":"1","dist":{{"shasum":""}},"homepage":7}}]"#,
+            "0a".repeat(20)
+        );
+        let found = read(list.as_bytes(), 2).unwrap();
+        let origin = found[0].origin.as_deref().unwrap();
+        assert_eq!(origin.homepage.as_deref(), Some("https://a.example"));
+        assert_eq!(origin.repository.as_deref(), Some("git+https://git.example/a/b.git"));
+        assert_eq!(origin.download.as_deref(), Some("https://a.example/b.zip"));
+        assert_eq!(origin.checksums[0].hex, "0a".repeat(20));
+        assert_eq!(found[1].origin, None);
     }
 
     #[test]

@@ -177,7 +177,7 @@ impl Cataloger for Python {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn room(&self) -> Room {

@@ -21,7 +21,7 @@ use super::shown::{Shown, component};
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
-use crate::inventory::Component;
+use crate::inventory::{Component, origin};
 use crate::licence::Licence;
 
 const SELECTIONS: &[Selection] = &[Selection::whole(
@@ -38,7 +38,7 @@ impl Cataloger for Ruby {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn room(&self) -> Room {
@@ -82,6 +82,8 @@ fn read(content: &[u8]) -> Result<Component, String> {
     };
     let licences = assigned(&text, "licenses").or_else(|| assigned(&text, "license")).unwrap_or_default();
     found.licenses = strings(licences).take(MAX_LICENCES).filter_map(Licence::stated).collect();
+    let homepage = assigned(&text, "homepage").and_then(|value| literal(&text, value));
+    found.origin = origin::homepage(homepage.and_then(origin::page).as_deref());
     Ok(found)
 }
 

@@ -14,6 +14,7 @@ use plimsoll_core::rootfs::{Bound, Fact, FoundFile};
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
+use crate::inventory::origin::homepage;
 use crate::inventory::{Component, OsRelease, SourcePackage};
 use crate::licence::Licence;
 use crate::os::database::{Entry, State, too_many};
@@ -36,7 +37,7 @@ impl Cataloger for Apk {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn room(&self) -> Room {
@@ -122,6 +123,7 @@ impl<'f> Reader<'_, '_, 'f> {
             source: Some(SourcePackage { name: origin.clone(), version: version.clone() }),
             licenses: package.licence.as_deref().and_then(Licence::stated).into_iter().collect(),
             supplier: package.maintainer.clone(),
+            origin: homepage(package.homepage.as_deref()),
             ..Component::from_purl(purl)
         };
         let owner = add_listed(self.context, file, listed);

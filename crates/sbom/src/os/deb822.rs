@@ -25,6 +25,7 @@ pub(crate) struct Paragraph<'a> {
     pub(crate) source: Option<&'a [u8]>,
     pub(crate) architecture: Option<&'a [u8]>,
     pub(crate) maintainer: Option<&'a [u8]>,
+    pub(crate) homepage: Option<&'a [u8]>,
 }
 
 /// A paragraph that cannot be relied on.
@@ -74,6 +75,8 @@ fn field<'a>(paragraph: &mut Paragraph<'a>, line: &'a [u8], first: bool) -> Resu
         &mut paragraph.architecture
     } else if name.eq_ignore_ascii_case(b"Maintainer") {
         &mut paragraph.maintainer
+    } else if name.eq_ignore_ascii_case(b"Homepage") {
+        &mut paragraph.homepage
     } else {
         return Ok(());
     };

@@ -16,6 +16,7 @@ use plimsoll_core::text::shortened;
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
+use crate::inventory::origin::homepage;
 use crate::inventory::{Component, ComponentIndex, Location, OsRelease, ProblemCode, SourcePackage};
 use crate::os::database::{Entry, State, too_many};
 use crate::os::files::Brought;
@@ -56,7 +57,7 @@ impl Cataloger for Dpkg {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn room(&self) -> Room {
@@ -206,6 +207,7 @@ impl<'f> Reader<'_, '_, 'f> {
             version: version.clone(),
             source: Some(source.clone()),
             supplier: package.supplier.clone(),
+            origin: homepage(package.homepage.as_deref()),
             locations: vec![Location { path: file.path.clone(), layer }],
             ..Component::from_purl(purl)
         });

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
+use crate::inventory::origin::homepage;
 use crate::inventory::{Component, OsRelease, SourcePackage};
 use crate::licence::Licence;
 use crate::os::database::{Entries, Entry, State, too_many};
@@ -97,7 +98,7 @@ impl Cataloger for Rpm {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn room(&self) -> Room {
@@ -239,6 +240,7 @@ impl<'f> Reader<'_, '_, 'f> {
             source: source.and_then(|source| SourcePackage::of_source_rpm(source, epoch)),
             licenses: package.licence.as_deref().and_then(Licence::stated).into_iter().collect(),
             supplier: package.supplier.clone(),
+            origin: homepage(package.homepage.as_deref()),
             ..Component::from_purl(purl)
         };
         let owner = add_listed(self.context, file, listed);

@@ -14,9 +14,9 @@ use std::process::Command;
 use plimsoll_core::rootfs::LayerRef;
 use plimsoll_core::{Digest, Timestamp};
 use plimsoll_sbom::{
-    Build, Component, ComponentIndex, Document, DocumentSubject, Error, Inventory, Licence, Location,
-    OsRelease, OwnerEvidence, Problem, ProblemCode, Relationship, RelationshipKind, write_cyclonedx,
-    write_spdx,
+    Build, Checksum, ChecksumAlgorithm, Component, ComponentIndex, Document, DocumentSubject, Error,
+    Inventory, Licence, Location, Origin, OsRelease, OwnerEvidence, Problem, ProblemCode, Relationship,
+    RelationshipKind, write_cyclonedx, write_spdx,
 };
 
 pub(crate) type Function = fn(&Document<'_>, &mut dyn std::io::Write) -> Result<(), Error>;
@@ -60,6 +60,24 @@ pub(crate) fn written(write: Function, document: &Document<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
     write(document, &mut bytes).unwrap();
     bytes
+}
+
+/// The same with what only they know: who found each, and where it is from. Documents are not read for that.
+pub(crate) fn found() -> Inventory {
+    let mut inventory = inventory();
+    for component in &mut inventory.components {
+        component.found_by = Some("test");
+        component.origin = Some(Box::new(Origin {
+            homepage: Some("https://a.example/?x=1&y=2#z".to_owned()),
+            repository: Some("git+https://git.example/a/b.git".to_owned()),
+            download: None,
+            checksums: vec![
+                Checksum { algorithm: ChecksumAlgorithm::Sha1, hex: "ab".repeat(20) },
+                Checksum { algorithm: ChecksumAlgorithm::Sha512, hex: "cd".repeat(64) },
+            ],
+        }));
+    }
+    inventory
 }
 
 /// What catalogers would have found, and what they could not find out.

@@ -23,8 +23,8 @@ use crate::document::Document;
 use crate::documents::object::Object;
 use crate::documents::placed;
 use crate::inventory::{
-    Component, ComponentId, ComponentIndex, Inventory, Location, OsRelease, Relationship, RelationshipKind,
-    SourcePackage,
+    Checksum, Component, ComponentId, ComponentIndex, Inventory, Location, Origin, OsRelease, Relationship,
+    RelationshipKind, SourcePackage,
 };
 use crate::licence::{self, Licence};
 
@@ -141,6 +141,7 @@ pub(super) struct Metadata<'a> {
 
 /// A component, with the members that are used here.
 #[derive(Serialize, Default)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Part<'a> {
     pub(super) r#type: &'static str,
     #[serde(rename = "bom-ref")]
@@ -162,6 +163,8 @@ pub(super) struct Part<'a> {
     pub(super) cpe: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) purl: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) external_references: Vec<ExternalReference<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) evidence: Option<Evidence<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -198,6 +201,13 @@ pub(super) enum LicenceChoice<'a> {
 #[derive(Serialize)]
 pub(super) struct Supplier<'a> {
     pub(super) name: &'a str,
+}
+
+/// A place where there is more about a component.
+#[derive(Serialize)]
+pub(super) struct ExternalReference<'a> {
+    pub(super) r#type: &'static str,
+    pub(super) url: &'a str,
 }
 
 #[derive(Serialize)]
@@ -301,6 +311,8 @@ fn package<'a>(
         properties
             .extend(component.locations.iter().map(|location| property(LOCATION, placed::line(location))));
     }
+    let origin = component.origin.as_deref();
+    let hash = |it: &Checksum| Hash { alg: it.algorithm.as_str(), content: it.hex.clone() };
     Part {
         r#type: "library",
         reference,
@@ -309,13 +321,24 @@ fn package<'a>(
         version: (!component.version.is_empty()).then(|| component.version.as_str().into()),
         // What is not part of the subject when it runs.
         scope: component.is_for_development().then_some("excluded"),
+        hashes: origin.map(|it| it.checksums.iter().map(hash).collect()).unwrap_or_default(),
         licenses: licenses(component),
         cpe: Cpe::likeliest(component).map(|cpe| cpe.to_string()),
         purl: Some(component.purl.to_string()),
+        external_references: origin.map(external_references).unwrap_or_default(),
         evidence: (!occurrences.is_empty()).then_some(Evidence { occurrences }),
         properties,
         ..Part::default()
     }
+}
+
+fn external_references(origin: &Origin) -> Vec<ExternalReference<'_>> {
+    let references =
+        [("website", &origin.homepage), ("vcs", &origin.repository), ("distribution", &origin.download)];
+    references
+        .into_iter()
+        .filter_map(|(r#type, url)| Some(ExternalReference { r#type, url: url.as_deref()? }))
+        .collect()
 }
 
 fn occurrence(location: &Location, version: Version) -> Occurrence<'_> {

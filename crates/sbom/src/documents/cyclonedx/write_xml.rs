@@ -123,6 +123,15 @@ fn component(tags: &mut Tags<'_>, part: &Part<'_>) -> io::Result<()> {
     }
     tags.some("cpe", part.cpe.as_deref())?;
     tags.some("purl", part.purl.as_deref())?;
+    if !part.external_references.is_empty() {
+        tags.open("externalReferences", &[])?;
+        for reference in &part.external_references {
+            tags.open("reference", &[("type", reference.r#type)])?;
+            tags.text("url", reference.url)?;
+            tags.close("reference")?;
+        }
+        tags.close("externalReferences")?;
+    }
     properties(tags, &part.properties)?;
     if let Some(evidence) = &part.evidence {
         tags.open("evidence", &[])?;

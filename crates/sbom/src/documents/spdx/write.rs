@@ -21,7 +21,7 @@ use crate::cpe::Cpe;
 use crate::document::Document;
 use crate::documents::object::Object;
 use crate::documents::placed;
-use crate::inventory::{Component, ComponentId, ComponentIndex, OsRelease, RelationshipKind};
+use crate::inventory::{self, Component, ComponentId, ComponentIndex, OsRelease, RelationshipKind};
 use crate::licence::{self, Licence};
 
 pub(super) const DOCUMENT: &str = "SPDXRef-DOCUMENT";
@@ -85,8 +85,10 @@ pub(super) struct Package<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) version_info: Option<Cow<'a, str>>,
     pub(super) supplier: Cow<'a, str>,
-    pub(super) download_location: &'static str,
+    pub(super) download_location: Cow<'a, str>,
     pub(super) files_analyzed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) homepage: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) source_info: Option<String>,
     pub(super) license_concluded: &'static str,
@@ -263,6 +265,11 @@ impl<'a> Writer<'a> {
     fn package(&self, component: &'a Component, id: &str) -> Package<'a> {
         let inventory = self.document.inventory;
         let layer = component.locations.first().and_then(|location| inventory.layers.get(location.layer?));
+        let origin = component.origin.as_deref();
+        let checksum = |it: &inventory::Checksum| Checksum {
+            algorithm: it.algorithm.spdx_name(),
+            checksum_value: it.hex.clone(),
+        };
         let cpe = Cpe::likeliest(component).map(|cpe| ExternalReference {
             category: "SECURITY",
             kind: "cpe23Type",
@@ -273,6 +280,12 @@ impl<'a> Writer<'a> {
             id: reference(id),
             version_info: (!component.version.is_empty()).then(|| component.version.as_str().into()),
             supplier: component.supplier.as_deref().map_or(NOASSERTION.into(), |name| supplier(name).into()),
+            // Where the source is kept is a place to have it from, too.
+            download_location: origin
+                .and_then(|it| it.download.as_deref().or(it.repository.as_deref()))
+                .map_or(NOASSERTION.into(), Cow::from),
+            homepage: origin.and_then(|it| it.homepage.as_deref()),
+            checksums: origin.map(|it| it.checksums.iter().map(checksum).collect()).unwrap_or_default(),
             source_info: source_info(component),
             license_declared: self.licence(component).map_or(NOASSERTION.into(), Cow::from),
             comment: comment(component),
@@ -355,7 +368,7 @@ fn reference(id: &str) -> Cow<'static, str> {
 fn unasserted<'a>() -> Package<'a> {
     Package {
         supplier: NOASSERTION.into(),
-        download_location: NOASSERTION,
+        download_location: NOASSERTION.into(),
         license_concluded: NOASSERTION,
         license_declared: NOASSERTION.into(),
         copyright_text: NOASSERTION,

@@ -107,6 +107,9 @@ impl<'w, 'a> Elements<'w, 'a> {
         set("comment", package.comment.as_deref().map(|comment| json!(comment)));
         set("software_primaryPurpose", Some(json!(new_name(package.primary_package_purpose))));
         set("software_packageUrl", package.external_refs.first().map(|purl| json!(purl.locator)));
+        set("software_homePage", package.homepage.map(|page| json!(page)));
+        let download = Some(&package.download_location).filter(|location| **location != NOASSERTION);
+        set("software_downloadLocation", download.map(|location| json!(location)));
         let others: Vec<serde_json::Value> = package
             .external_refs
             .iter()

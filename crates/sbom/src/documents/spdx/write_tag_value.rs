@@ -46,11 +46,12 @@ fn package(out: &mut dyn Write, package: &Package<'_>) -> io::Result<()> {
     tag(out, "SPDXID", &package.id)?;
     some(out, "PackageVersion", package.version_info.as_deref())?;
     tag(out, "PackageSupplier", &package.supplier)?;
-    tag(out, "PackageDownloadLocation", package.download_location)?;
+    tag(out, "PackageDownloadLocation", &package.download_location)?;
     tag(out, "FilesAnalyzed", if package.files_analyzed { "true" } else { "false" })?;
     for checksum in &package.checksums {
         tag(out, "PackageChecksum", &format!("{}: {}", checksum.algorithm, checksum.checksum_value))?;
     }
+    some(out, "PackageHomePage", package.homepage)?;
     if let Some(info) = &package.source_info {
         text(out, "PackageSourceInfo", info)?;
     }

@@ -63,6 +63,10 @@ fn jars_are_listed_with_what_they_contain_and_where_they_lie() {
             "pkg:maven/org.example/web@1.0 srv/app.war",
         ]
     );
+    // The file's digests are those of what it is, not of what lies inside.
+    let hashed = inventory.components.iter().filter_map(|it| Some((it.purl.name(), it.origin.as_deref()?)));
+    let hashed: Vec<_> = hashed.map(|(name, origin)| (name, origin.checksums.len())).collect();
+    assert_eq!(hashed, [("web", 2)]);
     let name = |index: ComponentIndex| inventory.components[index.0].purl.name().to_owned();
     let contains: Vec<(String, String)> = inventory
         .relationships

@@ -14,7 +14,7 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::inventory::Component;
+use crate::inventory::{Component, Origin, origin};
 use crate::licence::Licence;
 
 /// What a `package.json` says.
@@ -46,6 +46,13 @@ pub(super) fn read(content: &[u8]) -> Result<Manifest, String> {
     let mut component = component(name, version)?;
     component.licenses = licences(&fields.licence);
     component.supplier = person(&fields.author);
+    let repository = &fields.repository;
+    component.origin = Origin {
+        homepage: text(&fields.homepage).and_then(origin::page),
+        repository: text(repository).or_else(|| text(repository.get("url")?)).and_then(origin::repository),
+        ..Origin::default()
+    }
+    .boxed();
     Ok(match fields.private {
         Value::Bool(true) => Manifest::Private(component),
         _ => Manifest::Package(component),
@@ -80,6 +87,8 @@ struct Fields {
     private: Value,
     licence: Value,
     author: Value,
+    homepage: Value,
+    repository: Value,
 }
 
 impl<'de> Deserialize<'de> for Fields {
@@ -103,6 +112,8 @@ impl<'de> Deserialize<'de> for Fields {
                         // The older form, which counts only where the other is not there.
                         "licenses" if fields.licence.is_null() => &mut fields.licence,
                         "author" => &mut fields.author,
+                        "homepage" => &mut fields.homepage,
+                        "repository" => &mut fields.repository,
                         _ => {
                             members.next_value::<IgnoredAny>()?;
                             continue;
@@ -183,6 +194,25 @@ mod tests {
         ] {
             assert_eq!(shown(content), expected, "{content}");
         }
+    }
+
+    #[test]
+    fn pages_and_repositories_in_every_form() {
+        let origin = |members: &str| {
+            let content = format!(r#"{{"name":"a","version":"1",{members}}}"#);
+            let Ok(Manifest::Package(found)) = read(content.as_bytes()) else { panic!("{content}") };
+            found.origin.map(|it| (it.homepage.unwrap_or_default(), it.repository.unwrap_or_default()))
+        };
+        let pair = |page: &str, repository: &str| Some((page.to_owned(), repository.to_owned()));
+        let git = "git+https://github.com/a/b.git";
+        assert_eq!(
+            origin(
+                r#""homepage":"https://a.example","repository":{"type":"git","url":"git+https://github.com/a/b.git"}"#
+            ),
+            pair("https://a.example", git)
+        );
+        assert_eq!(origin(r#""repository":"github:a/b""#), pair("", git));
+        assert_eq!(origin(r#""homepage":{"x":1},"repository":["a"]"#), None);
     }
 
     #[test]

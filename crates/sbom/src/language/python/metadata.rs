@@ -6,7 +6,8 @@
 use plimsoll_core::Purl;
 use plimsoll_core::text::shortened;
 
-use crate::inventory::Component;
+use crate::inventory::origin::page;
+use crate::inventory::{Component, Origin};
 use crate::licence::Licence;
 
 /// A licence longer than this is the licence's text, not its name.
@@ -32,6 +33,12 @@ pub(super) fn read(content: &[u8]) -> Result<Component, String> {
         Some(licence) => vec![Licence::parse(&licence)],
         None => headers.classifiers.iter().map(|licence| Licence::parse(licence)).collect(),
     };
+    component.origin = Origin {
+        homepage: headers.homepage.as_deref().and_then(page),
+        repository: headers.repository.as_deref().and_then(page),
+        ..Origin::default()
+    }
+    .boxed();
     component.supplier = headers.author.or(headers.author_email).or(headers.maintainer);
     Ok(component)
 }
@@ -47,6 +54,8 @@ struct Headers {
     author: Option<String>,
     author_email: Option<String>,
     maintainer: Option<String>,
+    homepage: Option<String>,
+    repository: Option<String>,
 }
 
 impl Headers {
@@ -108,6 +117,17 @@ impl Headers {
             Slot::Author => &mut self.author,
             Slot::AuthorEmail => &mut self.author_email,
             Slot::Maintainer => &mut self.maintainer,
+            Slot::Homepage => &mut self.homepage,
+            Slot::ProjectUrl => {
+                let (label, url) = value.split_once(',').unwrap_or("".split_at(0));
+                let field = match &*label.trim().to_ascii_lowercase() {
+                    "homepage" | "home" => &mut self.homepage,
+                    "source" | "source code" | "repository" | "github" | "code" => &mut self.repository,
+                    _ => return Ok(()),
+                };
+                field.get_or_insert_with(|| plain(url.trim()));
+                return Ok(());
+            }
             Slot::Other => return Ok(()),
         };
         field.get_or_insert_with(|| plain(value));
@@ -125,6 +145,9 @@ enum Slot {
     Author,
     AuthorEmail,
     Maintainer,
+    Homepage,
+    /// `Project-URL: Source, https://…`
+    ProjectUrl,
     Other,
 }
 
@@ -144,6 +167,8 @@ impl Slot {
             b"author" => Self::Author,
             b"author-email" => Self::AuthorEmail,
             b"maintainer" => Self::Maintainer,
+            b"home-page" => Self::Homepage,
+            b"project-url" => Self::ProjectUrl,
             b"classifier" => Self::Classifier,
             _ => Self::Other,
         }

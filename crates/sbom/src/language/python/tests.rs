@@ -126,6 +126,23 @@ fn licences_come_from_the_best_statement() {
     assert_eq!(licences(&format!("License: {}\n", "x".repeat(300))), [""; 0]);
 }
 
+#[test]
+fn pages_and_repositories_come_from_both_kinds_of_headers() {
+    let origin = |headers: &str| {
+        let found = read("x/x.egg-info", &format!("Name: x\nVersion: 1\n{headers}")).0.remove(0).origin;
+        found.map(|origin| (origin.homepage.unwrap_or_default(), origin.repository.unwrap_or_default()))
+    };
+    let pair = |page: &str, repository: &str| Some((page.to_owned(), repository.to_owned()));
+    assert_eq!(origin("Home-page: https://a.example\n"), pair("https://a.example", ""));
+    assert_eq!(
+        origin(
+            "Project-URL: Source Code, https://b.example/r\nProject-URL: homepage,https://a.example\nProject-URL: x\n"
+        ),
+        pair("https://a.example", "https://b.example/r")
+    );
+    assert_eq!(origin("Home-page: UNKNOWN\nProject-URL: Source, javascript:x\n"), None);
+}
+
 proptest! {
     #[test]
     fn never_panics(content in "((Name|Version|License|Classifier|x): ?[ -~é\t]{0,12}\r?\n|\n| x\n){0,20}") {

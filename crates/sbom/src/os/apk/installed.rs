@@ -21,6 +21,7 @@ use plimsoll_core::rootfs::Footprint;
 use serde::{Deserialize, Serialize};
 
 use crate::cataloger::File;
+use crate::inventory::origin::page;
 use crate::os::database::Entries;
 use crate::os::files::{Brought, BroughtFiles};
 use crate::ownership::RecordedDigest;
@@ -41,14 +42,16 @@ pub(super) struct Package {
     pub(super) origin: Option<String>,
     pub(super) licence: Option<String>,
     pub(super) maintainer: Option<String>,
+    pub(super) homepage: Option<String>,
     pub(super) files: Brought,
 }
 
 impl Footprint for Installed {
     fn footprint(&self) -> usize {
         self.0.bytes(|package| {
-            let Package { name, version, architecture, origin, licence, maintainer, files, .. } = package;
-            let optional = [architecture, origin, licence, maintainer].into_iter().flatten();
+            let Package { name, version, architecture, origin, licence, maintainer, homepage, files, .. } =
+                package;
+            let optional = [architecture, origin, licence, maintainer, homepage].into_iter().flatten();
             let text: usize = [name, version].into_iter().chain(optional).map(String::len).sum();
             text + files.bytes()
         })
@@ -85,6 +88,7 @@ struct Fields<'a> {
     origin: Option<&'a [u8]>,
     licence: Option<&'a [u8]>,
     maintainer: Option<&'a [u8]>,
+    homepage: Option<&'a [u8]>,
 }
 
 /// Reads the lines of one entry to their end; a fault is told with the number of its line.
@@ -110,6 +114,7 @@ fn package<'a>(
             b'o' => &mut fields.origin,
             b'L' => &mut fields.licence,
             b'm' => &mut fields.maintainer,
+            b'U' => &mut fields.homepage,
             _ => {
                 files.line(*field, value);
                 continue;
@@ -146,6 +151,7 @@ impl Fields<'_> {
             origin: optional(self.origin, "origin", is_name)?,
             licence: words(self.licence),
             maintainer: words(self.maintainer),
+            homepage: self.homepage.and_then(|text| page(str::from_utf8(text).ok()?)),
             files: files.brought.finish(),
             name,
         })

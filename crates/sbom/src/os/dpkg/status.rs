@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cataloger::File;
 use crate::inventory::SourcePackage;
+use crate::inventory::origin::page;
 use crate::os::database::Entries;
 use crate::os::deb822::{self, Paragraph};
 
@@ -37,6 +38,7 @@ pub(super) struct Package {
     pub(super) architecture: Option<String>,
     pub(super) source: SourcePackage,
     pub(super) supplier: Option<String>,
+    pub(super) homepage: Option<String>,
     /// The state that its installation was left in, where it was not completed.
     pub(super) unfinished: Option<Cow<'static, str>>,
 }
@@ -44,7 +46,8 @@ pub(super) struct Package {
 impl Footprint for Status {
     fn footprint(&self) -> usize {
         self.0.bytes(|package| {
-            let optional = [&package.architecture, &package.supplier].into_iter().flatten();
+            let optional =
+                [&package.architecture, &package.supplier, &package.homepage].into_iter().flatten();
             let source = &package.source;
             let own = [&package.name, &package.version, &source.name, &source.version].into_iter();
             own.chain(optional).map(String::len).sum()
@@ -101,6 +104,7 @@ fn package(form: Form, paragraph: &Paragraph<'_>) -> Result<Option<Package>, Str
         architecture: architecture.map(str::to_owned),
         source: source(paragraph.source, name, version)?,
         supplier: supplier.filter(|supplier| !supplier.is_empty()),
+        homepage: paragraph.homepage.and_then(|text| page(str::from_utf8(text).ok()?)),
         unfinished: match state {
             State::Unfinished(state) => Some(state.into()),
             State::Absent | State::Installed => None,

@@ -24,6 +24,7 @@ impl Tag {
     pub(super) const VENDOR: Self = Self(1011);
     pub(super) const LICENSE: Self = Self(1014);
     pub(super) const PACKAGER: Self = Self(1015);
+    pub(super) const URL: Self = Self(1020);
     pub(super) const ARCH: Self = Self(1022);
     pub(super) const OLD_FILE_NAMES: Self = Self(1027);
     pub(super) const FILE_STATES: Self = Self(1029);
@@ -36,7 +37,7 @@ impl Tag {
     pub(super) const FILE_DIGEST_ALGORITHM: Self = Self(5011);
     pub(super) const MODULARITY_LABEL: Self = Self(5096);
 
-    const WANTED: [Self; 18] = [
+    const WANTED: [Self; 19] = [
         Self::NAME,
         Self::VERSION,
         Self::RELEASE,
@@ -44,6 +45,7 @@ impl Tag {
         Self::VENDOR,
         Self::LICENSE,
         Self::PACKAGER,
+        Self::URL,
         Self::ARCH,
         Self::OLD_FILE_NAMES,
         Self::FILE_STATES,

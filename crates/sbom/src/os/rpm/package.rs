@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::header::{Header, Tag};
 use crate::cataloger::File;
+use crate::inventory::origin::page;
 use crate::os::database::{Entries, is_word, words};
 use crate::os::files::{Brought, BroughtFiles};
 use crate::ownership::RecordedDigest;
@@ -28,6 +29,7 @@ pub(super) struct Package {
     pub(super) source: Option<String>,
     pub(super) licence: Option<String>,
     pub(super) supplier: Option<String>,
+    pub(super) homepage: Option<String>,
     /// The module that it belongs to: `nodejs:18:8090020240101:rhel8`.
     pub(super) module: Option<String>,
     pub(super) files: Brought,
@@ -36,9 +38,19 @@ pub(super) struct Package {
 impl Footprint for Packages {
     fn footprint(&self) -> usize {
         self.0.bytes(|package| {
-            let Package { name, version, architecture, source, licence, supplier, module, files, .. } =
-                package;
-            let optional = [architecture, source, licence, supplier, module].into_iter().flatten();
+            let Package {
+                name,
+                version,
+                architecture,
+                source,
+                licence,
+                supplier,
+                homepage,
+                module,
+                files,
+                ..
+            } = package;
+            let optional = [architecture, source, licence, supplier, homepage, module].into_iter().flatten();
             let text: usize = [name, version].into_iter().chain(optional).map(String::len).sum();
             text + files.bytes()
         })
@@ -73,6 +85,7 @@ pub(super) fn read(file: &File<'_>, blob: &[u8]) -> Result<Option<Package>, Stri
         source: optional(Tag::SOURCE_RPM).filter(|source| source != "(none)"),
         licence: words(header.text(Tag::LICENSE)),
         supplier: words(header.text(Tag::VENDOR)).or_else(|| words(header.text(Tag::PACKAGER))),
+        homepage: header.text(Tag::URL).and_then(page),
         module: optional(Tag::MODULARITY_LABEL),
         files: files(file, &header, blob.len()),
     }))

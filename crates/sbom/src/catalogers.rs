@@ -126,7 +126,9 @@ pub fn os_paths() -> Vec<String> {
     let selections =
         of_packages.filter(|member| member.id() != os::traces::Traces.id()).flat_map(|it| it.selections());
     let usual = |path: &&str| path.trim_start_matches("**/").replace(['*', '?'], "x");
-    selections.flat_map(|selection| selection.paths).map(usual).collect()
+    let paths = selections.flat_map(|selection| selection.paths);
+    // Without the files of licences, every package is found.
+    paths.filter(|path| !path.ends_with("/copyright")).map(usual).collect()
 }
 
 /// Catalogers at work together.

@@ -1,8 +1,9 @@
 //! Debian packages: `var/lib/dpkg/status`, and one file a package under `status.d` in distroless images.
 //!
-//! What counts as a package is said in [`status`], which files it brought in [`records`]. The layer of a package is the
+//! What counts as a package is said in [`status`], which files it brought in [`records`], its licences in [`copyright`]. The layer of a package is the
 //! one with its digests: dpkg rewrites these when it installs the package, and `status` for every other package too.
 
+mod copyright;
 mod records;
 mod status;
 
@@ -18,8 +19,10 @@ use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::origin::homepage;
 use crate::inventory::{Component, ComponentIndex, Location, OsRelease, ProblemCode, SourcePackage};
+use crate::licence::Licence;
 use crate::os::database::{Entry, State, too_many};
 use crate::os::files::Brought;
+use copyright::{AROUND, Copyright};
 use status::{Form, Package, Status};
 
 /// dpkg's list of packages in one file.
@@ -33,7 +36,11 @@ const STATUS: u16 = 0;
 const DIGESTS: u16 = 1;
 const LIST: u16 = 2;
 const ENTRY: u16 = 3;
+<<<<<<< HEAD
 const UPDATE: u16 = 4;
+=======
+const COPYRIGHT: u16 = 5;
+>>>>>>> 47b11ab (Tell the licences of Debian's packages)
 
 const SELECTIONS: &[Selection] = &[
     // About 1 KiB a package.
@@ -45,8 +52,13 @@ const SELECTIONS: &[Selection] = &[
     Selection::whole(&["var/lib/dpkg/info/python*.list", "var/lib/dpkg/info/pypy*.list"], Bound::Metadata),
     // One package's paragraph.
     Selection::whole(&["var/lib/dpkg/status.d/*"], Bound::Metadata),
+<<<<<<< HEAD
     // What counts over `status`, where dpkg did not come to write it there: one package's paragraph each.
     Selection::whole(&["var/lib/dpkg/updates/*"], Bound::Metadata),
+=======
+    // Some 10 KiB a package. Images without documentation keep them, as licences ask for.
+    Selection::whole(&["usr/share/doc/*/copyright"], Bound::Metadata),
+>>>>>>> 47b11ab (Tell the licences of Debian's packages)
 ];
 
 pub(crate) struct Dpkg;
@@ -82,6 +94,7 @@ impl Cataloger for Dpkg {
             ENTRY => Arc::new(status::read(file, Form::Directory)),
             DIGESTS => Arc::new(records::digests(file)),
             LIST => Arc::new(records::list(file)),
+            COPYRIGHT => Arc::new(copyright::read(file.content)),
             _ => return None,
         })
     }
@@ -103,6 +116,7 @@ impl Cataloger for Dpkg {
         reader.updates();
         reader.behind_a_link();
         reader.records();
+        reader.licences();
         let Reader { context, state, seen, .. } = reader;
         state.finish(context, STATUS_FILE, "deb", seen.len());
     }
@@ -221,6 +235,36 @@ impl<'f> Reader<'_, '_, 'f> {
             for (file, records) in self.context.facts::<Brought>(selection) {
                 let Some(owner) = self.installed(&file.path) else { continue };
                 records.claim(owner, self.context);
+            }
+        }
+    }
+
+    /// Adds what the copyright files state. One without a file of its own, whose folder is a link to another's, has the
+    /// licences of those that were built from the same source: Debian has one such file a source.
+    fn licences(&mut self) {
+        let mut of_package: BTreeMap<&str, &Vec<Licence>> = BTreeMap::new();
+        for (file, Copyright(licences)) in self.context.facts::<Copyright>(COPYRIGHT) {
+            let name = file.path.strip_prefix(AROUND.0).and_then(|rest| rest.strip_suffix(AROUND.1));
+            of_package.extend(name.filter(|_| !licences.is_empty()).map(|name| (name, licences)));
+        }
+        let components = &mut self.context.found.inventory.components;
+        let mut of_source: BTreeMap<SourcePackage, &Vec<Licence>> = BTreeMap::new();
+        let mut without = Vec::new();
+        for ((name, _), index) in &self.found {
+            let Some(component) = components.get_mut(index.0) else { continue };
+            let Some(licences) = of_package.get(name) else {
+                without.push(*index);
+                continue;
+            };
+            component.licenses.clone_from(licences);
+            if let Some(source) = &component.source {
+                of_source.entry(source.clone()).or_insert(licences);
+            }
+        }
+        for index in without {
+            let Some(component) = components.get_mut(index.0) else { continue };
+            if let Some(licences) = component.source.as_ref().and_then(|source| of_source.get(source)) {
+                component.licenses.clone_from(licences);
             }
         }
     }

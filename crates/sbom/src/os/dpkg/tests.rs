@@ -66,6 +66,29 @@ fn lists_what_is_on_disk_with_its_source() {
 }
 
 #[test]
+fn licences_come_from_the_copyright_files_of_the_source() {
+    let package = |name: &str, source: &str| {
+        format!(
+            "Package: {name}\nStatus: install ok installed\nSource: {source}\nVersion: 1\nHomepage: https://a.example/\n\n"
+        )
+    };
+    let packages = [package("a", "s"), package("b", "s"), package("c", "t"), package("d", "u")].concat();
+    let found = catalog(&files(&[
+        (STATUS_FILE, packages.as_bytes(), 0),
+        ("usr/share/doc/a/copyright", b"Format: x\n\nFiles: *\nLicense: GPL-2+ or Expat\n", 0),
+        ("usr/share/doc/c/copyright", b"See /usr/share/common-licenses/GPL-2.\n", 0),
+        ("usr/share/doc/d/copyright", b"Do as you like.\n", 0),
+        ("usr/share/doc/other/copyright", b"Format: x\nLicense: ISC\n", 0),
+    ]));
+    let licences: Vec<_> = found.components.iter().map(|it| it.licenses.as_slice()).collect();
+    let both = [Licence::parse("GPL-2.0-or-later OR MIT")];
+    assert_eq!(licences, [&both[..], &both, &[Licence::Text("GPL-2".to_owned())], &[]]);
+    assert_eq!(found.problems, []);
+    let origin = found.components[0].origin.as_deref().unwrap();
+    assert_eq!(origin.homepage.as_deref(), Some("https://a.example/"));
+}
+
+#[test]
 fn an_unfinished_installation_is_listed_and_reported() {
     let found = status(
         "Package: a\nStatus: install ok unpacked\nVersion: 1\n\n\

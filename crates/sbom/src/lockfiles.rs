@@ -49,7 +49,7 @@ use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::installed::Installed;
-use crate::inventory::{Component, Declaration, ProblemCode, Requester, Scope};
+use crate::inventory::{Checksum, Component, Declaration, Origin, ProblemCode, Requester, Scope};
 use crate::language::maven::Maven;
 use crate::language::shown::{Package, Shown};
 use crate::ownership::FileDigests;
@@ -76,6 +76,8 @@ struct Locked {
     subpath: String,
     /// Whether one of its texts was cut, so that it names nothing.
     is_too_long: bool,
+    /// Digests of its archive.
+    checksums: Vec<Checksum>,
     /// Of several about the same package, the least counts, so this comes last.
     declared: Declaration,
 }
@@ -96,6 +98,7 @@ impl Locked {
             qualifiers: Vec::new(),
             subpath: String::new(),
             is_too_long: false,
+            checksums: Vec::new(),
             declared: Declaration::default(),
         };
         locked.name = locked.kept(name);
@@ -144,9 +147,13 @@ impl Locked {
         self
     }
 
+    fn checksums(self, checksums: impl IntoIterator<Item = Checksum>) -> Self {
+        Self { checksums: checksums.into_iter().collect(), ..self }
+    }
+
     /// The component, or why it names none.
     fn component(&self, format: &Lockfile) -> Result<Component, String> {
-        let Self { name, version, purl_type, qualifiers, subpath, is_too_long, declared } = self;
+        let Self { name, version, purl_type, qualifiers, subpath, is_too_long, checksums, declared } = self;
         if *is_too_long {
             return Err(format!(
                 "names {}, of which something has more than {MAX_TEXT} bytes",
@@ -163,7 +170,9 @@ impl Locked {
         .unwrap_or(("", name));
         let package =
             Package { purl_type, namespace, name: own, version: version.as_deref(), qualifiers, subpath };
-        Ok(Component { declared: Some(*declared), ..package.component()? })
+        let component = package.component()?;
+        let origin = Origin { checksums: checksums.clone(), ..Origin::default() };
+        Ok(Component { origin: origin.boxed(), declared: Some(*declared), ..component })
     }
 }
 

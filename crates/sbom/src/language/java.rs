@@ -144,7 +144,7 @@ fn components<'f>(context: &mut Context<'_, 'f>, file: &'f FoundFile, archive: &
                 let origin =
                     is_file.then(|| Origin { checksums: archive.digests.checksums(), ..Origin::default() });
                 let origin = origin.and_then(Origin::boxed);
-                let component = context.add(Component { locations, origin, ..found.clone() });
+                let component = context.add(Component { origin, locations, ..found.clone() });
                 let (path, real_path) = (file.path.as_str(), file.real_path.as_str());
                 context.found.evidence.push(Evidence {
                     component,

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
-use crate::inventory::{Component, Declaration, Location, ProblemCode};
+use crate::inventory::{Checksum, Component, Declaration, Location, Origin, ProblemCode};
 use crate::ownership::FileDigests;
 use crate::telltales;
 use crate::test_data::is_test_data;
@@ -135,6 +135,7 @@ fn manifests<'f>(context: &mut Context<'_, 'f>, roots: &mut Roots<'f>) {
         roots.parents.extend(parent_of(folder));
     }
     let mut copies: BTreeSet<(&str, &str)> = BTreeSet::new();
+    let integrities = integrities(context);
     for (file, Shown { manifest, digests }) in context.distinct::<Shown>(&[MANIFEST]) {
         let is_installed = is_installed(&file.path);
         let component = match manifest {
@@ -156,7 +157,15 @@ fn manifests<'f>(context: &mut Context<'_, 'f>, roots: &mut Roots<'f>) {
                 continue;
             }
         };
-        context.add_shown(component, file, digests);
+        let folder = file.path.strip_suffix("/package.json").unwrap_or_default();
+        let installed = integrities.get(folder).filter(|it| it.name == component.name);
+        let mut component = component.clone();
+        if let Some(installed) = installed.filter(|it| it.version == component.version) {
+            let checksums = Checksum::of_integrity(&installed.integrity);
+            component.origin =
+                Origin { checksums, ..component.origin.map_or_else(Origin::default, |it| *it) }.boxed();
+        }
+        context.add_shown(&component, file, digests);
     }
     let mut by_package: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (package, name) in copies {
@@ -189,6 +198,19 @@ fn vendored<'p>(path: &'p str, name: &str) -> Option<&'p str> {
     let scope = if own.starts_with('@') { own.find('/')? + 1 } else { 0 };
     let end = own.get(scope..)?.find('/')? + scope;
     path.get(..inside + end)
+}
+
+/// What npm wrote down of the archives that it installed, by folder.
+fn integrities<'f>(context: &Context<'_, 'f>) -> BTreeMap<String, &'f Locked> {
+    let mut found = BTreeMap::new();
+    for (file, Locks(lock)) in context.facts::<Locks>(INSTALLED) {
+        let root = file.path.strip_suffix("node_modules/.package-lock.json").unwrap_or_default();
+        let Ok(Lock { packages }) = lock else { continue };
+        let with_folder =
+            packages.iter().filter_map(|it| Some((format!("{root}{}", it.folder.as_ref()?), it)));
+        found.extend(with_folder.filter(|(_, it)| !it.integrity.is_empty()));
+    }
+    found
 }
 
 /// What npm installed, and no `package.json` shows.
@@ -239,17 +261,18 @@ fn add<'p>(
     declared: impl Fn(&Locked) -> Option<Declaration>,
 ) {
     // Of several places of one package, the one that more depends on counts.
-    let mut known: BTreeMap<(&str, &str), Option<Declaration>> = BTreeMap::new();
+    let mut known: BTreeMap<(&str, &str), (Option<Declaration>, &str)> = BTreeMap::new();
     for package in packages {
         let declared = declared(package);
-        let known = known.entry((&package.name, &package.version)).or_insert(declared);
-        *known = declared.min(*known);
+        let known = known.entry((&package.name, &package.version)).or_insert((declared, &package.integrity));
+        known.0 = declared.min(known.0);
     }
-    for ((name, version), declared) in known {
+    for ((name, version), (declared, integrity)) in known {
         match manifest::component(name, version) {
             Ok(component) => {
                 let locations = vec![Location { path: file.path.clone(), layer: file.layer }];
-                context.add(Component { locations, declared, ..component });
+                let origin = Origin { checksums: Checksum::of_integrity(integrity), ..Origin::default() };
+                context.add(Component { origin: origin.boxed(), locations, declared, ..component });
             }
             Err(detail) => context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail),
         }

@@ -7,6 +7,7 @@
 //! version = "1.0.200"
 //! source = "registry+https://github.com/rust-lang/crates.io-index"
 //! dependencies = ["serde_derive"]         # with version and source, where the name alone is not enough
+//! checksum = "ddc6f9cc94d67c0e21aaf7eda3a010fd3af78ebf6e096aa6e2e13c79749cce4f"
 //! ```
 
 use std::collections::BTreeSet;
@@ -14,6 +15,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use super::Locked;
+use crate::inventory::{Checksum, ChecksumAlgorithm};
 
 #[derive(Deserialize)]
 struct Document {
@@ -28,6 +30,7 @@ struct Package {
     source: Option<String>,
     #[serde(default)]
     dependencies: Vec<String>,
+    checksum: Option<String>,
 }
 
 pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
@@ -42,7 +45,8 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
     let one = |it: Package| {
         let is_direct = asked_for.contains(&(it.name.clone(), None))
             || asked_for.contains(&(it.name.clone(), Some(it.version.clone())));
-        Locked::new(it.name, it.version).direct(is_direct)
+        let checksum = it.checksum.and_then(|hex| Checksum::of_hex(ChecksumAlgorithm::Sha256, &hex));
+        Locked::new(it.name, it.version).direct(is_direct).checksums(checksum)
     };
     Ok(foreign.map(one).collect())
 }

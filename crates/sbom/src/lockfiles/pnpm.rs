@@ -24,6 +24,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Locked;
+use crate::inventory::Checksum;
 
 /// A key below `packages`.
 #[derive(Default)]
@@ -32,6 +33,7 @@ struct Entry<'a> {
     /// Empty where it is an address.
     version: &'a str,
     for_development: bool,
+    integrity: &'a str,
 }
 
 /// What the project asks for: name and version, with peers, as `snapshots` has them.
@@ -104,6 +106,8 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
     Ok(lock.locked())
 }
 
+/// Before the digests of a package's archive.
+const RESOLUTION: &str = "resolution: {integrity: ";
 const DEPENDENCIES: &str = "dependencies:";
 const DEV_DEPENDENCIES: &str = "devDependencies:";
 const OPTIONAL_DEPENDENCIES: &str = "optionalDependencies:";
@@ -117,6 +121,10 @@ impl<'a> Lock<'a> {
                 self.entries.push(Entry::new(unquoted(key)));
             }
             (4, Some(last)) if content == "dev: true" => last.for_development = true,
+            (4, Some(last)) if content.starts_with(RESOLUTION) => {
+                let integrity = content.strip_prefix(RESOLUTION).unwrap_or_default();
+                last.integrity = integrity.split([',', '}']).next().unwrap_or_default();
+            }
             (4, Some(last)) if last.version.is_empty() => {
                 last.version = content.strip_prefix("version: ").unwrap_or_default();
             }
@@ -144,7 +152,9 @@ impl<'a> Lock<'a> {
         let entries = self.entries.iter().filter(|it| !it.version.is_empty());
         let one = |it: &Entry<'_>| {
             let unreached = reached.as_ref().is_some_and(|reached| !reached.contains(&(it.name, it.version)));
-            let locked = Locked::new(it.name, it.version).for_development(it.for_development || unreached);
+            let locked = Locked::new(it.name, it.version)
+                .checksums(Checksum::of_integrity(it.integrity))
+                .for_development(it.for_development || unreached);
             if direct.is_empty() { locked } else { locked.direct(direct.contains(&(it.name, it.version))) }
         };
         entries.map(one).collect()
@@ -202,7 +212,12 @@ impl<'a> Entry<'a> {
         let own = |name, version: &'a str| {
             let version = version.split_once('_').map_or(version, |(version, _)| version);
             let is_version = version.starts_with(|c: char| c.is_ascii_digit());
-            Entry { name, version: if is_version { version } else { "" }, for_development: false }
+            Entry {
+                name,
+                version: if is_version { version } else { "" },
+                for_development: false,
+                integrity: "",
+            }
         };
         // The newer spelling, also with an address for a version.
         let key = key.strip_prefix('/').unwrap_or(key);

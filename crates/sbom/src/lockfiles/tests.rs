@@ -532,6 +532,37 @@ fn what_is_for_development_and_what_the_project_asks_for_are_told() {
 }
 
 #[test]
+fn digests_of_archives_come_from_lock_files_that_state_them() {
+    let sha512 = format!("sha512-{}==", "A".repeat(86));
+    let inventory = catalog(&[
+        (
+            "a/Cargo.lock",
+            &format!(
+                "[[package]]\nname = \"a\"\nversion = \"1.0.0\"\nsource = \"registry+x\"\nchecksum = \"{}\"\n",
+                "ab".repeat(32)
+            ),
+        ),
+        ("b/yarn.lock", &format!("b@^1:\n  version \"1.0.0\"\n  integrity {sha512}\n")),
+        (
+            "c/pnpm-lock.yaml",
+            &format!(
+                "lockfileVersion: '9.0'\n\npackages:\n\n  c@1.0.0:\n    resolution: {{integrity: {sha512}, tarball: x}}\n"
+            ),
+        ),
+        (
+            "d/Cargo.lock",
+            "[[package]]\nname = \"d\"\nversion = \"1.0.0\"\nsource = \"registry+x\"\nchecksum = \"short\"\n",
+        ),
+    ]);
+    let digests = |it: &Component| it.origin.as_ref().map_or(String::new(), |it| it.checksums[0].hex.clone());
+    let found: Vec<(&str, String)> =
+        inventory.components.iter().map(|it| (it.name.as_str(), digests(it))).collect();
+    let zeros = "0".repeat(128);
+    let expected = [("a", "ab".repeat(32)), ("d", String::new()), ("b", zeros.clone()), ("c", zeros)];
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn hostile_places_of_bun_are_refused() {
     let place = "a/".repeat(3_000);
     let text = format!(r#"{{"workspaces":{{}},"packages":{{"{place}":["a@1.0.0"]}},}}"#);

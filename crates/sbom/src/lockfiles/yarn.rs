@@ -11,6 +11,7 @@
 //! ```
 
 use super::Locked;
+use crate::inventory::Checksum;
 
 pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
     let mut blocks: Vec<Block<'_>> = Vec::new();
@@ -32,6 +33,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
         match name.trim_end_matches(':') {
             "version" => block.version = unquoted(value),
             "resolution" => block.resolution = unquoted(value),
+            "integrity" => block.integrity = unquoted(value),
             _ => {}
         }
     }
@@ -44,6 +46,8 @@ struct Block<'a> {
     first: &'a str,
     version: &'a str,
     resolution: &'a str,
+    /// Only in the first form; the checksums of the second are of yarn's own archives.
+    integrity: &'a str,
 }
 
 impl Block<'_> {
@@ -64,7 +68,7 @@ impl Block<'_> {
         if self.version.is_empty() {
             return Err(format!("gives no version of {}", plimsoll_core::text::shortened(name)));
         }
-        Ok(Locked::new(name, self.version))
+        Ok(Locked::new(name, self.version).checksums(Checksum::of_integrity(self.integrity)))
     }
 }
 

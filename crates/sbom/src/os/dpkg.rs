@@ -36,11 +36,8 @@ const STATUS: u16 = 0;
 const DIGESTS: u16 = 1;
 const LIST: u16 = 2;
 const ENTRY: u16 = 3;
-<<<<<<< HEAD
 const UPDATE: u16 = 4;
-=======
 const COPYRIGHT: u16 = 5;
->>>>>>> 47b11ab (Tell the licences of Debian's packages)
 
 const SELECTIONS: &[Selection] = &[
     // About 1 KiB a package.
@@ -52,13 +49,10 @@ const SELECTIONS: &[Selection] = &[
     Selection::whole(&["var/lib/dpkg/info/python*.list", "var/lib/dpkg/info/pypy*.list"], Bound::Metadata),
     // One package's paragraph.
     Selection::whole(&["var/lib/dpkg/status.d/*"], Bound::Metadata),
-<<<<<<< HEAD
     // What counts over `status`, where dpkg did not come to write it there: one package's paragraph each.
     Selection::whole(&["var/lib/dpkg/updates/*"], Bound::Metadata),
-=======
     // Some 10 KiB a package. Images without documentation keep them, as licences ask for.
     Selection::whole(&["usr/share/doc/*/copyright"], Bound::Metadata),
->>>>>>> 47b11ab (Tell the licences of Debian's packages)
 ];
 
 pub(crate) struct Dpkg;

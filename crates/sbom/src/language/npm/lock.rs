@@ -38,13 +38,19 @@ pub(super) struct Locked {
     pub(super) name: String,
     /// Empty where it is no version: an address, a folder.
     pub(super) version: String,
+    /// The digests of its archive, as the lock file states them.
+    pub(super) integrity: String,
     pub(super) declared: Declaration,
 }
 
 impl Footprint for Lock {
     fn footprint(&self) -> usize {
         let package = |it: &Locked| {
-            size_of::<Locked>() + it.name.len() + it.version.len() + it.folder.as_ref().map_or(0, String::len)
+            size_of::<Locked>()
+                + it.name.len()
+                + it.version.len()
+                + it.integrity.len()
+                + it.folder.as_ref().map_or(0, String::len)
         };
         self.packages.iter().map(package).sum()
     }
@@ -88,7 +94,8 @@ impl Lock {
             declared(package.dev, if is_direct { Requester::Direct } else { Requester::Transitive });
         let name = package.name.unwrap_or_else(|| own.to_owned());
         let version = package.version.unwrap_or_default();
-        self.packages.push(Locked { folder: Some(folder), name, version, declared });
+        let integrity = package.integrity.unwrap_or_default();
+        self.packages.push(Locked { folder: Some(folder), name, version, integrity, declared });
     }
 
     fn dependencies(&mut self, dependencies: BTreeMap<String, Dependency>) {
@@ -104,7 +111,8 @@ impl Lock {
                 };
             // An address of git or of an archive, or a folder.
             let version = if version.contains([':', '/']) { String::new() } else { version };
-            self.packages.push(Locked { folder: None, name, version, declared });
+            let integrity = dependency.integrity.unwrap_or_default();
+            self.packages.push(Locked { folder: None, name, version, integrity, declared });
         }
     }
 }
@@ -127,6 +135,7 @@ struct Document {
 struct Package {
     name: Option<String>,
     version: Option<String>,
+    integrity: Option<String>,
     #[serde(default)]
     link: bool,
     #[serde(default)]
@@ -150,6 +159,7 @@ impl Package {
 #[derive(Deserialize)]
 struct Dependency {
     version: String,
+    integrity: Option<String>,
     #[serde(default)]
     dev: bool,
     dependencies: Option<BTreeMap<String, Self>>,

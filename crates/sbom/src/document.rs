@@ -7,9 +7,10 @@
 use std::io::{self, Write};
 
 use plimsoll_core::{Algorithm, Digest, Hasher, Purl, Timestamp};
+use serde::Serialize;
 use uuid::Uuid;
 
-use crate::inventory::Inventory;
+use crate::inventory::{Component, Inventory};
 
 /// Everything that goes into a document.
 #[derive(Debug, Clone)]
@@ -27,7 +28,7 @@ pub struct Document<'a> {
     pub build: Build,
 }
 
-/// The run of a workflow that makes a document. Empty texts are unknown.
+/// Who and which run of a workflow makes a document. Empty texts are unknown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Build {
     /// The commit: 40 hex digits.
@@ -38,6 +39,8 @@ pub struct Build {
     pub job: String,
     /// What all runs of the same job have in common.
     pub correlator: String,
+    /// Who makes the document: an organisation, or `Person: Ann (ann@a.example)`.
+    pub author: String,
 }
 
 /// What a document is about.
@@ -53,6 +56,39 @@ pub struct DocumentSubject {
     pub tag: Option<String>,
     /// The architecture as OCI names it: `amd64`.
     pub architecture: Option<String>,
+    /// The image that it was built on.
+    pub base: Option<BaseImage>,
+    /// What it was when it was looked at. Unknown where only other documents tell of it.
+    pub phase: Option<Phase>,
+}
+
+/// The image that another one was built on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct BaseImage {
+    /// `registry.example/debian:12`.
+    pub name: Option<String>,
+    /// The digest of its manifest, or of its index.
+    pub digest: Option<Digest>,
+    /// How many of the image's layers are its own, where they were compared.
+    pub layers: Option<usize>,
+}
+
+impl BaseImage {
+    /// Whether a component came with it. Unknown without layers.
+    pub fn brought(&self, component: &Component) -> Option<bool> {
+        let first = component.locations.iter().map(|location| location.layer).min()??;
+        Some(first < self.layers?)
+    }
+}
+
+/// Phases in the life of software, as far as they can be seen on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Sources, with what they ask for.
+    Source,
+    /// What was built, with what is in it.
+    Built,
 }
 
 impl DocumentSubject {
@@ -74,6 +110,20 @@ impl DocumentSubject {
 }
 
 impl Document<'_> {
+    /// `Organization: Example`, for the formats that want the kind in front. Text that would break a line has none.
+    pub(crate) fn author(&self) -> Option<String> {
+        let author = self.build.author.trim();
+        let is_kind = ["Person: ", "Organization: "].iter().any(|kind| author.starts_with(kind));
+        let kind = if is_kind { "" } else { "Organization: " };
+        let is_author = !author.is_empty() && !author.chars().any(char::is_control);
+        is_author.then(|| format!("{kind}{author}"))
+    }
+
+    /// The author without the kind.
+    pub(crate) fn author_name(&self) -> Option<String> {
+        Some(self.author()?.split_once(": ")?.1.to_owned())
+    }
+
     /// `2026-11-20T10:00:00Z`: the formats want seconds and `Z`.
     pub(crate) fn created(&self) -> String {
         self.created.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()

@@ -112,11 +112,41 @@ fn where_components_are_from_and_what_the_nvd_calls_them_stands_in_every_form() 
     for (form, bytes) in forms(&document(&inventory)) {
         let text = String::from_utf8(bytes).unwrap();
         let wanted =
-            ["https://a.example/?x=1", "git+https://git.example/a/b.git", "cpe:2.3:a:glibc:glibc:2.36:"];
+            ["https://a.example/?x=1", "git+https://git.example.org/a/b.git", "cpe:2.3:a:glibc:glibc:2.36:"];
         for wanted in wanted.into_iter().chain([&*"ab".repeat(20), &*"cd".repeat(64)]) {
             assert!(text.contains(wanted), "{form}: {wanted}");
         }
     }
+}
+
+#[test]
+fn what_the_base_brought_is_told_where_layers_were_compared() {
+    let inventory = found();
+    let mut document = document(&inventory);
+    let told = |document: &Document<'_>| {
+        let count = |bytes: Vec<u8>, text: &str| String::from_utf8(bytes).unwrap().matches(text).count();
+        let spdx = count(written(write_spdx, document), "came with the base image");
+        let cyclonedx = written(write_cyclonedx, document);
+        (spdx, count(cyclonedx, r#""name":"plimsoll:from-base","value":"true""#))
+    };
+    let of_base = inventory.components.iter().filter(|it| it.locations.iter().any(|at| at.layer == Some(0)));
+    let of_base = of_base.count();
+    assert!(of_base > 0 && of_base < inventory.components.len());
+    assert_eq!(told(&document), (of_base, of_base));
+    // What the image claims says nothing about layers.
+    document.subject.base.as_mut().unwrap().layers = None;
+    assert_eq!(told(&document), (0, 0));
+}
+
+#[test]
+fn author_and_phase_stand_in_the_forms_that_have_them() {
+    let inventory = inventory();
+    for (form, bytes) in forms(&document(&inventory)) {
+        let read = read_whole(&bytes, &Limits::default()).unwrap();
+        assert_eq!(read.stated.authors, ["Example"], "{form}");
+    }
+    let read = read_whole(&written(write_cyclonedx, &document(&inventory)), &Limits::default()).unwrap();
+    assert!(read.stated.names_phase);
 }
 
 #[test]

@@ -36,6 +36,7 @@ Examples:
   plimsoll sbom app.tar -o cyclonedx-json --output-file app.cdx.json
   plimsoll sbom registry.example/team/app:1.4 --all-platforms \\
       --output-file 'app-{platform}.spdx.json'
+  plimsoll sbom oci:build --base registry.example/debian:12 -o table
   plimsoll sbom dir:. --strict --output-file app.spdx.json
   plimsoll sbom dir:/ -o table
   plimsoll sbom app.tar --catalogers=-all,+npm,+python
@@ -55,6 +56,12 @@ pub(crate) struct Sbom {
     /// Format of the document [default: table on a terminal, else spdx-json]
     #[arg(short, long, value_name = "FORMAT", env = "PLIMSOLL_SBOM_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: Option<Format>,
+    /// Name who makes the document: an organisation, or 'Person: NAME'
+    #[arg(long, value_name = "NAME", env = "PLIMSOLL_SBOM_AUTHOR", help_heading = OUTPUT)]
+    pub(crate) author: Option<String>,
+    /// Mark what came with this image, which the subject was built on; fails if it was not
+    #[arg(long, value_name = "IMAGE", env = "PLIMSOLL_SBOM_BASE")]
+    pub(crate) base: Option<String>,
     /// Exit with 11 if components may be missing; the document is written all the same
     #[arg(long, env = "PLIMSOLL_STRICT", value_parser = parse_switch, help_heading = OUTPUT)]
     pub(crate) strict: bool,

@@ -1,5 +1,6 @@
 //! `plimsoll sbom`.
 
+mod base;
 mod cataloger;
 mod convert;
 mod diff;
@@ -14,7 +15,7 @@ use plimsoll_core::Kind;
 use plimsoll_core::text::shown;
 use plimsoll_gather::{Subject, inventory, open};
 use plimsoll_image::artifact::Image;
-use plimsoll_sbom::{Document, DocumentSubject, Inventory, ProblemCode, ProblemSeverity};
+use plimsoll_sbom::{BaseImage, Document, DocumentSubject, Inventory, Phase, ProblemCode, ProblemSeverity};
 
 use crate::commands::catalogers::layers_without;
 use crate::commands::platforms;
@@ -24,6 +25,7 @@ use crate::progress::Bar;
 use crate::render;
 use crate::render::table::safe;
 use crate::settings::sbom::{DocumentSettings, Format, SbomSettings};
+use base::NamedBase;
 
 pub(super) fn run(settings: &SbomSettings<'_>, console: Console) -> Result<Exit, Failure> {
     match settings {
@@ -52,6 +54,7 @@ fn documents(settings: &DocumentSettings, console: Console) -> Result<Exit, Fail
     let images = platforms::chosen(&opened, &settings.platforms, &access.limits, console)?;
     let format = format(settings);
     let targets = targets(settings, format, &images)?;
+    let named = settings.base.as_deref().map(|base| NamedBase::open(base, &access)).transpose()?;
     let layers = layers_without(&settings.without, &settings.access);
     let mut exit = Exit::Done;
     for (image, target) in images.into_iter().zip(&targets) {
@@ -61,7 +64,9 @@ fn documents(settings: &DocumentSettings, console: Console) -> Result<Exit, Fail
         let written = inventory(&opened, image, &layers, &Bar::new(console), &access.cancel)
             .map_err(Failure::from)
             .and_then(|inventory| {
-                one(settings, format, &subject, &inventory, image, target.as_deref(), console)
+                let base = image.map(|image| base::find(image, named.as_ref())).transpose()?.flatten();
+                let about = about(settings, &subject, &inventory, image, base);
+                one(settings, format, about, &inventory, image, target.as_deref(), console)
             });
         match (written, image) {
             (Ok(written), _) => exit = exit.and(written),
@@ -131,31 +136,45 @@ fn targets(
     Ok(files.into_iter().map(Some).collect())
 }
 
+/// What a document is about. A folder without an operating system is one of sources.
+fn about(
+    settings: &DocumentSettings,
+    subject: &Subject,
+    inventory: &Inventory,
+    image: Option<&Image>,
+    base: Option<BaseImage>,
+) -> DocumentSubject {
+    let (repository, tag) = match subject {
+        Subject::Registry(reference) => (Some(reference.name()), reference.tag().map(str::to_owned)),
+        _ => (None, None),
+    };
+    let is_built = image.is_some() || inventory.os.is_some();
+    DocumentSubject {
+        name: settings.subject.clone(),
+        manifest: image.map(|image| image.manifest.digest),
+        repository,
+        tag,
+        architecture: image.map(|image| image.platform.architecture.clone()),
+        base,
+        phase: Some(if is_built { Phase::Built } else { Phase::Source }),
+    }
+}
+
 /// Writes one document. One that may lack components is written too, and marked; for whoever goes by the exit code and would
 /// take "nothing found" for "nothing there", there is `--strict`.
 fn one(
     settings: &DocumentSettings,
     format: Format,
-    subject: &Subject,
+    about: DocumentSubject,
     inventory: &Inventory,
     image: Option<&Image>,
     target: Option<&Path>,
     console: Console,
 ) -> Result<Exit, Failure> {
     tell(inventory, format, console);
-    let (repository, tag) = match subject {
-        Subject::Registry(reference) => (Some(reference.name()), reference.tag().map(str::to_owned)),
-        _ => (None, None),
-    };
     let document = Document {
         inventory,
-        subject: DocumentSubject {
-            name: settings.subject.clone(),
-            manifest: image.map(|image| image.manifest.digest),
-            repository,
-            tag,
-            architecture: image.map(|image| image.platform.architecture.clone()),
-        },
+        subject: about,
         // `SOURCE_DATE_EPOCH`, else when the image was made, else now.
         created: settings
             .source_date
@@ -167,7 +186,10 @@ fn one(
     };
     output::emit(target, |out| match format {
         Format::Document(format, version) => format.write_version(&document, version, out).map_err(into_io),
-        Format::Table => render::inventory::write(inventory, console.page(target), out),
+        Format::Table => {
+            let base = document.subject.base.as_ref();
+            render::inventory::write(inventory, base, console.page(target), out)
+        }
     })?;
     let is_failure = settings.strict && !inventory.is_complete();
     Ok(if is_failure { Exit::Kind(Kind::Indeterminate) } else { Exit::Done })

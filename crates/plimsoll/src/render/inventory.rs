@@ -5,27 +5,34 @@ use std::io::{self, Write};
 
 use plimsoll_core::Purl;
 use plimsoll_core::quantity::count;
-use plimsoll_sbom::{Inventory, Licence, ProblemCode, ProblemSeverity};
+use plimsoll_sbom::{BaseImage, Component, Inventory, Licence, ProblemCode, ProblemSeverity};
 
 use super::table::{Page, safe};
 
 /// Writes one row a component, then what could not be found out.
-pub(crate) fn write(inventory: &Inventory, page: Page, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write(
+    inventory: &Inventory,
+    base: Option<&BaseImage>,
+    page: Page,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let rows: Vec<_> = inventory
         .components
         .iter()
         .map(|component| {
             let location = component.locations.first();
             let development = if component.is_for_development() { " (development)" } else { "" };
-            let licenses: Vec<&str> = component.licenses.iter().map(Licence::as_str).collect();
-            let layer =
-                location.and_then(|l| l.layer).map(|index| (index + 1).to_string()).unwrap_or_default();
+            let of_base = base.and_then(|base| base.brought(component)) == Some(true);
+            let layer = location.and_then(|location| location.layer).map(|index| {
+                let number = index + 1;
+                if of_base { format!("{number} base") } else { number.to_string() }
+            });
             [
                 component.purl.package_type().to_owned(),
                 safe(&component.name).into_owned(),
                 safe(&component.version).into_owned(),
-                safe(&licenses.join(", ")).into_owned(),
-                layer,
+                safe(&licences(component)).into_owned(),
+                layer.unwrap_or_default(),
                 location.map(|l| format!("{}{development}", safe(&l.path))).unwrap_or_default(),
             ]
         })
@@ -60,6 +67,16 @@ pub(crate) fn write(inventory: &Inventory, page: Page, out: &mut dyn Write) -> i
         path: &problem.path,
     });
     set_aside(aside, page, out)
+}
+
+/// The first licences. Copyright files of Debian name dozens, which documents have all.
+fn licences(component: &Component) -> String {
+    const SHOWN: usize = 3;
+    let names: Vec<&str> = component.licenses.iter().map(Licence::as_str).collect();
+    match names.get(..SHOWN) {
+        Some(first) if names.len() > SHOWN => format!("{}, +{}", first.join(", "), names.len() - SHOWN),
+        _ => names.join(", "),
+    }
 }
 
 /// Writes a problem, by what it can hide.

@@ -42,6 +42,8 @@ pub(crate) struct DocumentSettings {
     /// The subject, as it was written.
     pub(crate) subject: String,
     pub(crate) platforms: Platforms,
+    /// The image that images are built on, as it was written.
+    pub(crate) base: Option<String>,
     /// The catalogers that are switched off.
     pub(crate) without: BTreeSet<&'static str>,
     pub(crate) access: Access,
@@ -80,11 +82,12 @@ impl<'a> SbomSettings<'a> {
         Ok(Self::Documents(Box::new(DocumentSettings {
             subject: subject.clone(),
             platforms: Platforms::resolve(&arguments.reading),
+            base: arguments.base.clone(),
             without: arguments.catalogers.off(),
             access: reading_access(&arguments.reading, context)?,
             source_date: source_date(context),
             now: context.clock()(),
-            build: build(context),
+            build: Build { author: arguments.author.clone().unwrap_or_default(), ..build(context) },
             format: arguments.output,
             strict: arguments.strict,
             file: arguments.reading.file.output_file.clone(),
@@ -101,6 +104,7 @@ fn build(context: &Context<'_>) -> Build {
         branch: text("GITHUB_REF"),
         job: text("GITHUB_RUN_ID"),
         correlator: if correlator == "_" { String::new() } else { correlator },
+        author: String::new(),
     }
 }
 

@@ -90,6 +90,27 @@ fn an_image_of_one_thing_has_no_operating_system_to_miss_unless_there_is_a_trace
 }
 
 #[test]
+fn what_came_with_the_base_is_marked_where_the_image_was_built_on_it() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let base = pushed(&registry, &ImageBuilder::new().layer(debian()).build(), "base");
+    let image = ImageBuilder::new().layer(debian()).layer(wheel("pymysql", "1.1.1"));
+    let subject = pushed(&registry, &image.build(), "app");
+    let run = place.run(&["sbom", &subject, "--base", &base, "-o", "table"]).exits(0);
+    let marked = |name: &str| run.stdout.lines().any(|line| line.contains(name) && line.contains("1 base"));
+    assert!(marked("deb ") && !marked("pymysql"), "{}", run.stdout);
+    let document = place
+        .run(&["sbom", &subject, "--base", &base, "--author", "Example", "-o", "cyclonedx-json"])
+        .exits(0);
+    let document = document.json();
+    assert_eq!(document["metadata"]["authors"][0]["name"], "Example");
+    let properties = document["metadata"]["component"]["properties"].to_string();
+    assert!(properties.contains("plimsoll:base:layers") && properties.contains(&base), "{properties}");
+    place.run(&["sbom", &base, "--base", &subject]).exits(1).says("was not built on");
+    let folder = format!("dir:{}", place.root().display());
+    place.run(&["sbom", &subject, "--base", &folder]).exits(2).says("is no image");
+}
+
+#[test]
 fn a_cataloger_that_was_switched_off_is_a_gap() {
     let (place, registry) = (Place::new(), Registry::start());
     let (subject, db) = (affected(&registry), place.path("db"));

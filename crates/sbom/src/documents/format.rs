@@ -233,6 +233,8 @@ impl ReadDocument {
             repository: qualifier("repository_url"),
             tag: qualifier("tag"),
             architecture: qualifier("arch"),
+            base: None,
+            phase: None,
         }
     }
 

@@ -14,9 +14,9 @@ use std::process::Command;
 use plimsoll_core::rootfs::LayerRef;
 use plimsoll_core::{Digest, Timestamp};
 use plimsoll_sbom::{
-    Build, Checksum, ChecksumAlgorithm, Component, ComponentIndex, Document, DocumentSubject, Error,
-    Inventory, Licence, Location, Origin, OsRelease, OwnerEvidence, Problem, ProblemCode, Relationship,
-    RelationshipKind, write_cyclonedx, write_spdx,
+    BaseImage, Build, Checksum, ChecksumAlgorithm, Component, ComponentIndex, Document, DocumentSubject,
+    Error, Inventory, Licence, Location, Origin, OsRelease, OwnerEvidence, Phase, Problem, ProblemCode,
+    Relationship, RelationshipKind, write_cyclonedx, write_spdx,
 };
 
 pub(crate) type Function = fn(&Document<'_>, &mut dyn std::io::Write) -> Result<(), Error>;
@@ -49,10 +49,16 @@ pub(crate) fn document(inventory: &Inventory) -> Document<'_> {
             repository: Some("registry.example/team/app".to_owned()),
             tag: Some("1.2".to_owned()),
             architecture: Some("amd64".to_owned()),
+            base: Some(BaseImage {
+                name: Some("registry.example/base:1".to_owned()),
+                digest: Some(Digest::sha256(b"base")),
+                layers: Some(1),
+            }),
+            phase: Some(Phase::Built),
         },
         created: "2026-11-20T10:00:00.5Z".parse::<Timestamp>().unwrap(),
         tool_version: "0.1.0",
-        build: Build::default(),
+        build: Build { author: "Example".to_owned(), ..Build::default() },
     }
 }
 
@@ -69,7 +75,7 @@ pub(crate) fn found() -> Inventory {
         component.found_by = Some("test");
         component.origin = Some(Box::new(Origin {
             homepage: Some("https://a.example/?x=1&y=2#z".to_owned()),
-            repository: Some("git+https://git.example/a/b.git".to_owned()),
+            repository: Some("git+https://git.example.org/a/b.git".to_owned()),
             download: None,
             checksums: vec![
                 Checksum { algorithm: ChecksumAlgorithm::Sha1, hex: "ab".repeat(20) },

@@ -64,7 +64,7 @@ pub(super) fn write(
     };
     let file = settings.file.as_deref();
     let Format::Document(format, version) = settings.format else {
-        return output::emit(file, |out| render::inventory::write(inventory, console.page(file), out));
+        return output::emit(file, |out| render::inventory::write(inventory, None, console.page(file), out));
     };
     let mut written = Vec::new();
     format.write_version(&document, version, &mut written)?;

@@ -2,6 +2,10 @@
 
 /// Property of the subject: `plimsoll:layer:0` = digest and diff ID, separated by a space.
 pub(super) const LAYER: &str = "plimsoll:layer:";
+/// Properties of the subject: the name of the image that it was built on, its digest, and how many layers are its own.
+pub(super) const BASE: &str = "plimsoll:base";
+/// Property of a component, where that is known: whether the base image brought it.
+pub(super) const FROM_BASE: &str = "plimsoll:from-base";
 /// Property of the document: a problem as JSON.
 pub(super) const PROBLEM: &str = "plimsoll:problem";
 /// Property of the operating system.

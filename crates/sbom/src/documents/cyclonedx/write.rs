@@ -17,9 +17,11 @@ use plimsoll_core::Algorithm;
 use serde::Serialize;
 use serde_json::json;
 
-use super::conventions::{CODENAME, DECLARED, LAYER, LOCATION, OWNER, OWNER_EVIDENCE, PROBLEM, TRIVY};
+use super::conventions::{
+    BASE, CODENAME, DECLARED, FROM_BASE, LAYER, LOCATION, OWNER, OWNER_EVIDENCE, PROBLEM, TRIVY,
+};
 use crate::cpe::Cpe;
-use crate::document::Document;
+use crate::document::{BaseImage, Document, Phase};
 use crate::documents::object::Object;
 use crate::documents::placed;
 use crate::inventory::{
@@ -108,11 +110,16 @@ impl<'a> Bom<'a> {
     /// The operating system and the packages.
     pub(super) fn components(&self) -> impl Iterator<Item = Part<'a>> + use<'a> {
         let inventory = self.document.inventory;
+        let base = self.document.subject.base.as_ref();
         let version = self.version;
         let system = inventory.os.as_ref().map(operating_system);
         let packages = inventory.components.iter().zip(self.references).enumerate();
         system.into_iter().chain(packages.map(move |(index, (component, id))| {
-            package(inventory, ComponentIndex(index), component, id.as_str(), version)
+            let mut part = package(inventory, ComponentIndex(index), component, id.as_str(), version);
+            let from_base = base.and_then(|base| base.brought(component));
+            let from_base = from_base.map(|is| property(FROM_BASE, if is { "true" } else { "false" }));
+            part.properties.extend(from_base);
+            part
         }))
     }
 
@@ -133,10 +140,19 @@ impl<'a> Bom<'a> {
 #[derive(Serialize)]
 pub(super) struct Metadata<'a> {
     pub(super) timestamp: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) lifecycles: Option<[Lifecycle; 1]>,
     pub(super) tools: Tools<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) authors: Option<[Supplier<'a>; 1]>,
     pub(super) component: Part<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) properties: Vec<Property<'a>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Lifecycle {
+    pub(super) phase: &'static str,
 }
 
 /// A component, with the members that are used here.
@@ -200,7 +216,7 @@ pub(super) enum LicenceChoice<'a> {
 
 #[derive(Serialize)]
 pub(super) struct Supplier<'a> {
-    pub(super) name: &'a str,
+    pub(super) name: Cow<'a, str>,
 }
 
 /// A place where there is more about a component.
@@ -253,6 +269,14 @@ fn metadata<'a>(document: &'a Document<'a>, version: Version) -> Metadata<'a> {
     let problems = document.inventory.problems.iter();
     Metadata {
         timestamp: document.created(),
+        lifecycles: subject.phase.filter(|_| version >= Version::V1_5).map(|phase| {
+            let phase = match phase {
+                Phase::Source => "pre-build",
+                Phase::Built => "post-build",
+            };
+            [Lifecycle { phase }]
+        }),
+        authors: document.author_name().map(|name| [Supplier { name: name.into() }]),
         tools: if version < Version::V1_5 {
             Tools::List([Tool { r#type: None, name: TOOL, version: document.tool_version }])
         } else {
@@ -270,6 +294,7 @@ fn metadata<'a>(document: &'a Document<'a>, version: Version) -> Metadata<'a> {
                 .map(|layer| {
                     property(format!("{LAYER}{}", layer.index), format!("{} {}", layer.digest, layer.diff_id))
                 })
+                .chain(subject.base.iter().flat_map(base))
                 .collect(),
             ..Part::default()
         },
@@ -277,6 +302,13 @@ fn metadata<'a>(document: &'a Document<'a>, version: Version) -> Metadata<'a> {
             .filter_map(|p| Some(property(PROBLEM, serde_json::to_string(p).ok()?)))
             .collect(),
     }
+}
+
+fn base(base: &BaseImage) -> impl Iterator<Item = Property<'_>> {
+    let name = base.name.as_deref().map(|name| property(BASE, name));
+    let digest = base.digest.map(|digest| property(format!("{BASE}:digest"), digest.to_string()));
+    let layers = base.layers.map(|layers| property(format!("{BASE}:layers"), layers.to_string()));
+    [name, digest, layers].into_iter().flatten()
 }
 
 fn operating_system(os: &OsRelease) -> Part<'_> {
@@ -316,7 +348,7 @@ fn package<'a>(
     Part {
         r#type: "library",
         reference,
-        supplier: component.supplier.as_deref().map(|name| Supplier { name }),
+        supplier: component.supplier.as_deref().map(|name| Supplier { name: name.into() }),
         name: &component.name,
         version: (!component.version.is_empty()).then(|| component.version.as_str().into()),
         // What is not part of the subject when it runs.

@@ -62,6 +62,13 @@ fn list<T>(
 fn metadata(tags: &mut Tags<'_>, metadata: &Metadata<'_>) -> io::Result<()> {
     tags.open("metadata", &[])?;
     tags.text("timestamp", &metadata.timestamp)?;
+    if let Some([lifecycle]) = &metadata.lifecycles {
+        tags.open("lifecycles", &[])?;
+        tags.open("lifecycle", &[])?;
+        tags.text("phase", lifecycle.phase)?;
+        tags.close("lifecycle")?;
+        tags.close("lifecycles")?;
+    }
     tags.open("tools", &[])?;
     let tool = |tags: &mut Tags<'_>, tool: &Tool<'_>| {
         tags.text("name", tool.name)?;
@@ -82,6 +89,13 @@ fn metadata(tags: &mut Tags<'_>, metadata: &Metadata<'_>) -> io::Result<()> {
         }
     }
     tags.close("tools")?;
+    if let Some([author]) = &metadata.authors {
+        tags.open("authors", &[])?;
+        tags.open("author", &[])?;
+        tags.text("name", &author.name)?;
+        tags.close("author")?;
+        tags.close("authors")?;
+    }
     component(tags, &metadata.component)?;
     properties(tags, &metadata.properties)?;
     tags.close("metadata")
@@ -91,7 +105,7 @@ fn component(tags: &mut Tags<'_>, part: &Part<'_>) -> io::Result<()> {
     tags.open("component", &[("type", part.r#type), ("bom-ref", part.reference)])?;
     if let Some(supplier) = &part.supplier {
         tags.open("supplier", &[])?;
-        tags.text("name", supplier.name)?;
+        tags.text("name", &supplier.name)?;
         tags.close("supplier")?;
     }
     tags.text("name", part.name)?;

@@ -2,6 +2,10 @@
 
 /// Annotation of the subject: a layer as JSON.
 pub(super) const LAYER: &str = "plimsoll:layer ";
+/// Annotation of the subject: the image that it was built on, as JSON.
+pub(super) const BASE: &str = "plimsoll:base ";
+/// A line of a package's comment.
+pub(super) const FROM_BASE: &str = "came with the base image";
 /// Annotation of the document: a problem as JSON.
 pub(super) const PROBLEM: &str = "plimsoll:problem ";
 /// Annotation of the operating system: its release as JSON.

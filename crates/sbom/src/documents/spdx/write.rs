@@ -14,8 +14,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::conventions::{
-    BUILT_FROM, DECLARED, FOR_DEVELOPMENT, FOUND, INCOMPLETE, LAYER, LAYER_DIFF_ID, NOASSERTION, OS,
-    OWNERSHIP, PROBLEM, UNNAMED,
+    BASE, BUILT_FROM, DECLARED, FOR_DEVELOPMENT, FOUND, FROM_BASE, INCOMPLETE, LAYER, LAYER_DIFF_ID,
+    NOASSERTION, OS, OWNERSHIP, PROBLEM, UNNAMED,
 };
 use crate::cpe::Cpe;
 use crate::document::Document;
@@ -156,7 +156,7 @@ impl<'a> Writer<'a> {
         object.member("documentNamespace", &namespace(uuid))?;
         object.member(
             "creationInfo",
-            &json!({ "created": self.document.created(), "creators": [self.tool()] }),
+            &json!({ "created": self.document.created(), "creators": self.creators() }),
         )?;
         if let Some(comment) = self.comment() {
             object.member("comment", &comment)?;
@@ -206,6 +206,11 @@ impl<'a> Writer<'a> {
             .map(|(component, id)| (component, id.as_str()))
     }
 
+    /// Who made the document: the program, and whoever had it made.
+    pub(super) fn creators(&self) -> Vec<String> {
+        std::iter::once(self.tool()).chain(self.document.author()).collect()
+    }
+
     pub(super) fn tool(&self) -> String {
         format!("Tool: plimsoll-{}", self.document.tool_version)
     }
@@ -226,6 +231,8 @@ impl<'a> Writer<'a> {
             let layer = json!({ "index": layer.index, "digest": layer.digest, "diffId": layer.diff_id });
             self.annotation(format!("{LAYER}{layer}"))
         });
+        let base = subject.base.as_ref().and_then(|base| serde_json::to_string(base).ok());
+        let base = base.map(|base| self.annotation(format!("{BASE}{base}")));
         let checksum = |digest: Digest| {
             let algorithm = match digest.algorithm() {
                 Algorithm::Sha256 => "SHA256",
@@ -240,7 +247,7 @@ impl<'a> Writer<'a> {
             version_info: subject.manifest.map(|digest| digest.to_string().into()),
             checksums: subject.manifest.map(checksum).into_iter().collect(),
             external_refs: subject.purl().iter().map(external_reference).collect(),
-            annotations: layers.collect(),
+            annotations: layers.chain(base).collect(),
             primary_package_purpose: if subject.manifest.is_some() { "CONTAINER" } else { "OTHER" },
             ..unasserted()
         }
@@ -283,12 +290,13 @@ impl<'a> Writer<'a> {
             // Where the source is kept is a place to have it from, too.
             download_location: origin
                 .and_then(|it| it.download.as_deref().or(it.repository.as_deref()))
+                .and_then(address)
                 .map_or(NOASSERTION.into(), Cow::from),
-            homepage: origin.and_then(|it| it.homepage.as_deref()),
+            homepage: origin.and_then(|it| it.homepage.as_deref()).and_then(address),
             checksums: origin.map(|it| it.checksums.iter().map(checksum).collect()).unwrap_or_default(),
             source_info: source_info(component),
             license_declared: self.licence(component).map_or(NOASSERTION.into(), Cow::from),
-            comment: comment(component),
+            comment: self.comment_on(component),
             external_refs: std::iter::once(external_reference(&component.purl)).chain(cpe).collect(),
             // Trivy's own spelling, so that its reports name the layer.
             annotations: layer
@@ -298,6 +306,18 @@ impl<'a> Writer<'a> {
             primary_package_purpose: "LIBRARY",
             ..unasserted()
         }
+    }
+
+    /// Where it was found, a line each place, and whether the base brought it.
+    fn comment_on(&self, component: &Component) -> Option<String> {
+        let locations = component.locations.iter();
+        let found = locations.map(|location| format!("{FOUND}{}", placed::line(location)));
+        let base = self.document.subject.base.as_ref();
+        let is_of_base = base.and_then(|base| base.brought(component)) == Some(true);
+        let declared = component.declared.map(|declared| format!("{DECLARED}{declared}"));
+        let of_base = is_of_base.then(|| FROM_BASE.to_owned());
+        let lines: Vec<String> = found.chain(declared).chain(of_base).collect();
+        (!lines.is_empty()).then(|| lines.join("\n"))
     }
 
     /// The declared licences as one expression; names that the list does not know become references.
@@ -380,6 +400,20 @@ fn external_reference(purl: &plimsoll_core::Purl) -> ExternalReference {
     ExternalReference { category: "PACKAGE-MANAGER", kind: "purl", locator: purl.to_string() }
 }
 
+/// An address as far as the validator of SPDX's own tools knows it: on a host with a domain. It takes none of a domain longer
+/// than five letters for a repository, so that those are told as pages.
+fn address(url: &str) -> Option<&str> {
+    let plain = url.strip_prefix("git+").unwrap_or(url);
+    let authority = plain.split_once("://")?.1.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let host = host.split_once(':').map_or(host, |(host, _)| host);
+    let is_part = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let (_, domain) = host.rsplit_once('.')?;
+    let is_host = host.split(['.', '-']).all(is_part) && domain.len() > 1;
+    let is_host = is_host && domain.bytes().all(|byte| byte.is_ascii_alphabetic());
+    is_host.then_some(if domain.len() > 5 { plain } else { url })
+}
+
 fn source_info(component: &Component) -> Option<String> {
     if let Some(source) = &component.source {
         return Some(format!("{BUILT_FROM}{} {}", source.name, source.version));
@@ -391,13 +425,6 @@ fn source_info(component: &Component) -> Option<String> {
         }
         _ => format!("acquired package info from: /{path}"),
     })
-}
-
-fn comment(component: &Component) -> Option<String> {
-    let found = component.locations.iter().map(|location| format!("{FOUND}{}", placed::line(location)));
-    let declared = component.declared.map(|declared| format!("{DECLARED}{declared}"));
-    let lines: Vec<String> = found.chain(declared).collect();
-    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// `Organization: Debian Adduser Developers (adduser@packages.debian.org)`. Whether it is a person is not known.
@@ -419,6 +446,20 @@ fn supplier(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_are_those_that_the_validator_takes() {
+        for (url, expected) in [
+            ("https://a.org/x", Some("https://a.org/x")),
+            ("git+ssh://git@a.b-c.org:22/x.git", Some("git+ssh://git@a.b-c.org:22/x.git")),
+            ("git+https://a.example/x.git", Some("https://a.example/x.git")),
+            ("http://localhost/", None),
+            ("http://127.0.0.1/", None),
+            ("https://xn--a.org/", None),
+        ] {
+            assert_eq!(address(url), expected, "{url}");
+        }
+    }
 
     #[test]
     fn one_author_has_an_address_and_several_stay_as_they_were_found() {

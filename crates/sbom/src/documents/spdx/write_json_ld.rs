@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::conventions::{FOR_DEVELOPMENT, NOASSERTION};
 use super::write::{DOCUMENT, LICENCE_REFERENCE, Package, Relationship, Writer, identified, namespace};
-use crate::document::Document;
+use crate::document::{Document, Phase};
 use crate::documents::object::Object;
 
 /// The blank node of the only creation information.
@@ -55,17 +55,26 @@ impl<'w, 'a> Elements<'w, 'a> {
         if let (Some(comment), Some(about)) = (writer.comment(), about.as_object_mut()) {
             about.insert("comment".to_owned(), comment.into());
         }
-        let sbom = json!({
+        let mut sbom = json!({
             "type": "software_Sbom", "spdxId": self.id("SPDXRef-Sbom"), "creationInfo": CREATION,
             "rootElement": [root],
         });
-        let head = [
-            creation,
-            named("SoftwareAgent", self.id("SPDXRef-Agent"), name.clone()),
-            named("Tool", tool, name),
-            about,
-            sbom,
-        ];
+        let agent = match document.author() {
+            Some(author) => {
+                let (kind, author) = author.split_once(": ").unwrap_or(("Organization", &author));
+                let kind = if kind == "Person" { "Person" } else { "Organization" };
+                named(kind, self.id("SPDXRef-Agent"), author.to_owned())
+            }
+            None => named("SoftwareAgent", self.id("SPDXRef-Agent"), name.clone()),
+        };
+        if let (Some(phase), Some(sbom)) = (document.subject.phase, sbom.as_object_mut()) {
+            let kind = match phase {
+                Phase::Source => "source",
+                Phase::Built => "analyzed",
+            };
+            sbom.insert("software_sbomType".to_owned(), json!([kind]));
+        }
+        let head = [creation, agent, named("Tool", tool, name), about, sbom];
         let notes =
             writer.problems().map(|annotation| annotation.comment).enumerate().map(move |(n, comment)| {
                 self.annotation(&format!("SPDXRef-Annotation-DOCUMENT-{n}"), DOCUMENT, &comment)

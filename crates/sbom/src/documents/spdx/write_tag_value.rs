@@ -18,7 +18,9 @@ pub(super) fn write(document: &Document<'_>, version: &str, out: &mut dyn Write)
         if let Some(comment) = writer.comment() {
             text(out, "DocumentComment", comment)?;
         }
-        tag(out, "Creator", &writer.tool())?;
+        for creator in writer.creators() {
+            tag(out, "Creator", &creator)?;
+        }
         tag(out, "Created", &document.created())?;
         for annotation in writer.problems() {
             self::annotation(out, DOCUMENT, &annotation)?;

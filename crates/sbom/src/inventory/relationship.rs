@@ -68,6 +68,45 @@ impl Inventory {
     }
 }
 
+impl Inventory {
+    /// For each component, whether it is there for its own sake: no other one contains it or depends on it, as far as is known. Of
+    /// components that need each other, and that nothing else needs, the first is.
+    pub fn direct(&self) -> Vec<bool> {
+        let needs = self.relationships.iter().filter(|it| !matches!(it.kind, RelationshipKind::OwnedBy(_)));
+        let mut is_direct = vec![true; self.components.len()];
+        for need in needs.filter(|it| it.from != it.to) {
+            if let Some(is_direct) = is_direct.get_mut(need.to.0) {
+                *is_direct = false;
+            }
+        }
+        let mut reached = vec![false; self.components.len()];
+        let roots = is_direct.iter().zip(0..).filter_map(|(is_direct, index)| is_direct.then_some(index));
+        let mut left: Vec<usize> = roots.collect();
+        self.reach(&mut left, &mut reached);
+        for index in 0..self.components.len() {
+            if reached.get(index) == Some(&false)
+                && let Some(is_direct) = is_direct.get_mut(index)
+            {
+                *is_direct = true;
+                left.push(index);
+                self.reach(&mut left, &mut reached);
+            }
+        }
+        is_direct
+    }
+
+    /// Marks what can be reached from `left`, which is empty then.
+    fn reach(&self, left: &mut Vec<usize>, reached: &mut [bool]) {
+        while let Some(index) = left.pop() {
+            let Some(is_new) = reached.get_mut(index).filter(|reached| !**reached) else { continue };
+            *is_new = true;
+            let needs = self.relationships_of(ComponentIndex(index));
+            let needs = needs.filter(|it| !matches!(it.kind, RelationshipKind::OwnedBy(_)));
+            left.extend(needs.map(|it| it.to.0));
+        }
+    }
+}
+
 /// How the ownership was established.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -89,5 +128,37 @@ impl OwnerEvidence {
             Self::Claimed => "claimed",
             Self::DigestMismatch => "digest-mismatch",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn direct(components: usize, needs: &[(usize, usize)]) -> Vec<bool> {
+        let component = |n: usize| Component::from_purl(format!("pkg:npm/a{n}@1").parse().unwrap());
+        let need = |(from, to): &(usize, usize)| Relationship {
+            from: ComponentIndex(*from),
+            kind: RelationshipKind::DependsOn,
+            to: ComponentIndex(*to),
+        };
+        let inventory = Inventory {
+            components: (0..components).map(component).collect(),
+            relationships: needs.iter().map(need).collect(),
+            ..Inventory::default()
+        };
+        inventory.direct()
+    }
+
+    #[test]
+    fn what_something_else_needs_is_not_there_for_its_own_sake() {
+        assert_eq!(direct(3, &[]), [true, true, true]);
+        assert_eq!(direct(3, &[(2, 1), (1, 0), (1, 1)]), [false, false, true]);
+    }
+
+    #[test]
+    fn everything_can_be_reached_also_in_circles() {
+        assert_eq!(direct(3, &[(1, 2), (2, 1)]), [true, true, false]);
+        assert_eq!(direct(4, &[(0, 1), (1, 2), (2, 1), (3, 3)]), [true, false, false, true]);
     }
 }

@@ -474,7 +474,15 @@ impl<'a> DependsOn<'a> {
                 .map(|(_, reference)| reference.as_str())
         };
         match of {
-            Whose::Subject => Box::new(system.then_some(OPERATING_SYSTEM).into_iter().chain(packages(false))),
+            Whose::Subject => {
+                let direct = inventory.direct();
+                let packages = inventory.components.iter().zip(references).zip(direct);
+                let packages = packages.filter(move |((component, _), is_direct)| {
+                    *is_direct && !(system && component.ecosystem.is_os())
+                });
+                let packages = packages.map(|((_, reference), _)| reference.as_str());
+                Box::new(system.then_some(OPERATING_SYSTEM).into_iter().chain(packages))
+            }
             Whose::OperatingSystem => Box::new(packages(true)),
             Whose::Component(index) => {
                 let needs = inventory.relationships_of(index).filter(|it| is_need(it));
@@ -490,8 +498,8 @@ fn is_need(relationship: &Relationship) -> bool {
     matches!(relationship.kind, RelationshipKind::Contains | RelationshipKind::DependsOn)
 }
 
-/// The subject contains the operating system and the language packages. The operating system contains its packages. Components
-/// have what they contain and need.
+/// The subject contains the operating system, and the language packages that nothing else contains or needs. The operating system
+/// contains its packages. Components have what they contain and need.
 fn dependencies<'a>(
     inventory: &'a Inventory,
     references: &'a [ComponentId],

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use plimsoll_core::Purl;
-use plimsoll_core::rootfs::{Bound, Fact, FoundFile};
+use plimsoll_core::rootfs::{Bound, Fact, Footprint as _, FoundFile};
 use plimsoll_core::text::shortened;
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
@@ -19,7 +19,6 @@ use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::origin::homepage;
 use crate::inventory::{Component, ComponentIndex, Location, OsRelease, ProblemCode, SourcePackage};
-use crate::licence::Licence;
 use crate::os::database::{Entry, State, too_many};
 use crate::os::files::Brought;
 use copyright::{AROUND, Copyright};
@@ -79,7 +78,13 @@ impl Cataloger for Dpkg {
     }
 
     fn facts(&self) -> &'static [FactKind] {
-        const { &[FactKind::for_type::<Status>(), FactKind::for_type::<Brought>()] }
+        const {
+            &[
+                FactKind::for_type::<Status>(),
+                FactKind::for_type::<Brought>(),
+                FactKind::for_type::<Copyright>(),
+            ]
+        }
     }
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
@@ -234,31 +239,38 @@ impl<'f> Reader<'_, '_, 'f> {
     }
 
     /// Adds what the copyright files state. One without a file of its own, whose folder is a link to another's, has the
-    /// licences of those that were built from the same source: Debian has one such file a source.
+    /// licences of those that were built from the same source: Debian has one such file a source. Any number of packages may
+    /// share one, so their copies are bounded; beyond that, packages have none.
     fn licences(&mut self) {
-        let mut of_package: BTreeMap<&str, &Vec<Licence>> = BTreeMap::new();
-        for (file, Copyright(licences)) in self.context.facts::<Copyright>(COPYRIGHT) {
+        let mut of_package: BTreeMap<&str, &Copyright> = BTreeMap::new();
+        for (file, copyright) in self.context.facts::<Copyright>(COPYRIGHT) {
             let name = file.path.strip_prefix(AROUND.0).and_then(|rest| rest.strip_suffix(AROUND.1));
-            of_package.extend(name.filter(|_| !licences.is_empty()).map(|name| (name, licences)));
+            of_package.extend(name.filter(|_| !copyright.0.is_empty()).map(|name| (name, copyright)));
         }
+        let mut left = usize::try_from(self.context.limits.kept_file_bytes).unwrap_or(usize::MAX);
         let components = &mut self.context.found.inventory.components;
-        let mut of_source: BTreeMap<SourcePackage, &Vec<Licence>> = BTreeMap::new();
+        let mut state = |component: &mut Component, copyright: &Copyright| {
+            if let Some(rest) = left.checked_sub(copyright.footprint()) {
+                left = rest;
+                component.licenses.clone_from(&copyright.0);
+            }
+        };
+        let mut of_source: BTreeMap<SourcePackage, &Copyright> = BTreeMap::new();
         let mut without = Vec::new();
         for ((name, _), index) in &self.found {
             let Some(component) = components.get_mut(index.0) else { continue };
-            let Some(licences) = of_package.get(name) else {
-                without.push(*index);
-                continue;
-            };
-            component.licenses.clone_from(licences);
-            if let Some(source) = &component.source {
-                of_source.entry(source.clone()).or_insert(licences);
+            match (of_package.get(name), &component.source) {
+                (Some(copyright), source) => {
+                    of_source.extend(source.clone().map(|source| (source, *copyright)));
+                    state(component, copyright);
+                }
+                (None, _) => without.push(*index),
             }
         }
         for index in without {
             let Some(component) = components.get_mut(index.0) else { continue };
-            if let Some(licences) = component.source.as_ref().and_then(|source| of_source.get(source)) {
-                component.licenses.clone_from(licences);
+            if let Some(copyright) = component.source.as_ref().and_then(|source| of_source.get(source)) {
+                state(component, copyright);
             }
         }
     }

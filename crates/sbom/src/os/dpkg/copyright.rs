@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 
 use memchr::memmem;
 use plimsoll_core::rootfs::Footprint;
+use serde::{Deserialize, Serialize};
 
 use crate::licence::Licence;
 
@@ -29,7 +30,7 @@ const MAX_NAME: usize = 200;
 const COMMON: &[u8] = b"/usr/share/common-licenses/";
 
 /// What one file states, sorted, each once.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Copyright(pub(super) Vec<Licence>);
 
 impl Footprint for Copyright {
@@ -83,7 +84,7 @@ fn split_once(line: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
 fn stated(text: &str) -> Licence {
     let words: Option<Vec<String>> = text.split_ascii_whitespace().map(word).collect();
     let parsed = words.map(|words| Licence::parse(&words.join(" ")));
-    parsed.filter(|it| matches!(it, Licence::Expression(_))).unwrap_or_else(|| Licence::Text(text.to_owned()))
+    parsed.filter(|it| matches!(it, Licence::Expression(_))).unwrap_or_else(|| Licence::parse(text))
 }
 
 /// A word in SPDX's spelling. None for `with` and for commas, which say what no expression does.
@@ -98,11 +99,7 @@ fn word(word: &str) -> Option<String> {
 
 /// The name of one text among the common licences. GNU's do not say whether later versions count.
 fn named(name: &str) -> Licence {
-    match listed(name) {
-        Some(listed) => Licence::parse(&listed),
-        None if gnu(name).is_some() => Licence::Text(name.to_owned()),
-        None => Licence::parse(name),
-    }
+    listed(name).map_or_else(|| Licence::parse(name), |listed| Licence::parse(&listed))
 }
 
 /// `GPL-2+` is SPDX's `GPL-2.0-or-later`, `LGPL-2.1` its `LGPL-2.1-only`.

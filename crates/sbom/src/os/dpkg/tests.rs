@@ -5,9 +5,9 @@ use plimsoll_core::rootfs::{FileSet, Unreadable};
 use proptest::prelude::*;
 
 use super::*;
-use crate::Inventory;
 use crate::catalogers::{alone, select};
 use crate::context::{Found, System};
+use crate::{Inventory, Licence};
 
 fn files(files: &[(&str, &[u8], usize)]) -> FileSet {
     let mut set = FileSet::default();
@@ -86,6 +86,27 @@ fn licences_come_from_the_copyright_files_of_the_source() {
     assert_eq!(found.problems, []);
     let origin = found.components[0].origin.as_deref().unwrap();
     assert_eq!(origin.homepage.as_deref(), Some("https://a.example/"));
+}
+
+#[test]
+fn a11_one_copyright_file_of_many_packages_is_not_as_many_copies() {
+    let mut packages = String::new();
+    for number in 0..2_500 {
+        write!(packages, "Package: p{number}\nStatus: install ok installed\nSource: s\nVersion: 1\n\n")
+            .unwrap();
+    }
+    let mut copyright = "Format: x\n".to_owned();
+    for number in 0..200 {
+        writeln!(copyright, "License: {number}{}", "x".repeat(190)).unwrap();
+    }
+    let found = catalog(&files(&[
+        (STATUS_FILE, packages.as_bytes(), 0),
+        ("usr/share/doc/p7/copyright", copyright.as_bytes(), 0),
+    ]));
+    let bytes = |it: &Component| it.licenses.iter().map(|licence| licence.as_str().len()).sum::<usize>();
+    let bytes: usize = found.components.iter().map(bytes).sum();
+    assert_eq!(found.components.len(), 2_500);
+    assert!(bytes > 0 && bytes as u64 <= Limits::default().kept_file_bytes, "{bytes}");
 }
 
 #[test]

@@ -45,6 +45,9 @@ fn common(subjects: &[DocumentSubject]) -> DocumentSubject {
         // Where the image is from says nothing without the image.
         repository: manifest.and_then(|_| agreed(all.clone().map(|one| one.repository.clone()))),
         tag: manifest.and_then(|_| agreed(all.clone().map(|one| one.tag.clone()))),
-        architecture: agreed(all.map(|one| one.architecture.clone())),
+        architecture: agreed(all.clone().map(|one| one.architecture.clone())),
+        // Which layers came with the base is gone once the components of several images are one list.
+        base: None,
+        phase: agreed(all.map(|one| one.phase)),
     }
 }

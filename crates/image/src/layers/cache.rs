@@ -27,12 +27,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use plimsoll_core::rootfs::FactCodec;
-use plimsoll_core::{Algorithm, Classify as _, Digest, Hasher, Limits};
+use plimsoll_core::{Classify as _, Digest, Limits};
 use plimsoll_files::cache as files;
 
 use super::facts::Facts;
+use super::key::{Fields, Key};
 use super::paths::Keyed;
-use super::shared::Key;
 
 /// Raised whenever an entry is written in another way.
 const FORMAT: &str = "plimsoll layer 1";
@@ -143,7 +143,7 @@ impl<'a> FactsCache<'a> {
         let mut name = Fields::new();
         name.field(self.common.get_or_init(|| self.common(opened)).as_bytes());
         key.fields(&mut name);
-        name.0.finish().hex()
+        name.finish().hex()
     }
 
     fn common(&self, opened: &Opened) -> Digest {
@@ -157,7 +157,7 @@ impl<'a> FactsCache<'a> {
             common.field(limit.name.as_bytes());
             common.field(&limit.value.to_le_bytes());
         }
-        common.0.finish()
+        common.finish()
     }
 }
 
@@ -165,25 +165,6 @@ impl<'a> FactsCache<'a> {
 /// those who try to break the reader: runs use [`LayerCache`].
 pub fn rewritten(bytes: &[u8], codec: &dyn FactCodec) -> Option<Vec<u8>> {
     entry::encode_layer(&entry::decode_layer(bytes, codec)?, Vec::new(), codec)
-}
-
-/// Hashes fields, each behind its length, so that no two lists of fields give the same bytes.
-pub(super) struct Fields(Hasher);
-
-impl Fields {
-    fn new() -> Self {
-        Self(Hasher::new(Algorithm::Sha256))
-    }
-
-    pub(super) fn field(&mut self, bytes: &[u8]) {
-        self.0.update(&(bytes.len() as u64).to_le_bytes());
-        self.0.update(bytes);
-    }
-
-    /// How many fields follow.
-    pub(super) fn count(&mut self, count: usize) {
-        self.field(&(count as u64).to_le_bytes());
-    }
 }
 
 impl Inner {

@@ -15,7 +15,6 @@ use plimsoll_core::text::shown;
 use plimsoll_core::{LimitExceeded, Limits};
 
 use super::Used;
-use super::cache::Fields;
 use super::exact::Tree;
 use super::facts::{Facts, Ledger, Node, Record, Target};
 use super::paths::{Hashes, Keyed, WHITEOUT, base, join, parent};
@@ -35,8 +34,8 @@ pub(super) struct Interest<'a> {
 /// Entries that turned out to matter after they went by, and for what.
 #[derive(Debug, Default, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Targets {
-    paths: BTreeMap<Vec<u8>, BTreeSet<Purpose>>,
-    ordinals: BTreeMap<u64, BTreeSet<Purpose>>,
+    pub(super) paths: BTreeMap<Vec<u8>, BTreeSet<Purpose>>,
+    pub(super) ordinals: BTreeMap<u64, BTreeSet<Purpose>>,
 }
 
 impl Targets {
@@ -46,24 +45,6 @@ impl Targets {
             Target::Ordinal(ordinal) => self.ordinals.entry(ordinal).or_default(),
         };
         wanted.extend(purposes);
-    }
-
-    /// Everything in it, for the name of an entry in a cache.
-    pub(super) fn fields(&self, name: &mut Fields) {
-        let purposes = |name: &mut Fields, purposes: &BTreeSet<Purpose>| {
-            let bytes: Vec<u8> = purposes.iter().flat_map(|purpose| purpose.0.to_le_bytes()).collect();
-            name.field(&bytes);
-        };
-        name.count(self.paths.len());
-        for (path, wanted) in &self.paths {
-            name.field(path);
-            purposes(name, wanted);
-        }
-        name.count(self.ordinals.len());
-        for (ordinal, wanted) in &self.ordinals {
-            name.field(&ordinal.to_le_bytes());
-            purposes(name, wanted);
-        }
     }
 
     fn purposes(&self, path: &[u8], ordinal: u64) -> Option<Vec<Purpose>> {

@@ -22,12 +22,11 @@ use plimsoll_core::rootfs::{FileSet, Select};
 use plimsoll_core::{Digest, Limits};
 
 use super::Hashing;
-use super::cache::{FactsCache, Fields, LayerCache};
-use super::contents;
+use super::cache::{FactsCache, LayerCache};
 use super::facts::Facts;
+use super::key::Key;
 use super::paths::Keyed;
-use super::scan::{Interest, Targets};
-use crate::artifact::{Image, Layer};
+use crate::artifact::Image;
 use crate::{Error, Progress, Source};
 
 /// Facts kept for images to come, by default. A layer of 100,000 files takes about 2 MiB in addition to the
@@ -66,63 +65,6 @@ enum Slot {
         bytes: u64,
         used: u64,
     },
-}
-
-/// Everything that the facts of a layer depend on, except what is the same for a whole [`Shared`].
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key {
-    digest: Digest,
-    size: u64,
-    media_type: String,
-    diff_id: Digest,
-    /// What the manifest says about a table of contents. Only the first pass compares it.
-    announced: Vec<(&'static str, String)>,
-    targets: Option<Targets>,
-    hashing: Hashing,
-}
-
-impl Key {
-    pub(super) fn new(layer: &Layer, interest: &Interest<'_>, hashing: Hashing) -> Self {
-        Self {
-            digest: layer.descriptor.digest,
-            size: layer.descriptor.size,
-            media_type: layer.descriptor.media_type.clone(),
-            diff_id: layer.diff_id,
-            announced: match interest.only_targets() {
-                None => contents::announced(&layer.descriptor),
-                Some(_) => Vec::new(),
-            },
-            targets: interest.only_targets().cloned(),
-            hashing,
-        }
-    }
-
-    /// Whether the layer has to be compared with a table of contents.
-    pub(super) fn has_table(&self) -> bool {
-        !self.announced.is_empty()
-    }
-
-    /// Everything in it, for the name of an entry in a cache.
-    pub(super) fn fields(&self, name: &mut Fields) {
-        let Self { digest, size, media_type, diff_id, announced, targets, hashing } = self;
-        name.field(digest.to_string().as_bytes());
-        name.field(&size.to_le_bytes());
-        name.field(media_type.as_bytes());
-        name.field(diff_id.to_string().as_bytes());
-        name.count(announced.len());
-        for (annotation, value) in announced {
-            name.field(annotation.as_bytes());
-            name.field(value.as_bytes());
-        }
-        name.field(match hashing {
-            Hashing::AsNamed => b"as named",
-            Hashing::Both => b"both",
-        });
-        name.count(usize::from(targets.is_some()));
-        if let Some(targets) = targets {
-            targets.fields(name);
-        }
-    }
 }
 
 /// Where facts came from.

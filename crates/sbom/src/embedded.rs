@@ -20,7 +20,7 @@ use crate::fact::FactKind;
 use crate::installed::Installed;
 use crate::inventory::{Component, Inventory, Problem, ProblemCode};
 use crate::language::shown::Shown;
-use crate::lockfiles::folder_of;
+use crate::lockfiles::{folder_of, is_in_package};
 use crate::ownership::FileDigests;
 
 const SELECTIONS: &[Selection] = &[Selection::whole(
@@ -37,7 +37,7 @@ impl Cataloger for Embedded {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn room(&self) -> Room {
@@ -105,7 +105,16 @@ impl Cataloger for Embedded {
             context.problem(ProblemCode::MetadataDisagrees, path, detail);
         }
         for (file, Shown { found, faults, .. }) in documents {
-            for detail in faults.iter().chain(found.as_ref().err()) {
+            // What an installed package has in it is part of that.
+            let code = if is_in_package(&file.path) {
+                ProblemCode::Vendored
+            } else {
+                ProblemCode::UnparsableMetadata
+            };
+            for detail in faults {
+                context.problem_of_names(code, &file.path, detail.clone());
+            }
+            if let Err(detail) = found {
                 context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
             }
         }
@@ -234,6 +243,11 @@ mod tests {
             let told = inventory.problems.iter().find(|it| it.path == path).expect("it is told");
             assert!(told.hides_components() && told.detail.contains(name), "{told:?}");
         }
+        let mut set = FileSet::default();
+        set.add(select(), "srv/site-packages/x-1.dist-info/sboms/x.cdx.json", None, cyclonedx.as_bytes());
+        let inventory = crate::catalog(&set, &Limits::default());
+        let told = inventory.problems.iter().find(|it| it.path.ends_with("x.cdx.json")).unwrap();
+        assert!(!told.hides_components(), "it is part of a package that is listed: {told:?}");
     }
 
     #[test]

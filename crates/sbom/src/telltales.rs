@@ -59,7 +59,7 @@ impl Cataloger for Telltales {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn room(&self) -> Room {

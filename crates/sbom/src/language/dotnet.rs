@@ -74,12 +74,14 @@ impl Cataloger for DotNet {
 
     fn finish(&self, context: &mut Context<'_, '_>) {
         Shown::add(context, LIBRARIES);
+        let lists = context.facts::<Shown>(LIBRARIES).filter(|(_, shown)| shown.found.is_ok());
+        let listed: BTreeSet<&str> = lists.map(|(file, _)| folder(&file.path)).collect();
+        // What an application is started with lies beside the list of what it was put together from.
+        context.found.installed.extend(listed.iter().map(|folder| ("NuGet", *folder)));
         let assemblies: Vec<_> = context.distinct::<Shown>(&[ASSEMBLY]).collect();
         if assemblies.is_empty() {
             return;
         }
-        let lists = context.facts::<Shown>(LIBRARIES).filter(|(_, shown)| shown.found.is_ok());
-        let listed: BTreeSet<&str> = lists.map(|(file, _)| folder(&file.path)).collect();
         let brought = telltales::brought(context, assemblies.iter().map(|(file, _)| &*file.real_path));
         for (file, shown) in assemblies {
             let mut around = std::iter::successors(Some(folder(&file.path)), |inner| parent(inner));

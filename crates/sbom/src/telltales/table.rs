@@ -144,6 +144,8 @@ pub(super) static TELLTALES: &[Telltale] = &[
     file("npm", ".pnp.cjs", &["**/.pnp.cjs", "**/.pnp.js"]),
     file("npm", "bun.lockb", &["**/bun.lockb"]),
     file("Maven", "*.jmod", &["**/*.jmod"]),
+    // Beside a list of libraries, which is read.
+    file("NuGet", "*.runtimeconfig.json", &["**/*.runtimeconfig.json"]),
     // Programs and libraries.
     Telltale {
         selection: Selection {

@@ -82,6 +82,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("srv/.pnp.cjs", "", "npm"),
     ("srv/bun.lockb", "", "npm"),
     ("opt/jdk/jmods/java.base.jmod", "JM", "Maven"),
+    ("app/App.runtimeconfig.json", "{}", "NuGet"),
 ];
 
 #[test]
@@ -105,6 +106,17 @@ fn each_row_is_told_and_no_cataloger_reads_the_same_file() {
     let expected = u16::try_from(TELLTALES.len()).unwrap() - 1;
     let missing: Vec<u16> = (0..expected).filter(|row| !rows.contains(row)).collect();
     assert!(missing.is_empty(), "rows without a file in this test: {missing:?}");
+}
+
+#[test]
+fn an_application_of_dotnet_without_its_list_is_told() {
+    let list = ("app/App.deps.json", r#"{"libraries":{"App/1.0.0":{"type":"project"}}}"#);
+    let start = ("app/App.runtimeconfig.json", "{}");
+    assert_eq!(
+        problems(&[start], &[]),
+        ["not-read app/App.runtimeconfig.json: NuGet (1 *.runtimeconfig.json): not read yet"]
+    );
+    assert_eq!(problems(&[start, list], &[]), Vec::<String>::new());
 }
 
 /// Distroless images have a folder with a file for each package.

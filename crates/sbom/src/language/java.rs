@@ -25,7 +25,22 @@ use crate::telltales::Kind;
 use archive::{Budget, Level};
 
 const SELECTIONS: &[Selection] = &[Selection::whole(
-    &["**/*.jar", "**/*.war", "**/*.ear", "**/*.par", "**/*.sar", "**/*.hpi", "**/*.jpi", "**/*.nar"],
+    &[
+        "**/*.jar",
+        "**/*.war",
+        "**/*.ear",
+        "**/*.par",
+        "**/*.sar",
+        "**/*.hpi",
+        "**/*.jpi",
+        "**/*.nar",
+        "**/*.kar",
+        "**/*.lpkg",
+        "**/*.rar",
+        "**/*.JAR",
+        "**/*.WAR",
+        "**/*.EAR",
+    ],
     Bound::List,
 )];
 
@@ -57,7 +72,7 @@ impl Cataloger for Java {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn room(&self) -> Room {

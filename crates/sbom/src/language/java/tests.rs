@@ -116,6 +116,17 @@ fn the_only_coordinates_in_a_jar_that_is_called_otherwise_are_those_of_a_copy() 
 }
 
 #[test]
+fn archives_are_read_whatever_java_calls_them() {
+    for path in ["app/APP.JAR", "app/a.kar", "app/a.lpkg", "app/a.rar", "app/A.WAR", "app/A.EAR"] {
+        assert_eq!(artifacts(&catalog(&[(path, &jar(&["a"], &[]))])).len(), 1, "{path}");
+    }
+    assert_eq!(
+        problems(&catalog(&[("srv/music.rar", b"Rar!\x1a\x07\x01\0 and more of it than twenty-two bytes")])),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
 fn what_cannot_be_read_is_told_with_its_place() {
     let mut cut = jar(&["a"], &[]);
     let end = cut.len() - 10;

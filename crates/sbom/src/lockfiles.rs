@@ -272,7 +272,7 @@ impl Cataloger for Lockfiles {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn room(&self) -> Room {

@@ -18,7 +18,7 @@ use crate::cataloger::{File, Selection};
 /// Finds applications.
 pub(crate) const ERLANG: Described = Described {
     id: "erlang",
-    version: 1,
+    version: 2,
     purl_types: &["otp"],
     selections: &[Selection::whole(&["**/ebin/*.app"], Bound::Metadata)],
     marks_folders: false,

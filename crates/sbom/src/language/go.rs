@@ -96,7 +96,7 @@ impl Cataloger for Go {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn room(&self) -> Room {

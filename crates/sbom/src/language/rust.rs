@@ -58,7 +58,7 @@ impl Cataloger for Rust {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn room(&self) -> Room {

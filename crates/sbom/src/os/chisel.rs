@@ -63,7 +63,7 @@ impl Cataloger for Chisel {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn room(&self) -> Room {

@@ -259,7 +259,7 @@ mod tests {
             set.add(select(), "opt/bom.json", None, document.as_bytes());
             if is_image {
                 let digest = plimsoll_core::Digest::sha256(b"layer");
-                set.layers = vec![LayerRef { index: 0, diff_id: digest.clone(), digest }];
+                set.layers = vec![LayerRef { index: 0, diff_id: digest, digest }];
             }
             let inventory = crate::catalog(&set, &Limits::default());
             assert_eq!(inventory.components.len(), usize::from(is_image));

@@ -25,6 +25,7 @@ pub(crate) const ERLANG: Described = Described {
     read,
 };
 
+#[expect(clippy::unnecessary_wraps, reason = "other kinds have files that are only called alike")]
 fn read(file: &File<'_>) -> Packages {
     let text = String::from_utf8_lossy(file.content);
     let term = text.lines().filter(|line| !line.trim_start().starts_with('%')).collect::<Vec<_>>().join("\n");

@@ -12,7 +12,7 @@ use crate::inventory::{
     Component, ComponentIndex, Inventory, Location, OsRelease, Problem, ProblemCode, ProblemSeverity,
 };
 use crate::ownership::{Claim, Evidence, FileDigests};
-use crate::telltales::Kind;
+use crate::telltales::Unidentified;
 use crate::test_data::is_test_data;
 
 /// The operating system, as far as it is known.
@@ -74,12 +74,13 @@ pub(crate) struct Found<'f> {
     pub(crate) claims: Vec<Claim<'f>>,
     /// The files that show such packages.
     pub(crate) evidence: Vec<Evidence<'f>>,
-    /// Which package says that it brought which files, of those that nobody may read.
+    /// Which package says that it brought which files, of those that nobody may read: numbers of places, and of places with
+    /// the digests recorded for them.
     pub(crate) places: Vec<(&'f [u64], ComponentIndex)>,
     /// Where the programs really lie that a cataloger has read, or told why it could not.
     pub(crate) read: HashSet<&'f str>,
     /// Files that were read, and do not say what they are. They count like those that nobody reads.
-    pub(crate) unidentified: Vec<(Kind, &'f FoundFile)>,
+    pub(crate) unidentified: Vec<Unidentified<'f>>,
     /// Folders in which a package manager has installed what lock files beside it only name, by ecosystem: `npm`, `srv/app`; and
     /// those of Java's runtimes: `jvm`, `opt/java`.
     pub(crate) installed: BTreeSet<(&'static str, &'f str)>,

@@ -58,6 +58,7 @@ pub use inventory::{
     Relationship, RelationshipKind, Requester, Scope, SourcePackage,
 };
 pub use licence::Licence;
+pub use ownership::is_of_distributions;
 pub use score::{Guideline, Score, ScoredElement, score};
 pub use union::merge;
 pub use validation::{Finding, Level, Validation, ValidationExtent, validate};

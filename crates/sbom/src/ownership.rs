@@ -72,6 +72,12 @@ impl FileDigests {
         digester.take(content);
         digester.finish()
     }
+
+    /// The numbers under which a package manager lists the file at `path` with one of these digests.
+    pub(crate) fn hashes_at(&self, path: &str) -> [u64; 3] {
+        [RecordedDigest::Md5(self.md5), RecordedDigest::Sha1(self.sha1), RecordedDigest::Sha256(self.sha256)]
+            .map(|digest| hash_of_file(path, &digest))
+    }
 }
 
 /// Takes the digests of a file piece by piece.
@@ -237,6 +243,20 @@ pub(crate) fn hash_of_path(path: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     place_of(path).hash(&mut hasher);
     hasher.finish()
+}
+
+/// A number for the place of a file together with the digest that the file had there, which proves more than the place alone.
+pub(crate) fn hash_of_file(path: &str, digest: &RecordedDigest) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (place_of(path), digest).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Whether distributions put files at `path`. The rest belongs to administrators and vendors by the File System Hierarchy
+/// Standard.
+pub fn is_of_distributions(path: &str) -> bool {
+    let (usr, path) = place_of(path);
+    usr && !path.starts_with("local/") || path.starts_with("boot/")
 }
 
 /// Numbers of places, each once, in rising order.

@@ -1,11 +1,11 @@
 //! What is there and no cataloger reads: told by the files that each ecosystem leaves, so that "nothing found" is never said
 //! of what nobody looked at.
 //!
-//! What is a telltale stands in [`table`]. The files of an ecosystem make one problem, with their number and the first of
-//! them. Files that a package of the operating system brought are set aside, because that package is in the inventory and its
-//! distribution's advisories are about it. A package manager's list of files is the image's own word, so it counts only for
-//! places where distributions put their files. Whether the distribution has ever heard of the package is for the matcher to
-//! say. Of a program not even a digest is compared: that would take reading all of it.
+//! The telltales are listed in [`table`]. The files of an ecosystem make one problem, with their number and the first of
+//! them. Files that a package of the operating system brought are set aside, a problem for each package, because that package is
+//! in the inventory and its distribution's advisories are about it. A package manager's list of files is the image's own claim:
+//! it counts only for places where distributions put their files, and only for a file that still has the digest that the
+//! package manager recorded. The matcher decides whether the distribution covers the package.
 //!
 //! Shared objects are part of the installed package, or of the runtime, in whose folder they lie, see [`shared`].
 
@@ -16,8 +16,8 @@ mod table;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
-use plimsoll_core::Purl;
-use plimsoll_core::rootfs::{Fact, Footprint};
+use plimsoll_core::rootfs::{Attributes, Fact, Footprint, FoundFile, Stream};
+use plimsoll_core::{Limits, Purl};
 use serde::{Deserialize, Serialize};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
@@ -26,11 +26,11 @@ use crate::fact::FactKind;
 use crate::inventory::{ComponentIndex, MAX_FILES, Problem, ProblemCode};
 use crate::language::jvm::JVM;
 use crate::lockfiles::is_in_package;
-use crate::ownership::{hash_of_path, place_of};
+use crate::ownership::{Digester, FileDigests, hash_of_path, is_of_distributions};
 use executable::{EXECUTABLES, SHARED_OBJECTS};
 use shared::SharedObjects;
 pub(crate) use table::Kind;
-use table::TELLTALES;
+use table::{Shows, TELLTALES};
 
 static SELECTIONS: LazyLock<Vec<Selection>> =
     LazyLock::new(|| TELLTALES.iter().map(|telltale| telltale.selection).collect());
@@ -38,13 +38,21 @@ static SELECTIONS: LazyLock<Vec<Selection>> =
 /// Tells what nobody reads.
 pub(crate) struct Telltales;
 
+/// A file that a cataloger read, and that does not say what it is.
+pub(crate) struct Unidentified<'f> {
+    pub(crate) kind: Kind,
+    pub(crate) file: &'f FoundFile,
+    /// Those of the file, where the cataloger took them.
+    pub(crate) digests: Option<&'f FileDigests>,
+}
+
 /// What a file is.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-enum Shown {
-    /// One of the kind that its telltale tells.
-    Kind,
-    /// A program or a library, which its name tells apart.
-    SharedObject,
+struct Shown {
+    /// Whether it is a program or a library, which its name tells apart.
+    is_shared_object: bool,
+    /// The digests of the whole file, where it was read.
+    digests: Option<FileDigests>,
 }
 
 impl Footprint for Shown {
@@ -80,40 +88,51 @@ impl Cataloger for Telltales {
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
         let telltale = TELLTALES.get(usize::from(selection))?;
-        let shown = if telltale.is_shared_object(file.content) { Shown::SharedObject } else { Shown::Kind };
-        telltale.fits(file.content).then(|| Arc::new(shown) as _)
+        let is_shared_object = telltale.is_shared_object(file.content);
+        telltale.shows.fits(file.content).then(|| Arc::new(Shown { is_shared_object, digests: None }) as _)
+    }
+
+    fn stream(&self, selection: u16, _: Attributes, _: &Limits) -> Option<Box<dyn Stream>> {
+        let telltale = TELLTALES.get(usize::from(selection))?;
+        Some(Box::new(Streamed { telltale, head: Vec::new(), digester: Digester::default() }))
     }
 
     fn finish(&self, context: &mut Context<'_, '_>) {
         let mut unread = Unread::default();
+        // Digests of programs that a cataloger read without taking any.
+        let mut of_read: HashMap<&str, &FileDigests> = HashMap::new();
         let shared = SharedObjects::new(&context.found.inventory.components);
         for (telltale, selection) in TELLTALES.iter().zip(0..) {
-            for (file, shown) in context.facts::<Shown>(selection) {
-                let kind = match shown {
-                    Shown::Kind => telltale.kind(),
-                    Shown::SharedObject => executable::kind_of_shared_object(&file.path),
+            for (file, Shown { is_shared_object, digests }) in context.facts::<Shown>(selection) {
+                let kind = match is_shared_object {
+                    false => telltale.kind(),
+                    true => executable::kind_of_shared_object(&file.path),
                 };
                 let is_elf = [EXECUTABLES, SHARED_OBJECTS].contains(&kind.ecosystem);
                 let is_part =
                     || kind.ecosystem == SHARED_OBJECTS && shared.is_part_of_something(&file.real_path);
                 let read = is_elf && (context.found.read.contains(&*file.real_path) || is_part());
+                if let Some(digests) = digests.as_ref().filter(|_| read) {
+                    of_read.insert(&file.real_path, digests);
+                }
                 let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
                 // What is installed is read, and counts instead of what a lock file names.
                 let installed = context.found.installed.contains(&(kind.ecosystem, folder))
                     || is_of_runtime(&file.path, context);
                 if !read && !installed {
-                    unread.file(kind, &file.path, &file.real_path);
+                    unread.file(kind, &file.path, &file.real_path, digests.as_ref());
                 }
             }
             for file in context.unread(selection) {
                 match telltale.kind_by_path() {
-                    Some(kind) => unread.file(kind, file.path, file.path),
+                    Some(kind) => unread.file(kind, file.path, file.path, None),
                     None => unread.unreadable(file.path, &file.why),
                 }
             }
         }
-        for (kind, file) in &context.found.unidentified {
-            unread.file(*kind, &file.path, &file.real_path);
+        for Unidentified { kind, file, digests } in &context.found.unidentified {
+            let digests = digests.or_else(|| of_read.get(&*file.real_path).copied());
+            unread.file(*kind, &file.path, &file.real_path, digests);
         }
         let owners = unread.owners(context);
         let problems = unread.problems(&owners, context);
@@ -128,13 +147,44 @@ fn is_of_runtime(path: &str, context: &Context<'_, '_>) -> bool {
     runtime.is_some_and(|runtime| context.found.installed.contains(&(JVM.id, runtime)))
 }
 
+/// A file on its way.
+struct Streamed {
+    telltale: &'static table::Telltale,
+    /// Its first bytes, until they say whether it is a program.
+    head: Vec<u8>,
+    digester: Digester,
+}
+
+impl Stream for Streamed {
+    fn take(&mut self, piece: &[u8]) -> bool {
+        let missing = executable::HEAD.saturating_sub(self.head.len());
+        if missing > 0 && matches!(self.telltale.shows, Shows::Executable) {
+            self.head.extend_from_slice(piece.get(..missing).unwrap_or(piece));
+            // Nothing is hashed of scripts, which is most of what can be run.
+            if self.head.len() >= executable::HEAD && !self.telltale.shows.fits(&self.head) {
+                return false;
+            }
+        }
+        self.digester.take(piece);
+        true
+    }
+
+    fn finish(self: Box<Self>) -> Option<Arc<dyn Fact>> {
+        let Self { telltale, head, digester } = *self;
+        let is_shared_object = telltale.is_shared_object(&head);
+        let shown = || Shown { is_shared_object, digests: Some(digester.finish()) };
+        telltale.shows.fits(&head).then(|| Arc::new(shown()) as _)
+    }
+}
+
 /// Whether it matters to telltales which package brought the file at `path`, although its path shows nothing: it may be a
 /// program. Distributions have no programs among what does not depend on the machine, and that is most of their files.
 pub(crate) fn may_be_program(path: &str) -> bool {
     !["usr/share/", "usr/include/"].iter().any(|directory| path.starts_with(directory))
 }
 
-/// Those of the files that a package of the operating system brought, as far as its list counts.
+/// Those of the files that a package of the operating system lists where distributions put their files. Their digests are not
+/// compared: a listed program that was replaced is for this module to tell.
 pub(crate) fn brought<'f>(
     context: &Context<'_, '_>,
     files: impl Iterator<Item = &'f str>,
@@ -155,8 +205,8 @@ pub(crate) fn brought<'f>(
 struct UnreadFile<'f> {
     kind: Kind,
     path: &'f str,
-    /// The number of the place where it really lies, for a place where distributions put their files.
-    place: Option<u64>,
+    /// The numbers under which a package manager may list it, in a place where distributions put their files.
+    hashes: Option<[u64; 3]>,
 }
 
 /// All files that nobody reads.
@@ -171,12 +221,13 @@ struct Unread<'f> {
 }
 
 impl<'f> Unread<'f> {
-    fn file(&mut self, kind: Kind, path: &'f str, real_path: &'f str) {
+    fn file(&mut self, kind: Kind, path: &'f str, real_path: &'f str, digests: Option<&FileDigests>) {
         if !is_counted(kind, path) || !self.seen.insert((kind.ecosystem, real_path)) {
             return;
         }
-        let place = is_of_distributions(real_path).then(|| hash_of_path(real_path));
-        self.files.push(UnreadFile { kind, path, place });
+        let digests = digests.filter(|_| is_of_distributions(real_path));
+        let hashes = digests.map(|digests| digests.hashes_at(real_path));
+        self.files.push(UnreadFile { kind, path, hashes });
     }
 
     fn unreadable(&mut self, path: &'f str, why: &WhyUnread<'_>) {
@@ -187,9 +238,10 @@ impl<'f> Unread<'f> {
         }
     }
 
-    /// Which package brought the files, by place. Of several that say so, the one with the first package URL.
+    /// Which package brought the files, by the numbers of places with digests. Of several that say so, the one with the first
+    /// package URL.
     fn owners(&self, context: &Context<'_, '_>) -> HashMap<u64, ComponentIndex> {
-        let wanted: HashSet<u64> = self.files.iter().filter_map(|file| file.place).collect();
+        let wanted: HashSet<u64> = self.files.iter().filter_map(|file| file.hashes).flatten().collect();
         let purl = |owner: &ComponentIndex| {
             context.found.inventory.components.get(owner.0).map(|component| &component.purl)
         };
@@ -209,14 +261,12 @@ impl<'f> Unread<'f> {
         let components = &context.found.inventory.components;
         let mut groups: BTreeMap<(&str, Aside<'_>), Group<'_>> = BTreeMap::new();
         for file in &self.files {
-            let owner = file.place.and_then(|place| owners.get(&place));
+            let owner = file.hashes.iter().flatten().find_map(|hash| owners.get(hash));
             let owner = owner.and_then(|owner| components.get(owner.0));
             let aside = match owner {
                 None => Aside::No,
                 // Every program needs some.
                 Some(_) if file.kind.ecosystem == SHARED_OBJECTS => continue,
-                // Of programs, a line for each package would be the list of packages once more.
-                Some(_) if file.kind.ecosystem == EXECUTABLES => Aside::Programs,
                 Some(owner) => Aside::PartOf(&owner.purl),
             };
             groups.entry((file.kind.ecosystem, aside)).or_insert_with(Group::new).add(file);
@@ -245,19 +295,11 @@ fn is_counted(kind: Kind, path: &str) -> bool {
     }
 }
 
-/// Whether distributions put files there. The rest belongs to administrators and vendors by the File System Hierarchy
-/// Standard.
-fn is_of_distributions(path: &str) -> bool {
-    let (usr, path) = place_of(path);
-    usr && !path.starts_with("local/") || path.starts_with("boot/")
-}
-
 /// Whether files are set aside, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Aside<'a> {
     No,
     PartOf(&'a Purl),
-    Programs,
 }
 
 /// Files of one ecosystem.
@@ -282,7 +324,6 @@ impl<'f> Group<'f> {
         let (code, owner) = match aside {
             Aside::No => (ProblemCode::NotRead, None),
             Aside::PartOf(owner) => (ProblemCode::SetAside, Some(owner.clone())),
-            Aside::Programs => (ProblemCode::SetAside, None),
         };
         let example = self.files.iter().min().copied().unwrap_or_default();
         let problem = Problem::new(code, example, counts.join(", "));

@@ -11,6 +11,7 @@
 //! - A component that could not be matched is a [`Gap`], never silence: no feed, a release that the feed does not know,
 //!   a feed that is too old, an incomplete inventory, a version or an advisory that cannot be compared.
 
+mod aside;
 mod finding;
 mod gap;
 mod kernel;
@@ -23,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use jiff::SignedDuration;
-use plimsoll_core::{AdvisoryNames, Cancel, Purl, Timestamp};
+use plimsoll_core::{AdvisoryNames, Cancel, Timestamp};
 use plimsoll_sbom::{Component, ComponentIndex, Inventory, Owner, Problem, ProblemCode};
 use serde::Serialize;
 
@@ -34,6 +35,7 @@ use crate::affected::Status;
 use crate::conditions::Traits;
 use crate::database::{Advisories, Database, FeedStatus, key};
 use crate::error::Error;
+use aside::Asides;
 use gap::Gaps;
 use merge::{Hit, Vulnerability};
 use target::{Target, Targets};
@@ -64,7 +66,7 @@ pub struct Scan {
     pub findings: Vec<Finding>,
     /// Findings that do not count, with the reason.
     pub suppressed: Vec<Suppressed>,
-    /// Files that no cataloger reads but that count as covered, with the reason.
+    /// Files that no cataloger reads and components of ecosystems without advisories that count as covered, with the reason.
     pub set_aside: Vec<SetAside>,
     /// What was not covered, sorted.
     pub gaps: Vec<Gap>,
@@ -107,14 +109,15 @@ pub fn scan_until(
     let targets = Targets::new(inventory, database, settings);
     let mut gaps = Gaps::default();
     gaps.inventory(inventory);
-    let set_aside = set_aside(inventory, &targets, &mut gaps)?;
-    let mut scanner = Scanner { targets, gaps, looked_up: BTreeMap::new(), judged: HashMap::new() };
+    let mut asides = Asides::default();
+    asides.files(inventory, &targets, &mut gaps)?;
+    let mut scanner = Scanner { targets, gaps, asides, looked_up: BTreeMap::new(), judged: HashMap::new() };
     // Its gaps are dropped.
     let mut aside = Gaps::default();
     let mut scan = Scan {
         findings: Vec::new(),
         suppressed: Vec::new(),
-        set_aside,
+        set_aside: Vec::new(),
         gaps: Vec::new(),
         noted: noted(inventory).collect(),
         database: database.feeds(),
@@ -159,6 +162,7 @@ pub fn scan_until(
         .map(|(ecosystem, components)| LookedUp { ecosystem: ecosystem.to_owned(), components })
         .collect();
     scan.gaps = scanner.gaps.into_sorted();
+    scan.set_aside = scanner.asides.into_list();
     // Components are usually sorted by purl, but an inventory is a public struct that any caller may fill.
     scan.findings.sort_by(|a, b| a.place().cmp(&b.place()));
     scan.suppressed.sort_by(|a, b| a.finding.place().cmp(&b.finding.place()));
@@ -175,38 +179,10 @@ fn noted(inventory: &Inventory) -> impl Iterator<Item = Noted> {
     })
 }
 
-/// Files that the inventory set aside because packages of the operating system installed them. If the
-/// distribution does not know the package, no advisories cover it, so it is a gap.
-fn set_aside(inventory: &Inventory, targets: &Targets<'_>, gaps: &mut Gaps) -> Result<Vec<SetAside>, Error> {
-    let told = || inventory.problems.iter().filter(|problem| problem.code == ProblemCode::SetAside);
-    if told().next().is_none() {
-        return Ok(Vec::new());
-    }
-    let packages: HashMap<&Purl, &Component> =
-        inventory.components.iter().map(|component| (&component.purl, component)).collect();
-    let mut aside = Vec::new();
-    for problem in told() {
-        let covered = match &problem.owner {
-            Some(owner) => match packages.get(owner) {
-                Some(package) => owner::is_covered(targets, package)?,
-                None => false,
-            },
-            // Programs of any of the distribution's packages: the packages' own advisories cover them.
-            None => true,
-        };
-        if covered {
-            let Problem { path, detail, owner, ecosystem, .. } = problem.clone();
-            aside.push(SetAside { ecosystem: ecosystem.unwrap_or_default(), files: detail, path, owner });
-        } else {
-            gaps.not_read(problem);
-        }
-    }
-    Ok(aside)
-}
-
 struct Scanner<'a> {
     targets: Targets<'a>,
     gaps: Gaps,
+    asides: Asides,
     /// The number of components that were looked up, by ecosystem.
     looked_up: BTreeMap<&'static str, usize>,
     /// By key, version and traits: the many binaries of one source package are judged once.
@@ -286,8 +262,12 @@ impl<'a> Scanner<'a> {
                 (advisories, release)
             }
             Target::Gap(ecosystem, reason) => {
-                if !is_named_only(component) && !owner::speaks(&self.targets, component, owner)? {
-                    self.gaps.component(&ecosystem, reason);
+                if is_named_only(component) {
+                    return Ok(None);
+                }
+                match owner::covering(&self.targets, component, owner)? {
+                    Some(package) => self.asides.component(component, package),
+                    None => self.gaps.component(&ecosystem, reason),
                 }
                 return Ok(None);
             }

@@ -31,6 +31,7 @@ mod layer_cache;
 mod limits;
 mod names;
 mod output_file;
+mod ownership;
 mod platforms;
 mod provenance;
 mod registry_flags;

@@ -23,7 +23,7 @@ use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex, ProblemCode, Relationship, RelationshipKind};
 use crate::ownership::{Digester, FileDigests};
-use crate::telltales::Kind;
+use crate::telltales::{Kind, Unidentified};
 use build_info::{BuildInfo, Error, Reader};
 use modules::{Module, Modules};
 
@@ -147,7 +147,7 @@ fn components<'f>(
 ) {
     let Contents { go, modules: Modules { main, dependencies } } = contents;
     if main.is_none() && dependencies.is_empty() {
-        context.found.unidentified.push((WITHOUT_MODULES, file));
+        context.found.unidentified.push(Unidentified { kind: WITHOUT_MODULES, file, digests });
     }
     let mut add = |module: &Module| {
         let Some(purl) = purl(module) else {

@@ -21,7 +21,7 @@ use crate::inventory::{
     Component, ComponentIndex, Location, Origin, ProblemCode, Relationship, RelationshipKind,
 };
 use crate::ownership::{Evidence, FileDigests};
-use crate::telltales::Kind;
+use crate::telltales::{Kind, Unidentified};
 use archive::{Budget, Level};
 
 const SELECTIONS: &[Selection] = &[Selection::whole(
@@ -145,7 +145,8 @@ fn components<'f>(context: &mut Context<'_, 'f>, file: &'f FoundFile, archive: &
         let seeming = if own.is_none() { level.manifest.seeming(&path) } else { None };
         let seeming = seeming.filter(|it| level.is_library || it.is_sure);
         if own.is_none() && level.is_library && !seeming.as_ref().is_some_and(|it| it.is_sure) {
-            context.found.unidentified.push((WITHOUT_COORDINATES, file));
+            let digests = Some(&archive.digests);
+            context.found.unidentified.push(Unidentified { kind: WITHOUT_COORDINATES, file, digests });
         }
         // What it seems to be comes last.
         let own = own.or(seeming.as_ref().map(|_| level.named.len()));

@@ -12,7 +12,7 @@ use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::language::shown::{Shown, component};
-use crate::telltales::{self, Kind};
+use crate::telltales::{self, Kind, Unidentified};
 
 /// Bytes that are read: the setup code, which is 16 to 32 KiB, has the version in it.
 const HEAD: u64 = 64 << 10;
@@ -93,7 +93,11 @@ impl Cataloger for Kernel {
                     context.add_shown(kernel, file, None);
                 }
                 Some(_) => {}
-                None => context.found.unidentified.push((WITHOUT_VERSION, file)),
+                None => context.found.unidentified.push(Unidentified {
+                    kind: WITHOUT_VERSION,
+                    file,
+                    digests: None,
+                }),
             }
         }
     }

@@ -29,7 +29,7 @@ use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::{Component, ProblemCode};
-use crate::telltales::Kind;
+use crate::telltales::{Kind, Unidentified};
 
 const INSTALLED: u16 = 0;
 const LOG: u16 = 1;
@@ -107,7 +107,8 @@ impl Cataloger for Perl {
             let module =
                 file.path.rsplit_once("/auto/").and_then(|(_, rest)| rest.strip_suffix("/.packlist"));
             if module.is_some_and(|module| !told.contains(&module.replace('/', "-"))) {
-                context.found.unidentified.push((WITHOUT_VERSION, file));
+                let unidentified = Unidentified { kind: WITHOUT_VERSION, file, digests: None };
+                context.found.unidentified.push(unidentified);
             }
         }
     }

@@ -1,5 +1,5 @@
 //! Which files a package brought, as far as that matters: those that show a package of another kind are kept with their paths,
-//! those that nobody may read as a number for their place.
+//! those that nobody may read as a number for their place, and one for their place and digest.
 //!
 //! Databases write directories and names apart, so that a long directory with a million names in it would be paths of terabytes.
 //! Paths that no file system has are passed over, and all of them together may not be much longer than what they were read from.
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::cataloger::File;
 use crate::context::Context;
 use crate::inventory::{Component, ComponentIndex, Location};
-use crate::ownership::{Record, RecordedDigest, distinct, hash_of_path};
+use crate::ownership::{Record, RecordedDigest, distinct, hash_of_file, hash_of_path};
 
 /// Bytes of paths for each byte of a database. Those of real ones are shorter than the database.
 const EXPANSION: usize = 16;
@@ -53,12 +53,21 @@ pub(super) fn add_listed(
     context.add(Component { locations, ..package })
 }
 
+/// What the last file is kept as.
+#[derive(Default)]
+struct Last {
+    is_place: bool,
+    is_record: bool,
+}
+
 /// Takes the files of one package, or of one file of a database.
 pub(super) struct BroughtFiles<'a, 'f> {
     file: &'f File<'a>,
     records: Vec<Record>,
     places: Vec<u64>,
     path: String,
+    /// Whether nobody may read the last file, and whether it is kept as a record.
+    last: Last,
     /// Bytes of paths that may still come.
     room: usize,
 }
@@ -67,7 +76,14 @@ impl<'a, 'f> BroughtFiles<'a, 'f> {
     /// Starts with what is written in `bytes` of `file`.
     pub(super) fn new(file: &'f File<'a>, bytes: usize) -> Self {
         let room = bytes.saturating_mul(EXPANSION);
-        Self { file, records: Vec::new(), places: Vec::new(), path: String::new(), room }
+        Self {
+            file,
+            records: Vec::new(),
+            places: Vec::new(),
+            path: String::new(),
+            last: Last::default(),
+            room,
+        }
     }
 
     /// So many bytes more are written about the package.
@@ -75,40 +91,48 @@ impl<'a, 'f> BroughtFiles<'a, 'f> {
         self.room = self.room.saturating_add(bytes.saturating_mul(EXPANSION));
     }
 
-    /// A file with this path; true where it is kept as a record.
-    pub(super) fn add(&mut self, path: &str, digest: Option<RecordedDigest>) -> bool {
-        self.add_in("", path, digest)
+    /// A file with this path.
+    pub(super) fn add(&mut self, path: &str, digest: Option<RecordedDigest>) {
+        self.add_in("", path, digest);
     }
 
     /// A file of this name in a directory, which ends with a slash unless it is the root.
-    pub(super) fn add_in(&mut self, directory: &str, name: &str, digest: Option<RecordedDigest>) -> bool {
+    pub(super) fn add_in(&mut self, directory: &str, name: &str, digest: Option<RecordedDigest>) {
+        self.last = Last::default();
         let length = directory.len().saturating_add(name.len());
         let max = usize::try_from(self.file.limits.path_bytes).unwrap_or(usize::MAX);
         let Some(room) = self.room.checked_sub(length) else {
             self.room = 0;
-            return false;
+            return;
         };
         if length > max {
-            return false;
+            return;
         }
         self.room = room;
         self.path.clear();
         self.path.push_str(directory);
         self.path.push_str(name);
-        let path = self.path.strip_prefix("./").or_else(|| self.path.strip_prefix('/')).unwrap_or(&self.path);
-        if (self.file.may_be_unread)(path) {
+        let path = relative(&self.path);
+        let is_place = (self.file.may_be_unread)(path);
+        if is_place {
             self.places.push(hash_of_path(path));
+            self.places.extend(digest.as_ref().map(|digest| hash_of_file(path, digest)));
         }
-        let shown = (self.file.shows_package)(path);
-        if shown {
+        let is_record = (self.file.shows_package)(path);
+        if is_record {
             self.records.push(Record { path: path.into(), digest });
         }
-        shown
+        self.last = Last { is_place, is_record };
     }
 
-    /// The digest of the last record, where the database writes it behind the path.
+    /// The digest of the last file, where the database writes it behind the path. Only the first one counts.
     pub(super) fn set_digest(&mut self, digest: Option<RecordedDigest>) {
-        if let Some(last) = self.records.last_mut() {
+        let Last { is_place, is_record } = std::mem::take(&mut self.last);
+        if is_place {
+            let path = relative(&self.path);
+            self.places.extend(digest.as_ref().map(|digest| hash_of_file(path, digest)));
+        }
+        if let Some(last) = self.records.last_mut().filter(|_| is_record) {
             last.digest = digest;
         }
     }
@@ -120,4 +144,9 @@ impl<'a, 'f> BroughtFiles<'a, 'f> {
         records.shrink_to_fit();
         Brought { records, places: distinct(places) }
     }
+}
+
+/// A path as it is seen from the root.
+fn relative(path: &str) -> &str {
+    path.strip_prefix("./").or_else(|| path.strip_prefix('/')).unwrap_or(path)
 }

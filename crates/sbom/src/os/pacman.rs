@@ -79,7 +79,7 @@ impl Cataloger for Pacman {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn room(&self) -> Room {

@@ -67,7 +67,7 @@ impl Cataloger for Portage {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn room(&self) -> Room {

@@ -7,7 +7,7 @@ use super::table::Kind;
 use crate::os::traces::names_loader;
 
 /// Bytes that are looked at. Linkers write the program headers right behind the file's own header.
-pub(super) const HEAD: u64 = 1 << 10;
+pub(super) const HEAD: usize = 1 << 10;
 
 /// The ecosystem of programs that say nothing about where they come from.
 pub(super) const EXECUTABLES: &str = "executables";

@@ -50,16 +50,18 @@ pub(super) enum Shows {
     Executable,
 }
 
-impl Telltale {
+impl Shows {
     /// Whether a file with this head is one of the kind.
     pub(super) fn fits(&self, head: &[u8]) -> bool {
-        match &self.shows {
-            Shows::Path(_) => true,
-            Shows::Head(_, fits) => fits(head),
-            Shows::Executable => executable::is_program(head),
+        match self {
+            Self::Path(_) => true,
+            Self::Head(_, fits) => fits(head),
+            Self::Executable => executable::is_program(head),
         }
     }
+}
 
+impl Telltale {
     /// Whether it is about programs, and a file with this head is a program or a library.
     pub(super) fn is_shared_object(&self, head: &[u8]) -> bool {
         matches!(self.shows, Shows::Executable) && executable::is_shared_object(head)
@@ -82,8 +84,9 @@ impl Telltale {
     }
 }
 
+/// Files that a package of a distribution may have brought, so that their digests are taken.
 const fn file(ecosystem: &'static str, files: &'static str, paths: &'static [&'static str]) -> Telltale {
-    let selection = Selection { paths, mode: Mode::Any, min_size: 0, need: Need::Name };
+    let selection = Selection { paths, mode: Mode::Any, min_size: 0, need: Need::Stream };
     Telltale { selection, shows: Shows::Path(Kind { ecosystem, files }) }
 }
 
@@ -155,21 +158,20 @@ pub(super) static TELLTALES: &[Telltale] = &[
             ),
             mode: Mode::Any,
             min_size: 0,
-            need: Need::Head { bytes: executable::HEAD },
+            need: Need::Stream,
         },
         shows: Shows::Executable,
     },
-    Telltale {
-        selection: Selection {
-            paths: &[],
-            mode: Mode::Executable,
-            // A hard link does not tell its size: were small files passed over, a layer would be read again for it.
-            min_size: 0,
-            need: Need::Head { bytes: executable::HEAD },
-        },
-        shows: Shows::Executable,
-    },
+    // Programs. Where no distribution puts any, their digests prove nothing.
+    programs(&["usr/local/bin/*", "usr/local/sbin/*"], Need::Head { bytes: executable::HEAD as u64 }),
+    programs(&[], Need::Stream),
 ];
+
+const fn programs(paths: &'static [&'static str], need: Need) -> Telltale {
+    // A hard link does not tell its size: were small files passed over, a layer would be read again for it.
+    let selection = Selection { paths, mode: Mode::Executable, min_size: 0, need };
+    Telltale { selection, shows: Shows::Executable }
+}
 
 /// How a file system in the format Squashfs begins. The kernel mounts no other, so nobody can hide a snap by changing it.
 const SQUASHFS: &[u8] = b"hsqs";

@@ -102,8 +102,8 @@ fn each_row_is_told_and_no_cataloger_reads_the_same_file() {
         let codes: Vec<_> = inventory.problems.iter().map(|it| (it.code, it.ecosystem.as_deref())).collect();
         assert_eq!(codes, [(ProblemCode::NotRead, Some(*ecosystem))], "{path}");
     }
-    // The last row is for executables, which have no path.
-    let expected = u16::try_from(TELLTALES.len()).unwrap() - 1;
+    // The last rows are for executables, which no path shows.
+    let expected = u16::try_from(TELLTALES.len()).unwrap() - 2;
     let missing: Vec<u16> = (0..expected).filter(|row| !rows.contains(row)).collect();
     assert!(missing.is_empty(), "rows without a file in this test: {missing:?}");
 }
@@ -214,13 +214,15 @@ fn programs_that_nobody_brought_are_told() {
 
 #[test]
 fn what_a_distributions_package_brought_is_set_aside_and_counted() {
-    let digest = "00000000000000000000000000000000";
-    let line = |path: &str| format!("{digest}  {path}\n");
+    let line = |path: &str, content: &[u8]| format!("{}  {path}\n", md5_of(content));
     let nodejs = ["usr/share/nodejs/npm/x.jmod", "usr/share/nodejs/semver/x.jmod"];
     let lists = [
-        ("var/lib/dpkg/info/nodejs.md5sums", nodejs.map(line).concat() + &line("usr/bin/node")),
+        (
+            "var/lib/dpkg/info/nodejs.md5sums",
+            nodejs.map(|path| line(path, b"{}")).concat() + &line("usr/bin/node", &elf()),
+        ),
         // As lists have it that are older than the merged /usr.
-        ("var/lib/dpkg/info/bash.md5sums", line("bin/bash")),
+        ("var/lib/dpkg/info/bash.md5sums", line("bin/bash", &elf())),
     ];
     let files = nodejs.map(|path| (path, "{}".to_owned()));
     let all: Vec<(&str, &str)> =
@@ -231,7 +233,10 @@ fn what_a_distributions_package_brought_is_set_aside_and_counted() {
     assert_eq!(
         told(&inventory),
         [
-            "set-aside usr/bin/bash: executables (2 files): part of the operating system's packages",
+            "set-aside usr/bin/bash: executables (1 file): \
+             part of pkg:deb/debian/bash@5.2-1?arch=amd64&distro=debian-12",
+            "set-aside usr/bin/node: executables (1 file): \
+             part of pkg:deb/debian/nodejs@18.19-1?arch=amd64&distro=debian-12",
             "set-aside usr/share/nodejs/npm/x.jmod: Maven (2 *.jmod): \
              part of pkg:deb/debian/nodejs@18.19-1?arch=amd64&distro=debian-12",
         ]
@@ -239,9 +244,65 @@ fn what_a_distributions_package_brought_is_set_aside_and_counted() {
     assert!(inventory.problems.iter().all(|problem| !problem.hides_components()));
 }
 
+/// The MD5 of a file, as `md5sums` has it.
+fn md5_of(content: &[u8]) -> String {
+    use md5::Digest as _;
+    hex::encode(md5::Md5::digest(content))
+}
+
+#[test]
+fn a_file_without_the_digest_that_its_package_recorded_is_told() {
+    let other = md5_of(b"as it was installed");
+    let md5sums = format!("{other}  usr/bin/node\n{other}  usr/share/nodejs/npm/x.jmod\nx  usr/bin/x\n");
+    let programs = [("usr/bin/node", elf()), ("usr/bin/x", elf()), ("usr/bin/listed", elf())];
+    let programs: Vec<_> = programs.iter().map(|(path, content)| (*path, content.as_slice())).collect();
+    let files = [
+        ("var/lib/dpkg/info/nodejs.md5sums", md5sums.as_str()),
+        ("var/lib/dpkg/info/nodejs.list", "/usr/bin/node\n/usr/bin/x\n/usr/bin/listed\n"),
+        ("usr/share/nodejs/npm/x.jmod", "{}"),
+    ];
+    assert_eq!(
+        problems(&files, &programs),
+        [
+            "not-read usr/bin/listed: executables (3 files): not read yet",
+            "not-read usr/share/nodejs/npm/x.jmod: Maven (1 *.jmod): not read yet",
+        ]
+    );
+}
+
+#[test]
+fn the_digest_of_another_file_of_the_package_proves_nothing() {
+    // The number of a place and the number of a digest count only together.
+    let md5sums = format!("{}  usr/bin/node\n{}  usr/bin/npm\n", md5_of(b"npm"), md5_of(&elf()));
+    let files = [("var/lib/dpkg/info/nodejs.md5sums", md5sums.as_str())];
+    let told = problems(&files, &[("usr/bin/node", &elf())]);
+    assert_eq!(told, ["not-read usr/bin/node: executables (1 file): not read yet"]);
+}
+
+#[test]
+fn apk_lists_the_digest_of_a_program_behind_its_name() {
+    use base64::Engine as _;
+    use sha1::Digest as _;
+    let digest = |content: &[u8]| base64::prelude::BASE64_STANDARD.encode(sha1::Sha1::digest(content));
+    let told = |recorded: &[u8]| {
+        let installed = format!(
+            "P:busybox\nV:1.36.1-r2\nA:x86_64\no:busybox\nF:bin\nR:busybox\na:0:0:755\nZ:Q1{}\n\n",
+            digest(recorded)
+        );
+        let mut set = FileSet::default();
+        add(&mut set, "etc/os-release", "etc/os-release", 0o644, b"ID=alpine\nVERSION_ID=3.18.4\n");
+        add(&mut set, "lib/apk/db/installed", "lib/apk/db/installed", 0o644, installed.as_bytes());
+        add(&mut set, "bin/busybox", "bin/busybox", 0o755, &elf());
+        told(&catalog(&set))
+    };
+    let owner = "pkg:apk/alpine/busybox@1.36.1-r2?arch=x86_64&distro=alpine-3.18.4";
+    assert_eq!(told(&elf()), [format!("set-aside bin/busybox: executables (1 file): part of {owner}")]);
+    assert_eq!(told(b""), ["not-read bin/busybox: executables (1 file): not read yet"]);
+}
+
 #[test]
 fn a_claim_to_what_is_not_the_distributions_sets_nothing_aside() {
-    let digest = "00000000000000000000000000000000";
+    let digest = md5_of(b"{}");
     let paths = ["opt/app/x.jmod", "usr/local/lib/x/x.jmod", "srv/x.jmod"];
     let list = paths.map(|path| format!("{digest}  {path}\n")).concat();
     let mut files = paths.map(|path| (path, "{}")).to_vec();
@@ -281,10 +342,16 @@ fn what_cannot_be_read_is_told_by_its_path_or_as_unreadable() {
 }
 
 #[test]
-fn of_a_telltale_no_more_than_the_head_is_needed() {
+fn of_a_telltale_no_more_than_the_head_is_kept_and_of_a_script_no_more_is_read() {
     for telltale in TELLTALES {
-        assert!(matches!(telltale.selection.need, Need::Name | Need::Head { bytes: ..=1024 }));
+        assert!(matches!(telltale.selection.need, Need::Name | Need::Head { bytes: ..=1024 } | Need::Stream));
     }
+    let attributes = Attributes { size: 1 << 20, mode: 0o755 };
+    let program = u16::try_from(TELLTALES.len()).unwrap() - 1;
+    let mut stream = Telltales.stream(program, attributes, &Limits::default()).unwrap();
+    assert!(stream.take(b"#!/bin/sh\n"));
+    assert!(!stream.take(&[b' '; 100]));
+    assert!(stream.finish().is_none());
 }
 
 #[test]

@@ -73,7 +73,8 @@ impl Fix {
     }
 }
 
-/// Files of a kind that no cataloger reads, installed by packages of the operating system.
+/// Files of a kind that no cataloger reads, or components of an ecosystem without advisories, installed by packages of the
+/// operating system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SetAside {
@@ -83,8 +84,8 @@ pub struct SetAside {
     pub files: String,
     /// One of them.
     pub path: String,
-    /// The package that installed them and that the distribution's feed knows; `None` for programs of any
-    /// package.
+    /// The package that installed them and that the distribution's feed knows; `None` for programs of several
+    /// packages.
     pub owner: Option<Purl>,
 }
 

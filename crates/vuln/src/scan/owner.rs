@@ -4,11 +4,12 @@
 //! An ecosystem's advisory does not know the distribution's backports, so the distribution's own advisories
 //! are better, if there are any. But only the image itself says which package installed a file, and an image
 //! must not improve its verdict by its own claims: one line in a package's file list, or a vendor's own
-//! package, would be enough. So the owner must be a package that the distribution's feed knows, with the same
-//! name and version as the component, and must have installed it where distributions install files.
+//! package, would be enough. So the owner must be a package that the distribution's feed knows, must have installed
+//! the component where distributions install files, with the digests that the package manager recorded, and must have
+//! the same name and version. Only the parts of Python's standard library have other names and versions than Python.
 
 use plimsoll_core::Ecosystem;
-use plimsoll_sbom::{Component, Owner, OwnerEvidence};
+use plimsoll_sbom::{Component, Owner, OwnerEvidence, is_of_distributions};
 
 use super::source;
 use super::target::{Target, Targets};
@@ -31,29 +32,38 @@ pub(super) fn decides(targets: &Targets<'_>, component: &Component, owner: Owner
     }
 }
 
-/// Whether the distribution's feed knows `package`, so that its advisories cover files that it installed and
-/// no cataloger reads.
-pub(super) fn is_covered(targets: &Targets<'_>, package: &Component) -> Result<bool, Error> {
-    match targets.target(package) {
-        Target::Covered { advisories, stale: None, .. } => knows(advisories, package),
-        _ => Ok(false),
-    }
+/// How well a distribution's feed covers a package, and so the files that it installed and no cataloger reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Coverage {
+    /// The feed has advisories about it.
+    Known,
+    /// It was looked up in a fresh feed of its release, which never named it.
+    LookedUp,
+    /// There is no fresh feed of its release.
+    None,
 }
 
-/// Whether the distribution speaks for a component of an ecosystem that has no advisories, because a package of its own brought
-/// it: as for files that nobody reads, which such a component was before somebody did.
-pub(super) fn speaks(
+/// How well the distribution's feed covers `package`.
+pub(super) fn coverage(targets: &Targets<'_>, package: &Component) -> Result<Coverage, Error> {
+    Ok(match targets.target(package) {
+        _ if !package.ecosystem.is_os() => Coverage::None,
+        Target::Covered { advisories, stale: None, .. } if knows(advisories, package)? => Coverage::Known,
+        Target::Covered { stale: None, .. } => Coverage::LookedUp,
+        _ => Coverage::None,
+    })
+}
+
+/// The package whose distribution covers a component of an ecosystem without advisories, because the package installed it: as
+/// for files that no cataloger reads, which such components were before one did.
+pub(super) fn covering<'a>(
     targets: &Targets<'_>,
     component: &Component,
-    owner: Option<Owner<'_>>,
-) -> Result<bool, Error> {
-    let in_place = || component.locations.iter().all(|location| is_of_distributions(&location.path));
-    match owner {
-        Some(owner) if order::of_ecosystem(component.ecosystem).is_none() && in_place() => {
-            is_covered(targets, owner.package)
-        }
-        _ => Ok(false),
-    }
+    owner: Option<Owner<'a>>,
+) -> Result<Option<&'a Component>, Error> {
+    let Some(Owner { package, evidence: OwnerEvidence::DigestsMatch }) = owner else { return Ok(None) };
+    let is_candidate = order::of_ecosystem(component.ecosystem).is_none() && is_in_place(component);
+    let is_covered = is_candidate && coverage(targets, package)? == Coverage::Known;
+    Ok(is_covered.then_some(package))
 }
 
 /// Whether there is an advisory about the package's source in any release. If no advisory ever named a
@@ -75,14 +85,26 @@ fn knows(advisories: &Advisories, package: &Component) -> Result<bool, Error> {
 fn is_plausible(component: &Component, owner: &Component) -> bool {
     let source = owner.source.as_ref();
     let names = [Some(&owner.name), source.map(|source| &source.name)];
-    let interpreter = names.into_iter().flatten().any(|name| is_interpreter(name));
+    let is_part = || {
+        STANDARD_LIBRARY.contains(&&*component.name)
+            && component.ecosystem == Ecosystem::PyPI
+            && names.into_iter().flatten().any(|name| is_interpreter(name))
+    };
     let version = source.map_or(&owner.version, |source| &source.version);
     let same_name = names.into_iter().flatten().any(|name| is_alike(name, &component.name));
-    let in_place = component.locations.iter().all(|location| is_of_distributions(&location.path));
-    in_place && (interpreter || same_name && is_upstream(version, &component.version))
+    is_in_place(component) && (is_part() || same_name && is_upstream(version, &component.version))
 }
 
-/// Python itself, whose packages contain the parts of its standard library: `python3.11`,
+/// Whether the component is only where distributions install files. A component at no known place may be anywhere.
+fn is_in_place(component: &Component) -> bool {
+    let mut locations = component.locations.iter().peekable();
+    locations.peek().is_some() && locations.all(|location| is_of_distributions(&location.path))
+}
+
+/// The parts of Python's standard library that have metadata of their own, with versions that Python does not have.
+const STANDARD_LIBRARY: [&str; 3] = ["argparse", "distutils", "wsgiref"];
+
+/// Whether it is a package of Python itself, which contains its standard library: `python3.11`,
 /// `libpython2.7-stdlib`.
 fn is_interpreter(name: &str) -> bool {
     let name = name.strip_prefix("lib").unwrap_or(name);
@@ -136,10 +158,4 @@ fn numbers(version: &str) -> Vec<u64> {
     let end = numeric.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(numeric.len());
     let numeric = numeric.get(..end).unwrap_or_default();
     numeric.split('.').filter(|number| !number.is_empty()).map_while(|number| number.parse().ok()).collect()
-}
-
-/// Distributions leave `/usr/local`, `/opt`, `/srv` and homes to others, according to the File System
-/// Hierarchy Standard.
-fn is_of_distributions(path: &str) -> bool {
-    path.starts_with("usr/") && !path.starts_with("usr/local/")
 }

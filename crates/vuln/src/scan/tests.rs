@@ -456,6 +456,11 @@ fn an_owner_of_another_name_version_or_place_proves_nothing() {
         assert!(aside(component, IN_PLACE, owner, source), "{component} of {owner}");
     }
     let yaml = "pkg:deb/debian/python3-yaml@6.0-3?upstream=pyyaml";
+    // Python's packages contain their standard library, and no other package.
+    let python = "pkg:deb/debian/python3.11-minimal@3.11.2-6?upstream=python3.11";
+    assert!(!aside("pkg:pypi/django@1.0", IN_PLACE, python, "python3.11"));
+    assert!(!aside("pkg:pypi/pip@3.11", IN_PLACE, python, "python3.11"));
+    assert!(aside("pkg:pypi/wsgiref@0.1.2", IN_PLACE, python, "python3.11"));
     // One line in the list of a package that has nothing to do with it.
     assert!(!aside("pkg:pypi/requests@6.0", IN_PLACE, yaml, "pyyaml"));
     assert!(!aside("pkg:pypi/requests@2.0", IN_PLACE, "pkg:deb/debian/base-files@12.4", "base-files"));
@@ -472,26 +477,36 @@ fn an_owner_of_another_name_version_or_place_proves_nothing() {
 #[test]
 fn what_has_no_advisories_is_a_gap_unless_the_distribution_speaks_for_what_it_brought() {
     let erlang = "pkg:deb/debian/erlang-base@1:25.2.3-1?upstream=erlang";
-    let gaps = |component: &str, path: &str, known: &[&str], is_owned: bool| {
+    let outcome = |component: &str, path: Option<&str>, known: &[&str], evidence: Option<OwnerEvidence>| {
         let advisories = known.iter().map(|key| Advisory::new("CVE-1", key, &[])).collect();
         let feeds = [(Ecosystem::Debian, &["bookworm"][..], advisories)];
         let mut inventory = debian(Some("12"), None, &[component, erlang]);
-        inventory.components[0].locations = vec![Location { path: path.to_owned(), layer: None }];
-        inventory.relationships.extend(is_owned.then_some(Relationship {
+        let location = |path: &str| Location { path: path.to_owned(), layer: None };
+        inventory.components[0].locations = path.map(location).into_iter().collect();
+        inventory.relationships.extend(evidence.map(|evidence| Relationship {
             from: ComponentIndex(0),
-            kind: RelationshipKind::OwnedBy(OwnerEvidence::Claimed),
+            kind: RelationshipKind::OwnedBy(evidence),
             to: ComponentIndex(1),
         }));
         let scan = run(&feeds, &inventory, AS_OF);
-        scan.gaps.into_iter().map(|gap| gap.ecosystem).collect::<Vec<_>>()
+        let gaps: Vec<String> = scan.gaps.into_iter().map(|gap| gap.ecosystem).collect();
+        let asides = scan.set_aside.into_iter();
+        (gaps, asides.map(|aside| format!("{} {}", aside.files, aside.path)).collect::<Vec<_>>())
     };
     let (stdlib, in_place) = ("pkg:otp/stdlib@4.2", "usr/lib/erlang/lib/stdlib-4.2/ebin/stdlib.app");
-    assert_eq!(gaps(stdlib, in_place, &["bookworm/erlang"], true), Vec::<String>::new());
-    assert_eq!(gaps(stdlib, in_place, &["bookworm/other"], true), ["otp"]);
-    assert_eq!(gaps(stdlib, in_place, &["bookworm/erlang"], false), ["otp"]);
-    assert_eq!(gaps(stdlib, "opt/app/stdlib.app", &["bookworm/erlang"], true), ["otp"]);
+    let (known, proven) = (["bookworm/erlang"], Some(OwnerEvidence::DigestsMatch));
+    let aside = (Vec::new(), vec![format!("1 component {in_place}")]);
+    assert_eq!(outcome(stdlib, Some(in_place), &known, proven), aside);
+    let gap = |ecosystem: &str| (vec![ecosystem.to_owned()], Vec::new());
+    assert_eq!(outcome(stdlib, Some(in_place), &["bookworm/other"], proven), gap("otp"));
+    for evidence in [None, Some(OwnerEvidence::Claimed), Some(OwnerEvidence::DigestMismatch)] {
+        assert_eq!(outcome(stdlib, Some(in_place), &known, evidence), gap("otp"), "{evidence:?}");
+    }
+    for path in [None, Some("opt/app/stdlib.app"), Some("usr/local/lib/erlang/stdlib.app")] {
+        assert_eq!(outcome(stdlib, path, &known, proven), gap("otp"), "{path:?}");
+    }
     // Where advisories exist and nobody has them, the package of the distribution does not replace them.
-    assert_eq!(gaps("pkg:npm/a@1.0.0", in_place, &["bookworm/erlang"], true), ["npm"]);
+    assert_eq!(outcome("pkg:npm/a@1.0.0", Some(in_place), &known, proven), gap("npm"));
 }
 
 #[test]
@@ -521,7 +536,9 @@ fn what_nobody_reads_is_a_gap_and_what_the_distribution_knows_is_set_aside() {
     };
     assert_eq!(scanned(problem(ProblemCode::NotRead, None), &[]), (vec![gap.clone()], 0));
     assert_eq!(scanned(problem(ProblemCode::SetAside, Some(node)), &["bookworm/nodejs"]), (vec![], 1));
-    assert_eq!(scanned(problem(ProblemCode::SetAside, None), &[]), (vec![], 1));
+    // Nobody says which package installed them.
+    let unowned = problem(ProblemCode::SetAside, None);
+    assert_eq!(scanned(unowned, &["bookworm/nodejs"]), (vec![gap.clone()], 0));
     // Advisories name a signed kernel by its unsigned source, here as in a lookup.
     let of_kernel = problem(ProblemCode::SetAside, Some(kernel));
     assert_eq!(scanned(of_kernel, &["bookworm/linux"]), (vec![], 1));
@@ -529,6 +546,48 @@ fn what_nobody_reads_is_a_gap_and_what_the_distribution_knows_is_set_aside() {
     assert_eq!(scanned(problem(ProblemCode::SetAside, Some(node)), &[]), (vec![gap.clone()], 0));
     let gone = problem(ProblemCode::SetAside, Some("pkg:deb/debian/gone@1"));
     assert_eq!(scanned(gone, &["bookworm/gone"]), (vec![gap], 0));
+}
+
+#[test]
+fn programs_are_set_aside_by_package_and_told_together() {
+    let (bash, dash, vendor) =
+        ("pkg:deb/debian/bash@5.2-1", "pkg:deb/debian/dash@0.5-1", "pkg:deb/debian/acme@1-1");
+    let foreign = "pkg:deb/acme/agent@1";
+    let problem = |owner: Option<&str>, files: &str, path: &str| Problem {
+        ecosystem: Some("executables".to_owned()),
+        owner: owner.map(purl),
+        ..Problem::new(ProblemCode::SetAside, path, files)
+    };
+    let scanned = |problems: Vec<Problem>, now: &str| {
+        let advisories = ["bookworm/bash", "bookworm/dash"].map(|key| Advisory::new("CVE-1", key, &[]));
+        let feeds = [(Ecosystem::Debian, &["bookworm"][..], advisories.into())];
+        let inventory = Inventory { problems, ..debian(Some("12"), None, &[bash, dash, vendor, foreign]) };
+        let scan = run(&feeds, &inventory, now);
+        let asides = scan.set_aside.iter().map(|aside| format!("{} {}", aside.files, aside.path));
+        let gaps = scan.gaps.iter().filter(|gap| gap.ecosystem == "executables");
+        (asides.collect::<Vec<_>>(), gaps.map(|gap| gap.reason.to_string()).collect::<Vec<_>>())
+    };
+    let problems = || {
+        vec![
+            problem(Some(bash), "1 file", "usr/bin/bash"),
+            problem(Some(dash), "2 files", "usr/bin/ash"),
+            problem(Some(vendor), "1 file", "usr/bin/acme"),
+        ]
+    };
+    let of_vendor = "1 file of packages that no advisory names usr/bin/acme".to_owned();
+    let all = vec!["3 files usr/bin/ash".to_owned(), of_vendor.clone()];
+    assert_eq!(scanned(problems(), AS_OF), (all, vec![]));
+    // Without a package, of another vendor, without a feed that is fresh.
+    let unproven = vec![
+        problem(None, "4 files", "usr/bin/x"),
+        problem(Some(foreign), "1 file", "usr/bin/agent"),
+        problem(Some("pkg:deb/debian/gone@1"), "", "usr/bin/gone"),
+    ];
+    let (asides, gaps) = scanned(unproven, AS_OF);
+    assert_eq!((asides, gaps.len()), (vec![], 1));
+    assert!(gaps[0].contains("usr/bin/agent"), "{gaps:?}");
+    let (asides, gaps) = scanned(problems(), "2026-09-01T00:00:00Z");
+    assert_eq!((asides, gaps.len()), (vec![], 1));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What the inventory of an image with jars says.
 
+use md5::Digest as _;
 use plimsoll_core::Limits;
 use plimsoll_core::rootfs::FileSet;
 
@@ -88,10 +89,15 @@ fn a_jar_that_does_not_say_what_it_is_is_a_gap_unless_a_distribution_brought_it(
     ];
     let gaps = |files: &[(&str, &[u8])]| problems(&catalog(files));
     assert_eq!(gaps(&files), ["not-read opt/app/fat.jar: Maven (3 *.jar without coordinates): not read yet"]);
-    let list = b"00000000000000000000000000000000  usr/share/java/x.jar\n".as_slice();
-    let files = [files.as_slice(), &[("var/lib/dpkg/info/libx-java.md5sums", list)]].concat();
+    let replaced = format!("{}  usr/share/java/x.jar\n", "0".repeat(32));
+    let with = |list: &str| {
+        let list: &[(&str, &[u8])] = &[("var/lib/dpkg/info/libx-java.md5sums", list.as_bytes())];
+        gaps(&[files.as_slice(), list].concat())
+    };
+    assert_eq!(with(&replaced), gaps(&files));
+    let list = format!("{}  usr/share/java/x.jar\n", hex::encode(md5::Md5::digest(&unnamed)));
     assert_eq!(
-        gaps(&files),
+        with(&list),
         [
             "not-read opt/app/fat.jar: Maven (2 *.jar without coordinates): not read yet",
             "set-aside usr/share/java/x.jar: Maven (1 *.jar without coordinates): \

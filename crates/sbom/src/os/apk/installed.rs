@@ -163,13 +163,13 @@ struct Files<'a, 'f> {
     brought: BroughtFiles<'a, 'f>,
     /// With a slash at the end, unless it is the root; none where it is no text.
     directory: Option<String>,
-    /// Whether the last file is among the records.
-    recorded: bool,
+    /// Whether there was a file that a digest can be about.
+    listed: bool,
 }
 
 impl<'a, 'f> Files<'a, 'f> {
     fn new(file: &'f File<'a>) -> Self {
-        Self { brought: BroughtFiles::new(file, 0), directory: None, recorded: false }
+        Self { brought: BroughtFiles::new(file, 0), directory: None, listed: false }
     }
 
     fn line(&mut self, field: u8, value: &[u8]) {
@@ -177,17 +177,20 @@ impl<'a, 'f> Files<'a, 'f> {
             b'F' => {
                 let directory = str::from_utf8(value).ok();
                 let slash = |path: &str| if path.is_empty() { String::new() } else { format!("{path}/") };
-                (self.directory, self.recorded) = (directory.map(slash), false);
+                (self.directory, self.listed) = (directory.map(slash), false);
             }
             b'R' => {
                 let directory = self.directory.as_deref();
-                self.recorded = match (directory, str::from_utf8(value)) {
-                    (Some(directory), Ok(name)) => self.brought.add_in(directory, name, None),
+                self.listed = match (directory, str::from_utf8(value)) {
+                    (Some(directory), Ok(name)) => {
+                        self.brought.add_in(directory, name, None);
+                        true
+                    }
                     _ => false,
                 };
             }
             // A digest of another kind than SHA-1 leaves the file a claim.
-            b'Z' if self.recorded => {
+            b'Z' if self.listed => {
                 let sha1 = str::from_utf8(value).ok().and_then(|value| value.strip_prefix("Q1"));
                 self.brought.set_digest(sha1.and_then(RecordedDigest::sha1_of_base64));
             }

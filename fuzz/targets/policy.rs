@@ -67,6 +67,7 @@ fn unknown() -> Evidence {
             tag: Some("1".to_owned()),
             pinned: None,
             digests: Some(ImageDigests {
+                stated: Vec::new(),
                 index: None,
                 manifest: manifest(),
                 config: Digest::sha256(b"config"),

@@ -4,6 +4,9 @@
 //! `docker.io/library/debian`. A reference without tag and digest means the tag `latest`; [`Reference::tag`]
 //! shows it as what was asked for, and nothing trusts it.
 //!
+//! One registry has one spelling here, whatever was typed, see [`canonical_registry`]: rules about a registry would otherwise
+//! miss images that the same server gives under another spelling of its name.
+//!
 //! ```
 //! use plimsoll_core::Reference;
 //! let reference: Reference = "127.0.0.1:5000/team/app:1.2".parse()?;
@@ -11,7 +14,9 @@
 //! # Ok::<(), plimsoll_core::reference::ParseError>(())
 //! ```
 
+use std::borrow::Cow;
 use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -19,12 +24,17 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use crate::{Digest, digest};
 
 const DEFAULT_REGISTRY: &str = "docker.io";
+/// Other names of Docker Hub's registry, under which tools know it or its servers answer.
+const DEFAULT_REGISTRY_ALIASES: [&str; 3] =
+    ["index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"];
+/// The port that HTTPS has without being named.
+const HTTPS_PORT: u16 = 443;
 const DEFAULT_TAG: &str = "latest";
 /// The grammar's bound for registry and repository together.
 const NAME_MAX: usize = 255;
 const TAG_MAX: usize = 128;
 
-/// A place in a registry. The repository is lower-case; registry and tag are as they were typed.
+/// A place in a registry. The repository is lower-case, the registry has its canonical spelling, and the tag is as it was typed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reference {
     registry: String,
@@ -135,9 +145,9 @@ impl FromStr for Reference {
             Some((repository, tag)) => (repository, Some(checked_tag(tag)?)),
             None => (path, None),
         };
-        if !is_host(registry) {
+        let Some(registry) = canonical_registry(registry) else {
             return Err(ParseError::Registry { got: registry.to_owned() });
-        }
+        };
         if !repository.split('/').all(is_component) {
             return Err(ParseError::Repository { got: repository.to_owned() });
         }
@@ -151,8 +161,36 @@ impl FromStr for Reference {
             return Err(ParseError::TooLong { got: length });
         }
         let tag = if tag.is_none() && digest.is_none() { Some(DEFAULT_TAG.to_owned()) } else { tag };
-        Ok(Self { registry: registry.to_owned(), repository, tag, digest })
+        Ok(Self { registry, repository, tag, digest })
     }
+}
+
+/// The spelling that stands for all spellings of one registry: lower-case, an address in its shortest form, a port without zeros
+/// in front, no port that HTTPS has anyway, and `docker.io` for Docker Hub. `None` if it is not `host[:port]`.
+pub fn canonical_registry(registry: &str) -> Option<String> {
+    let (host, port) = host_and_port(registry)?;
+    // Registries on this machine may be asked without TLS, where another port is the default.
+    let is_local = host == "localhost" || host.starts_with("127.") || host == "[::1]";
+    let port = port.filter(|port| *port != HTTPS_PORT || is_local);
+    Some(match port {
+        Some(port) => format!("{host}:{port}"),
+        None if DEFAULT_REGISTRY_ALIASES.contains(&&*host) => DEFAULT_REGISTRY.to_owned(),
+        None => host,
+    })
+}
+
+/// All spellings of `registry/repository` whose registry has its canonical spelling, that one first. Letters of other case and
+/// zeros in front of a port are left out.
+pub fn spellings(name: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    let (registry, rest) = name.split_at(name.find('/').unwrap_or(name.len()));
+    let aliases = DEFAULT_REGISTRY_ALIASES.iter().filter(move |_| registry == DEFAULT_REGISTRY);
+    let hosts = std::iter::once(registry).chain(aliases.copied());
+    let has_port = registry.rsplit_once(':').is_some_and(|(_, port)| is_port(port));
+    hosts.flat_map(move |host| {
+        let plain = if host == registry { Cow::Borrowed(name) } else { Cow::Owned(format!("{host}{rest}")) };
+        let with_port = (!has_port).then(|| Cow::Owned(format!("{host}:{HTTPS_PORT}{rest}")));
+        std::iter::once(plain).chain(with_port)
+    })
 }
 
 impl Serialize for Reference {
@@ -172,14 +210,16 @@ fn is_registry(first: &str) -> bool {
     first == "localhost" || first.contains(['.', ':']) || first.bytes().any(|b| b.is_ascii_uppercase())
 }
 
-fn is_host(registry: &str) -> bool {
+/// The host in its canonical spelling, and the port.
+fn host_and_port(registry: &str) -> Option<(String, Option<u16>)> {
     if let Some(rest) = registry.strip_prefix('[') {
-        let Some((address, port)) = rest.split_once(']') else { return false };
-        return address.parse::<std::net::Ipv6Addr>().is_ok()
-            && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port));
+        let (address, port) = rest.split_once(']')?;
+        let address: Ipv6Addr = address.parse().ok()?;
+        let port = if port.is_empty() { None } else { Some(self::port(port.strip_prefix(':')?)?) };
+        return Some((format!("[{address}]"), port));
     }
     let (host, port) = match registry.split_once(':') {
-        Some((host, port)) => (host, Some(port)),
+        Some((host, port)) => (host, Some(self::port(port)?)),
         None => (registry, None),
     };
     let label = |l: &str| {
@@ -188,7 +228,16 @@ fn is_host(registry: &str) -> bool {
             && !l.starts_with('-')
             && !l.ends_with('-')
     };
-    host.split('.').all(label) && port.is_none_or(is_port)
+    // Resolvers take `127.1`, `0x7f000001` and the like for addresses, which would be more spellings of one server.
+    let last = host.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+    let is_number = last.bytes().all(|b| b.is_ascii_digit())
+        || last.strip_prefix("0x").is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
+    let is_host = host.split('.').all(label) && (!is_number || host.parse::<Ipv4Addr>().is_ok());
+    is_host.then(|| (host.to_ascii_lowercase(), port))
+}
+
+fn port(text: &str) -> Option<u16> {
+    if is_port(text) { text.parse().ok() } else { None }
 }
 
 fn is_port(port: &str) -> bool {
@@ -230,6 +279,59 @@ mod tests {
         assert_eq!(parsed("localhost/app"), "localhost/app:latest");
         assert_eq!(parsed("127.0.0.1:5000/a/b:x"), "127.0.0.1:5000/a/b:x");
         assert_eq!(parsed("[::1]:5000/a"), "[::1]:5000/a:latest");
+    }
+
+    #[test]
+    fn one_registry_has_one_spelling() {
+        for (one, spellings) in [
+            (
+                "docker.io/library/debian",
+                &[
+                    "debian",
+                    "docker.io/debian",
+                    "Docker.IO/debian",
+                    "docker.io:443/debian",
+                    "index.docker.io/debian",
+                    "index.docker.io/library/debian",
+                    "registry-1.docker.io/debian",
+                    "REGISTRY-1.docker.io:0443/debian",
+                    "registry.hub.docker.com/debian",
+                ][..],
+            ),
+            ("r.example/a", &["r.example/a", "R.Example/a", "r.example:443/a", "r.example:00443/a"]),
+            ("r.example:5000/a", &["r.example:5000/a", "R.EXAMPLE:05000/a"]),
+            ("localhost:5755/a", &["LOCALHOST:5755/a", "localhost:05755/a"]),
+            ("localhost:443/a", &["localhost:443/a"]),
+            ("127.0.0.1:443/a", &["127.0.0.1:443/a"]),
+            ("localhost/a", &["localhost/a", "LocalHost/a"]),
+            ("[::1]:5000/a", &["[::1]:5000/a", "[0:0::1]:05000/a", "[0000::0001]:5000/a"]),
+            ("[2001:db8::1]/a", &["[2001:DB8::1]/a", "[2001:db8:0::1]:443/a"]),
+        ] {
+            for spelling in spellings {
+                assert_eq!(parsed(&format!("{spelling}:1")), format!("{one}:1"), "{spelling}");
+            }
+        }
+        for bad in [
+            "127.1/a",
+            "127.0.0.01:5000/a",
+            "0x7f.1:5000/a",
+            "r.example:/a",
+            "r.example:+1/a",
+            "2130706433:5000/a",
+        ] {
+            assert!(bad.parse::<Reference>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_known_by_all_spellings_of_its_registry() {
+        let all = |name| spellings(name).map(Cow::into_owned).collect::<Vec<_>>();
+        assert_eq!(all("r.example/a"), ["r.example/a", "r.example:443/a"]);
+        assert_eq!(all("r.example:5000/a"), ["r.example:5000/a"]);
+        assert_eq!(all("[::1]/a"), ["[::1]/a", "[::1]:443/a"]);
+        let hub = all("docker.io/library/a");
+        assert_eq!((hub.len(), hub[0].as_str()), (8, "docker.io/library/a"));
+        assert!(hub.contains(&"index.docker.io:443/library/a".to_owned()), "{hub:?}");
     }
 
     #[test]

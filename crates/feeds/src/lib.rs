@@ -59,7 +59,7 @@ pub fn build(
     }
     let mut feeds = Vec::new();
     for (publisher, input) in discover(from)? {
-        let mut report = FeedReport::new(&input.content, publisher.name(), input.files.path());
+        let mut report = FeedReport::new(&input.content, publisher.name(), input.files.path(), as_of);
         let reading = publisher.read(&input, limits, &mut report)?;
         if reading.releases.len() > limits.releases {
             let what = input.files.path().display().to_string();

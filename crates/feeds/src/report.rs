@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use plimsoll_core::Digest;
 use plimsoll_core::text::terminal;
+use plimsoll_core::{Digest, Timestamp};
 use plimsoll_vuln::database::{Counts, File};
 use plimsoll_vuln::events::RangeProblem;
 use serde::Serialize;
@@ -35,6 +35,9 @@ pub struct FeedReport {
     pub read: u64,
     /// Documents in the database, or, if it does not support their ecosystem, those that rate others.
     pub kept: u64,
+    /// When the data was retrieved.
+    #[serde(skip)]
+    pub(crate) as_of: Timestamp,
     /// Documents that their publisher withdrew.
     pub withdrawn: u64,
     /// The skipped documents, by reason.
@@ -158,8 +161,9 @@ impl fmt::Display for Tally {
 }
 
 impl FeedReport {
-    pub(crate) fn new(ecosystem: &str, publisher: &str, input: &Path) -> Self {
+    pub(crate) fn new(ecosystem: &str, publisher: &str, input: &Path, as_of: Timestamp) -> Self {
         Self {
+            as_of,
             ecosystem: ecosystem.to_owned(),
             publisher: publisher.to_owned(),
             input: input.to_owned(),
@@ -206,7 +210,12 @@ mod tests {
 
     #[test]
     fn a_report_is_a_line_for_each_thing_to_know() {
-        let mut report = FeedReport::new("PyPI", "OSV", Path::new("PyPI/all.zip"));
+        let mut report = FeedReport::new(
+            "PyPI",
+            "OSV",
+            Path::new("PyPI/all.zip"),
+            "2026-01-01T00:00:00Z".parse().unwrap(),
+        );
         (report.read, report.kept, report.withdrawn) = (10, 7, 1);
         report.skip(Skip::NotAnAdvisory, "READ\u{1b}ME");
         (0..6).for_each(|number| report.doubt(RangeProblem::TwoEnds, &format!("PYSEC-{number}")));

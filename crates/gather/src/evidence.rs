@@ -111,13 +111,15 @@ fn of_image(
     subject: &Subject,
     collection: &Collection<'_>,
 ) -> Result<Evidence, Error> {
+    let around = source.surroundings()?;
     let mut digests = ImageDigests {
         index: artifact.is_index().then_some(artifact.top.digest),
         manifest: image.manifest.digest,
         config: image.config.digest,
         layers: image.layers.iter().map(|layer| layer.descriptor.digest).collect(),
         diff_ids: image.layers.iter().map(|layer| layer.diff_id).collect(),
-        indexes: image.indexes.clone(),
+        indexes: image.indexes.iter().copied().chain(around.indexes).collect(),
+        stated: around.stated,
         aliases: image.aliases.clone(),
     };
     // Signatures are a few small requests; the layers are the long way. Both at once, so that the sum is the longer one.
@@ -143,11 +145,6 @@ fn of_image(
         Signatures::Unavailable { reason }.into()
     });
     let mut facts = asked_for(subject, collection);
-    // An engine also finds an image by the digest of its configuration, which the store has compared.
-    if facts.kind == SubjectKind::LocalImage {
-        facts.pinned =
-            facts.pinned.filter(|digest| digests.manifest == *digest || digests.index == Some(*digest));
-    }
     facts.platform = Some(image.platform.clone());
     facts.digests = Some(digests);
     Ok(Evidence {

@@ -25,7 +25,7 @@ use plimsoll_core::{Cancel, Digest, Limits};
 use crate::index::Chooser;
 use crate::layout::check_version;
 use crate::objects::Objects;
-use crate::source::Referrers;
+use crate::source::{Referrers, Surroundings};
 use crate::{Descriptor, Error, Source};
 use docker::Saved;
 use members::Members;
@@ -131,6 +131,16 @@ impl Source for Archive {
         match &self.form {
             Form::Oci(chooser) => chooser.resolve(&self.members),
             Form::Docker(saved) => Ok(saved.top()),
+        }
+    }
+
+    fn surroundings(&self) -> Result<Surroundings, Error> {
+        match &self.form {
+            Form::Oci(chooser) => {
+                let indexes = chooser.indexes_around(&self.resolve()?.digest, &self.members)?;
+                Ok(Surroundings { indexes, ..Surroundings::default() })
+            }
+            Form::Docker(_) => Ok(Surroundings::default()),
         }
     }
 

@@ -4,10 +4,10 @@
 //! and the distribution specification's referrers tag schema: a subject's referrers may also be listed by an
 //! index under the name `sha256-<hex>`. The owner of the objects fetches them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll_core::text::shown;
-use plimsoll_core::{Digest, Limits};
+use plimsoll_core::{Digest, LimitExceeded, Limits};
 
 use crate::manifest::{self, Document, Index};
 use crate::objects::Objects;
@@ -75,6 +75,45 @@ impl Chooser {
             }
         }
         Err(self.no_such(&digest.to_string()))
+    }
+
+    /// The indexes that list `wanted`, directly or through other indexes. An entry that cannot be parsed lists nothing.
+    pub(crate) fn indexes_around(
+        &self,
+        wanted: &Digest,
+        objects: &impl Objects,
+    ) -> Result<Vec<Digest>, Error> {
+        // Which indexes list each index or manifest.
+        let mut parents: BTreeMap<Digest, Vec<Digest>> = BTreeMap::new();
+        let mut seen = BTreeSet::new();
+        let mut left: Vec<Descriptor> = self.index.manifests.clone();
+        let mut bytes = 0_u64;
+        while let Some(entry) = left.pop() {
+            if !media::is_index(&entry.media_type) || !seen.insert(entry.digest) {
+                continue;
+            }
+            let limit = objects.limits().documents_bytes;
+            bytes = bytes.saturating_add(entry.size);
+            if bytes > limit {
+                return Err(LimitExceeded::new("documents_bytes", limit, &self.place).into());
+            }
+            let document = match objects.parsed(&entry) {
+                Err(Error::NotFound { .. }) => continue,
+                parsed => readable(parsed)?,
+            };
+            let Some(Document::Index(index)) = document else { continue };
+            for child in index.manifests {
+                parents.entry(child.digest).or_default().push(entry.digest);
+                left.push(child);
+            }
+        }
+        let mut around = BTreeSet::new();
+        let mut todo = vec![*wanted];
+        while let Some(digest) = todo.pop() {
+            let above = parents.get(&digest).into_iter().flatten();
+            todo.extend(above.filter(|parent| around.insert(**parent)));
+        }
+        Ok(around.into_iter().collect())
     }
 
     fn by_name(&self, wanted: &str) -> Result<Descriptor, Error> {

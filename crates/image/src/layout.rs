@@ -22,7 +22,7 @@ use crate::index::Chooser;
 use crate::manifest::strict;
 use crate::objects::Objects;
 use crate::saved::{self, Unlisted};
-use crate::source::Referrers;
+use crate::source::{Referrers, Surroundings};
 use crate::stoppable::StoppableStream;
 use crate::{Descriptor, Error, Source};
 
@@ -83,6 +83,11 @@ impl Source for Layout {
 
     fn resolve(&self) -> Result<Descriptor, Error> {
         self.chooser.resolve(&self.files)
+    }
+
+    fn surroundings(&self) -> Result<Surroundings, Error> {
+        let indexes = self.chooser.indexes_around(&self.resolve()?.digest, &self.files)?;
+        Ok(Surroundings { indexes, ..Surroundings::default() })
     }
 
     fn manifest(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {

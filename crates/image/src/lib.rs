@@ -32,5 +32,5 @@ pub mod tar;
 pub use content::Content;
 pub use descriptor::Descriptor;
 pub use error::{Error, PlaceError};
-pub use source::{Listing, Progress, Referrers, Source, Store};
+pub use source::{Listing, Progress, Referrers, Source, Store, Surroundings};
 pub use stoppable::Stoppable;

@@ -18,6 +18,11 @@ pub trait Source: Send + Sync {
     /// What the user named, as a descriptor. A tag is resolved here, once; everything after that uses digests.
     fn resolve(&self) -> Result<Descriptor, Error>;
 
+    /// Other digests by which the resolved image may be known.
+    fn surroundings(&self) -> Result<Surroundings, Error> {
+        Ok(Surroundings::default())
+    }
+
     /// The bytes of a manifest or index; size and digest have been checked.
     fn manifest(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error>;
 
@@ -76,6 +81,15 @@ pub trait Source: Send + Sync {
     fn as_of(&self) -> Option<Timestamp> {
         None
     }
+}
+
+/// Digests by which an image may be known besides its own and those of what it refers to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The indexes in the same place that list it, directly or through other indexes. Their bytes have been checked.
+    pub indexes: Vec<Digest>,
+    /// Digests that the place states without the bytes to prove it.
+    pub stated: Vec<Digest>,
 }
 
 /// One of the lists of referrers that a place may keep.

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use plimsoll_core::{Cancel, Digest, Timestamp};
 
 use crate::artifact::Layer;
-use crate::{Descriptor, Error, Listing, Referrers, Source};
+use crate::{Descriptor, Error, Listing, Referrers, Source, Surroundings};
 
 /// A [`Source`] that checks before every answer, and before every piece of a blob, whether to continue. A
 /// place that waits for a network must also watch the token itself: nothing here wakes it.
@@ -33,6 +33,10 @@ impl Source for Stoppable {
 
     fn resolve(&self) -> Result<Descriptor, Error> {
         self.source()?.resolve()
+    }
+
+    fn surroundings(&self) -> Result<Surroundings, Error> {
+        self.source()?.surroundings()
     }
 
     fn manifest(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {

@@ -44,7 +44,7 @@ pub struct SubjectFacts {
     pub repository: Option<String>,
     /// The requested tag. It decides nothing.
     pub tag: Option<String>,
-    /// The requested digest. It must be the index's or the manifest's.
+    /// The requested digest. It must be the index's or the manifest's; for a local image, it may also be the configuration's.
     pub pinned: Option<Digest>,
     /// The digests that it resolved to; `None` for a root file system or an SBOM.
     pub digests: Option<ImageDigests>,
@@ -97,6 +97,9 @@ pub struct ImageDigests {
     /// it.
     #[serde(skip)]
     pub indexes: Vec<Digest>,
+    /// Digests that the place states for the image, without the bytes to prove it.
+    #[serde(skip)]
+    pub stated: Vec<Digest>,
     /// The digests, by the other algorithm, of all of these whose bytes were read.
     #[serde(skip)]
     pub aliases: Vec<Digest>,
@@ -111,6 +114,7 @@ impl ImageDigests {
     /// Every digest, with the part of the image it belongs to.
     pub(crate) fn all(&self) -> impl Iterator<Item = (Digest, &'static str)> {
         let index = self.index.into_iter().chain(self.indexes.iter().copied()).map(|d| (d, "index"));
+        let stated = self.stated.iter().map(|d| (*d, "digest stated by the store"));
         let aliases = self.aliases.iter().map(|d| (*d, "content under another name"));
         let layers = self.layers.iter().map(|d| (*d, "layer"));
         let contents = self.diff_ids.iter().map(|d| (*d, "uncompressed layer"));
@@ -119,6 +123,7 @@ impl ImageDigests {
             .chain(layers)
             .chain(contents)
             .chain(aliases)
+            .chain(stated)
     }
 }
 

@@ -2,12 +2,14 @@
 //!
 //! A pattern is compared with the whole of `registry/repository`, never with a part, and never with tag or digest. `*`
 //! stands for any characters within one path segment, `**` as a segment of its own for any number of segments, `{a,b}`
-//! for alternatives. Everything else is literal: dots are dots, letters are case-sensitive.
+//! for alternatives. Everything else is literal: dots are dots, letters are case-sensitive. Only the registry may be spelled in
+//! any way that means the same one: in capitals, with the port that HTTPS has anyway, by another name of Docker Hub.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use globset::{GlobBuilder, GlobMatcher};
+use plimsoll_core::reference::spellings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -35,7 +37,7 @@ impl Pattern {
         if let Some(other) = text.chars().find(|c| !u8::try_from(*c).is_ok_and(literal)) {
             return Err(format!("character {other:?} cannot be in a pattern over repository names"));
         }
-        let glob = GlobBuilder::new(text)
+        let glob = GlobBuilder::new(&canonical(text))
             .literal_separator(true)
             .backslash_escape(false)
             .case_insensitive(false)
@@ -45,7 +47,7 @@ impl Pattern {
     }
 
     pub(crate) fn matches(&self, name: &str) -> bool {
-        self.matcher.is_match(name)
+        spellings(name).any(|spelling| self.matcher.is_match(&*spelling))
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -68,6 +70,24 @@ impl Pattern {
     pub(crate) fn is_everything(&self) -> bool {
         self.text.split('/').all(|segment| segment == "*" || segment == "**")
     }
+}
+
+/// The pattern with its registry in lower case, and without zeros in front of its port. An alternative may contain a registry, too.
+fn canonical(text: &str) -> String {
+    let mut canonical = String::with_capacity(text.len());
+    let (mut is_registry, mut around) = (true, Vec::new());
+    for letter in text.chars() {
+        match letter {
+            '/' => is_registry = false,
+            '{' => around.push(is_registry),
+            ',' => is_registry = around.last().copied().unwrap_or(is_registry),
+            '}' => is_registry = around.pop().unwrap_or(is_registry),
+            '0' if is_registry && canonical.ends_with(':') => continue,
+            _ => {}
+        }
+        canonical.push(if is_registry { letter.to_ascii_lowercase() } else { letter });
+    }
+    canonical
 }
 
 /// Whether any of `patterns` matches.
@@ -115,6 +135,29 @@ mod tests {
 
     fn matches(pattern: &str, name: &str) -> bool {
         Pattern::parse(pattern).unwrap().matches(name)
+    }
+
+    #[test]
+    fn every_spelling_of_a_registry_is_that_registry() {
+        for (pattern, reference) in [
+            ("localhost:5755/prod/**", "LOCALHOST:5755/prod/app"),
+            ("localhost:05755/prod/**", "localhost:5755/prod/app"),
+            ("LocalHost:5755/prod/**", "localhost:05755/prod/app"),
+            ("R.example/prod/**", "r.example:443/prod/app"),
+            ("r.example:443/prod/**", "r.example/prod/app"),
+            ("{x.example/a,R.EXAMPLE:05000/prod}/**", "r.example:5000/prod/app"),
+            ("{X.example,r.example}:05000/prod/**", "x.example:5000/prod/app"),
+            ("index.docker.io/library/*", "debian"),
+            ("docker.io/library/*", "index.docker.io/debian"),
+            ("registry-1.docker.io:443/team/**", "docker.io/team/app"),
+            ("*.docker.io/team/**", "docker.io/team/app"),
+        ] {
+            let reference: plimsoll_core::Reference = reference.parse().unwrap();
+            assert!(matches(pattern, &reference.name()), "{pattern} {reference}");
+        }
+        assert!(!matches("r.example:5000/prod/**", "r.example/prod/app"));
+        assert!(!matches("r.example/PROD/**", "r.example/prod/app"));
+        assert!(!matches("docker.io.example/**", "docker.io/team/app"));
     }
 
     #[test]

@@ -313,6 +313,8 @@ fn an_advisory_for_several_cves_is_waived_only_for_all_of_them() {
     let mut both = finding("CVE-2026-1", Severity::Critical);
     both.aliases = vec!["CVE-2026-7".to_owned(), "GHSA-aaaa-bbbb-cccc".to_owned()];
     both.advisory = "DSA-1-1".to_owned();
+    let names = ["CVE-2026-1", "CVE-2026-7"].map(str::to_owned);
+    both.named_by = [(both.advisory.clone(), names.into())].into();
     let decide = |cves: Value| {
         let waiver = unsigned(&waiver_with(&json!({"cves": cves})));
         judged(&policy(UNSIGNED), &with(vec![both.clone()]), &[waiver], now())
@@ -334,6 +336,29 @@ fn an_advisory_for_several_cves_is_waived_only_for_all_of_them() {
             Decision::Allow
         );
     }
+}
+
+#[test]
+fn an_advisory_is_accepted_with_its_own_cves_and_no_others() {
+    // Two advisories about one vulnerability, and only the second names another CVE, too.
+    let mut merged = finding("CVE-2026-1", Severity::Critical);
+    merged.advisory = "GHSA-aaaa-bbbb-cccc".to_owned();
+    merged.aliases = vec!["CVE-2026-7".to_owned(), merged.advisory.clone(), "PYSEC-2026-2".to_owned()];
+    let cves =
+        |cves: &[&str]| cves.iter().map(ToString::to_string).collect::<std::collections::BTreeSet<_>>();
+    merged.named_by = [
+        (merged.advisory.clone(), cves(&["CVE-2026-1"])),
+        ("PYSEC-2026-2".to_owned(), cves(&["CVE-2026-1", "CVE-2026-7"])),
+    ]
+    .into();
+    let decide = |named: Value| {
+        let waiver = unsigned(&waiver_with(&json!({"cves": named})));
+        judged(&policy(UNSIGNED), &with(vec![merged.clone()]), &[waiver], now()).decision
+    };
+    assert_eq!(decide(json!(["GHSA-aaaa-bbbb-cccc"])), Decision::Deny);
+    assert_eq!(decide(json!(["CVE-2026-1"])), Decision::Deny);
+    assert_eq!(decide(json!(["GHSA-aaaa-bbbb-cccc", "CVE-2026-7"])), Decision::Allow);
+    assert_eq!(decide(json!(["PYSEC-2026-2"])), Decision::Allow);
 }
 
 #[test]

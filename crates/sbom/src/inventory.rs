@@ -173,8 +173,8 @@ pub struct Component {
     pub name: String,
     /// The version as the ecosystem writes it; empty when a foreign document gives none.
     pub version: String,
-    /// The source package it was built from. Always there for Debian's and Alpine's packages, whose advisories name
-    /// sources.
+    /// The source package it was built from. Catalogers always know it for Debian's and Alpine's packages, whose advisories
+    /// name sources; a document may not name it, and then it is unknown.
     pub source: Option<SourcePackage>,
     /// What it says about its licence.
     pub licenses: Vec<Licence>,
@@ -236,9 +236,6 @@ impl Component {
             Some(upstream) => {
                 let (name, source) = upstream.split_once('@').unwrap_or((upstream, &version));
                 Some(SourcePackage { name: name.to_owned(), version: source.to_owned() })
-            }
-            None if matches!(purl.package_type(), "deb" | "apk") => {
-                Some(SourcePackage { name: name.clone(), version: version.clone() })
             }
             None => None,
         };

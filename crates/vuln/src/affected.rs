@@ -83,9 +83,14 @@ impl<'x> Affected<'x> {
             Err(_) if self.versions.contains(&installed) || self.intervals.contains(&Interval::ALL) => {
                 Status::Affected(self.fixes::<V>(None))
             }
-            Err(_) if self.intervals.is_empty() && self.doubtful.is_empty() => Status::NotAffected,
+            Err(_) if self.is_empty() => Status::NotAffected,
             Err(invalid) => Status::Incomparable(invalid),
         }
+    }
+
+    /// Whether no version is affected.
+    fn is_empty(&self) -> bool {
+        self.intervals.is_empty() && self.doubtful.is_empty() && self.versions.is_empty()
     }
 
     fn status_of_version<V: Version<'x>>(&self, version: &V) -> Status<'x> {

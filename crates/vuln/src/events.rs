@@ -173,7 +173,7 @@ impl<'a> Sweep<'_, 'a> {
             self.open = start;
         }
         for end in &ends {
-            self.close(*end);
+            self.close(*end, starts_first);
         }
         match start {
             None => {}
@@ -183,9 +183,10 @@ impl<'a> Sweep<'_, 'a> {
         }
     }
 
-    fn close(&mut self, end: End<'a>) {
+    /// `is_at_start` says that the current interval starts at the same version, however the publisher spells it.
+    fn close(&mut self, end: End<'a>, is_at_start: bool) {
         match (self.open.take(), self.last_end) {
-            (Some(Interval { from: Some(from), .. }), _) if end == End::Before(from) => {
+            (Some(Interval { from: Some(from), .. }), _) if is_at_start && matches!(end, End::Before(_)) => {
                 self.odd.push(RangeProblem::Empty);
                 self.affected.doubtful.push(Interval { from: Some(from), end: End::Through(from) });
             }

@@ -111,7 +111,15 @@ pub fn scan_until(
     gaps.inventory(inventory);
     let mut asides = Asides::default();
     asides.files(inventory, &targets, &mut gaps)?;
-    let mut scanner = Scanner { targets, gaps, asides, looked_up: BTreeMap::new(), judged: HashMap::new() };
+    let sources_are_named = inventory.components.iter().any(|it| it.ecosystem.is_os() && it.source.is_some());
+    let mut scanner = Scanner {
+        targets,
+        gaps,
+        asides,
+        sources_are_named,
+        looked_up: BTreeMap::new(),
+        judged: HashMap::new(),
+    };
     // Its gaps are dropped.
     let mut aside = Gaps::default();
     let mut scan = Scan {
@@ -183,6 +191,8 @@ struct Scanner<'a> {
     targets: Targets<'a>,
     gaps: Gaps,
     asides: Asides,
+    /// Whether a package of a distribution without a source has one of the same name: documents that name sources omit those.
+    sources_are_named: bool,
     /// The number of components that were looked up, by ecosystem.
     looked_up: BTreeMap<&'static str, usize>,
     /// By key, version and traits: the many binaries of one source package are judged once.
@@ -280,6 +290,13 @@ impl<'a> Scanner<'a> {
             let findings = judged.found.into_iter().map(finding).collect();
             return Ok(Some(Found { findings, suppressed: Vec::new() }));
         };
+        if component.source.is_none()
+            && !self.sources_are_named
+            && advisories.ecosystem().advisory_names() == AdvisoryNames::Source
+            && !owner::knows(advisories, component)?
+        {
+            self.gaps.component(advisories.ecosystem().name(), GapReason::SourceUnknown);
+        }
         let mut found = Found { findings: Vec::new(), suppressed: Vec::new() };
         for (name, version) in names(component, advisories.ecosystem().advisory_names()) {
             let subject = Subject::new(component, Some(&release), (name, version), advisories);

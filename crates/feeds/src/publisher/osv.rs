@@ -235,7 +235,8 @@ fn read(
             return Err(entry.broken(DocumentProblem::Name { field }));
         }
     }
-    if advisory.withdrawn.is_some() {
+    // One that is to be withdrawn later still counts.
+    if advisory.withdrawn.is_some_and(|withdrawn| withdrawn <= report.as_of) {
         report.withdrawn += 1;
         return Ok(Vec::new());
     }

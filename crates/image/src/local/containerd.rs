@@ -28,7 +28,7 @@ use super::narrow::{LocalObjects, Narrowed, narrow};
 use super::{is_there, open};
 use crate::manifest::Document;
 use crate::objects::Objects;
-use crate::source::Referrers;
+use crate::source::{Referrers, Surroundings};
 use crate::{Descriptor, Error, Source};
 use bolt::Bolt;
 
@@ -223,6 +223,11 @@ impl Source for Containerd {
 
     fn resolve(&self) -> Result<Descriptor, Error> {
         Ok(self.top.clone())
+    }
+
+    fn surroundings(&self) -> Result<Surroundings, Error> {
+        let indexes = self.narrowed().map(|(index, _)| index).into_iter().collect();
+        Ok(Surroundings { indexes, ..Surroundings::default() })
     }
 
     fn manifest(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {

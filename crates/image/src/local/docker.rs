@@ -29,7 +29,7 @@ use super::narrow::{LocalObjects, Narrowed, narrow};
 use crate::archive::{Archive, ArchiveStream};
 use crate::descriptor::null_is_default;
 use crate::manifest::{self, Document, strict};
-use crate::source::Referrers;
+use crate::source::{Referrers, Surroundings};
 use crate::{Descriptor, Error, Source};
 pub use socket::{podman_socket, socket};
 
@@ -234,6 +234,15 @@ impl Source for Docker {
 
     fn resolve(&self) -> Result<Descriptor, Error> {
         Ok(self.top.clone())
+    }
+
+    fn surroundings(&self) -> Result<Surroundings, Error> {
+        let stated =
+            self.repo_digests.iter().filter_map(|name| name.rsplit('@').next()?.parse::<Digest>().ok());
+        let mut around = self.archive.surroundings()?;
+        around.indexes.extend(self.narrowed().map(|(index, _)| index));
+        around.stated.extend(stated);
+        Ok(around)
     }
 
     fn manifest(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {

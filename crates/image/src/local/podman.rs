@@ -30,7 +30,8 @@ use plimsoll_core::{Digest, LimitExceeded, Limits};
 use crate::artifact::Layer;
 use crate::local::names::{NamedImage, choose};
 use crate::local::{denied, media_type, open};
-use crate::source::Referrers;
+use crate::manifest::{self, Document};
+use crate::source::{Referrers, Surroundings};
 use crate::{Descriptor, Error, Source, media};
 use beneath::ConfinedFolder;
 pub use places::{StoreEnvironment, directories, effective_user};
@@ -173,6 +174,29 @@ impl Source for Podman {
 
     fn resolve(&self) -> Result<Descriptor, Error> {
         Ok(self.top.clone())
+    }
+
+    fn surroundings(&self) -> Result<Surroundings, Error> {
+        let mut around = Surroundings::default();
+        for digest in named(&self.image)?.digests.into_iter().filter(|digest| *digest != self.top.digest) {
+            let lists = |bytes: Vec<u8>| {
+                let what = format!("{}: manifest {digest}", self.place);
+                let descriptor = Descriptor::for_bytes(media_type(&bytes, &what, &self.limits)?, &bytes);
+                let document = manifest::parse(&bytes, &descriptor.media_type, &what, &self.limits)?;
+                let lists = match document {
+                    Document::Index(index) => index.manifests.iter().any(|it| it.digest == self.top.digest),
+                    Document::Manifest(_) => false,
+                };
+                Ok::<_, Error>(descriptor.digest == digest && lists)
+            };
+            let bytes = self.root.big_data(&self.image, &format!("manifest-{digest}"), &self.limits);
+            match bytes.and_then(lists) {
+                Ok(true) => around.indexes.push(digest),
+                // Whatever it is, it is not proven to be this image.
+                Ok(false) | Err(_) => around.stated.push(digest),
+            }
+        }
+        Ok(around)
     }
 
     fn manifest(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {

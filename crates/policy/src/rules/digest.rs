@@ -83,6 +83,7 @@ fn evaluate(context: &Context<'_>) -> Answer {
         return Answer::new(NAME, Outcome::Unknown, effect, reason).hint(hint);
     };
     match (subject.pinned, subject.kind) {
+        (Some(asked), SubjectKind::LocalImage) => asked_of_store(asked, digests, effect),
         (Some(asked), _) => asked_for(asked, digests, effect),
         (None, SubjectKind::Layout | SubjectKind::Archive | SubjectKind::LocalImage) => {
             let reason = format!("local image, {} as read", top(digests));
@@ -100,6 +101,22 @@ fn asked_for(asked: Digest, digests: &ImageDigests, effect: Effect) -> Answer {
     let reason = format!("asked for as {asked}, got {}", top(digests));
     Answer::new(NAME, Outcome::Fail, Effect::Block, reason)
         .hint("the source returned another image than the requested one; do not use it")
+}
+
+/// An engine finds an image also by the index that listed it, by its configuration, and by digests that it only remembers.
+fn asked_of_store(asked: Digest, digests: &ImageDigests, effect: Effect) -> Answer {
+    if digests.names().chain(digests.indexes.iter().copied()).any(|digest| digest == asked) {
+        return Answer::new(NAME, Outcome::Pass, effect, format!("asked for as {asked}"));
+    }
+    if asked == digests.config {
+        let reason = format!("local image, {} as read", top(digests));
+        return Answer::new(NAME, Outcome::Pass, effect, reason);
+    }
+    let reason = format!("asked for as {asked}, which was not verified: the store gave {}", top(digests));
+    Answer::new(NAME, Outcome::Unknown, Effect::Block, reason).hint(format!(
+        "judge the image from its registry, or the one in the store by its ID {}",
+        digests.config
+    ))
 }
 
 fn by_tag(subject: &SubjectFacts, resolved: Digest, effect: Effect) -> Answer {

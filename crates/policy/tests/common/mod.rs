@@ -131,6 +131,7 @@ pub fn layer() -> Digest {
 
 pub fn digests() -> ImageDigests {
     ImageDigests {
+        stated: Vec::new(),
         index: Some(index()),
         manifest: manifest(),
         config: Digest::sha256(b"config"),
@@ -215,6 +216,7 @@ pub fn finding(id: &str, severity: Severity) -> Finding {
         id: id.to_owned(),
         advisory: format!("DEBIAN-{id}"),
         aliases: Vec::new(),
+        named_by: [(format!("DEBIAN-{id}"), [id.to_owned()].into())].into(),
         component: "pkg:deb/debian/libfoo1@1.0-1?arch=amd64&distro=debian-12".parse().unwrap(),
         package: "foo".to_owned(),
         version: "1.0-1".to_owned(),

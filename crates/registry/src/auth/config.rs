@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use plimsoll_core::reference::canonical_registry;
 use plimsoll_core::{Limits, Reference, json, read};
 use serde::Deserialize;
 
@@ -183,8 +184,7 @@ impl Entry {
     }
 }
 
-/// The keys that may hold a repository's credentials, most specific first: `host/team/app`, `host/team`, `host`, and
-/// for Docker Hub the names that its tools have written over the years.
+/// The keys that may hold a repository's credentials, most specific first: `host/team/app`, `host/team`, `host`.
 fn keys(reference: &Reference) -> Vec<String> {
     let mut keys = Vec::new();
     let mut name = reference.name();
@@ -194,9 +194,6 @@ fn keys(reference: &Reference) -> Vec<String> {
             Some((shorter, _)) => name = shorter.to_owned(),
             None => break,
         }
-    }
-    if is_docker_hub(reference.registry()) {
-        keys.extend(["docker.io", "index.docker.io", "registry-1.docker.io"].map(str::to_owned));
     }
     keys
 }
@@ -214,11 +211,17 @@ pub(super) fn is_docker_hub(registry: &str) -> bool {
     matches!(registry, "docker.io" | "index.docker.io" | "registry-1.docker.io")
 }
 
-/// `https://index.docker.io/v1/` and `index.docker.io` are the same key.
-fn normalised(key: &str) -> &str {
+/// The key with the canonical spelling of its registry. `https://index.docker.io/v1/` and `index.docker.io` are the same key,
+/// under names that tools have written for Docker Hub over the years.
+fn normalised(key: &str) -> String {
     let key = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://")).unwrap_or(key);
     let key = key.trim_end_matches('/');
-    key.strip_suffix("/v1").or_else(|| key.strip_suffix("/v2")).unwrap_or(key)
+    let key = key.strip_suffix("/v1").or_else(|| key.strip_suffix("/v2")).unwrap_or(key);
+    let (registry, rest) = key.split_at(key.find('/').unwrap_or(key.len()));
+    match canonical_registry(registry) {
+        Some(registry) => registry + rest,
+        None => key.to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -253,16 +253,7 @@ impl Collector {
             self.without_version.add(claims.name);
         }
         if component.purl.qualifier("upstream").is_none() {
-            match claims.source {
-                Some(source) => component.source = Some(source),
-                None => {
-                    // The version may have been outside the purl.
-                    if let Some(source) = component.source.as_mut().filter(|source| source.version.is_empty())
-                    {
-                        source.version.clone_from(&component.version);
-                    }
-                }
-            }
+            component.source = claims.source;
         }
         self.inventory.components.push(component);
         self.inventory.components.last_mut()

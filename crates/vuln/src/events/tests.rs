@@ -111,6 +111,20 @@ fn an_end_that_is_no_version_leaves_only_its_neighbours_open() {
 }
 
 #[test]
+fn a_range_is_empty_however_its_ends_are_spelled() {
+    for events in [[(I, "1.0"), (F, "1.0.0")], [(I, "1.0.0"), (F, "1")]] {
+        for installed in ["1.0", "1.0.0", "v1"] {
+            assert_eq!(
+                judge(&events, installed),
+                (Status::Undecided, vec![RangeProblem::Empty]),
+                "{events:?}"
+            );
+        }
+    }
+    assert!(matches!(judge(&[(I, "1.0"), (L, "1.0.0")], "1.0").0, Status::Affected(_)));
+}
+
+#[test]
 fn an_empty_range_among_others_leaves_only_its_version_open() {
     let events = [(I, "0.23.0"), (F, "0.23.0"), (I, "0.23.13"), (F, "0.23.18")];
     assert_eq!(judge(&events, "0.23.0"), (Status::Undecided, vec![RangeProblem::Empty]));

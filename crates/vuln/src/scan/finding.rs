@@ -1,5 +1,6 @@
 //! A vulnerability of a component, as it is reported.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use plimsoll_core::{Purl, Timestamp};
@@ -18,6 +19,9 @@ pub struct Finding {
     pub advisory: String,
     /// All other identifiers of the same vulnerability, sorted.
     pub aliases: Vec<String>,
+    /// The CVEs that each of the merged advisories names itself, by the advisory's identifier.
+    #[serde(skip)]
+    pub named_by: BTreeMap<String, BTreeSet<String>>,
     /// The component.
     pub component: Purl,
     /// The package that the advisory names: for Debian the source package.

@@ -37,6 +37,9 @@ pub enum GapReason {
         /// How long ago that is.
         age: SignedDuration,
     },
+    /// A document names no source packages, by which the feed lists advisories, and the feed knows no source with the name of
+    /// the package.
+    SourceUnknown,
     /// The package database of the operating system is missing.
     InventoryMissing,
     /// The package database of the operating system cannot be read completely.
@@ -103,6 +106,9 @@ impl fmt::Display for GapReason {
                 let age = quantity::duration(age.as_secs().unsigned_abs());
                 write!(f, "feed as of {as_of} is {age} old")
             }
+            Self::SourceUnknown => f.write_str(
+                "the document names no source packages, and the feed knows no source of the same name",
+            ),
             Self::InventoryMissing => f.write_str("the package database of the operating system is missing"),
             Self::InventoryBroken => f.write_str("the package database of the operating system is broken"),
             Self::UnknownOs => f.write_str("unknown operating system"),

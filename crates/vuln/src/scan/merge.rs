@@ -3,7 +3,7 @@
 //! The input is the advisories that affect one version of one package, so that a shared identifier never
 //! joins different packages.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use plimsoll_core::Timestamp;
 use plimsoll_sbom::Component;
@@ -41,6 +41,7 @@ pub(super) struct Vulnerability {
     id: String,
     advisory: String,
     aliases: Vec<String>,
+    named_by: BTreeMap<String, BTreeSet<String>>,
     rating: Rating,
     fix: Fix,
     detail: Detail,
@@ -63,6 +64,7 @@ impl Vulnerability {
             id: self.id,
             advisory: self.advisory,
             aliases: self.aliases,
+            named_by: self.named_by,
             component: component.purl.clone(),
             package: package.to_owned(),
             version: version.to_owned(),
@@ -127,6 +129,11 @@ fn root(parents: &mut [usize], mut index: usize) -> usize {
 
 fn join(order: &dyn VersionOrder, mut group: Vec<Hit>) -> Option<Vulnerability> {
     let fix = fix(order, &mut group);
+    let mut named_by: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for hit in &group {
+        let cves = hit.identifiers().filter(|id| id.starts_with("CVE-")).map(str::to_owned);
+        named_by.entry(hit.id.clone()).or_default().extend(cves);
+    }
     let mut hits = group.into_iter();
     let mut first = hits.next()?;
     let mut identifiers = std::mem::take(&mut first.detail.aliases);
@@ -157,6 +164,7 @@ fn join(order: &dyn VersionOrder, mut group: Vec<Hit>) -> Option<Vulnerability> 
         id,
         advisory: first.id,
         aliases: identifiers,
+        named_by,
         rating: first.rating,
         fix,
         detail: first.detail,

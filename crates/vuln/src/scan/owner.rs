@@ -68,7 +68,7 @@ pub(super) fn covering<'a>(
 
 /// Whether there is an advisory about the package's source in any release. If no advisory ever named a
 /// package, nothing shows that it is the distribution's.
-fn knows(advisories: &Advisories, package: &Component) -> Result<bool, Error> {
+pub(super) fn knows(advisories: &Advisories, package: &Component) -> Result<bool, Error> {
     let (name, _) = source(package);
     for status in advisories.status() {
         for release in &status.releases {

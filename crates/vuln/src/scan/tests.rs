@@ -158,6 +158,8 @@ fn advisories_about_one_vulnerability_are_one_finding() {
     assert_eq!(ids(&scan), ["CVE-2024-1", "CVE-2024-2"]);
     let finding = &scan.findings[0];
     assert_eq!(finding.aliases, ["GHSA-1", "PYSEC-1"]);
+    let own = |id: &str| finding.named_by[id].iter().map(String::as_str).collect::<Vec<_>>();
+    assert_eq!((own("GHSA-1"), own("PYSEC-1")), (vec!["CVE-2024-1"], vec!["CVE-2024-1"]));
     assert_eq!((finding.severity, &finding.severity_source), (Severity::Low, &SeveritySource::Vendor));
     assert_eq!(finding.advisory, "GHSA-1");
     assert_eq!(finding.fix, Fix::Fixed(vec!["1.5".into(), "2.0".into()]));
@@ -219,6 +221,34 @@ fn debian_packages_match_by_source_and_release() {
         let text = format!("{}&distro={distro}", purls[0]);
         assert_eq!(ids(&run(&feeds, &inventory(&[&text]), AS_OF)), ["CVE-1"], "{distro}");
     }
+}
+
+#[test]
+fn a_document_that_names_no_source_is_a_gap_unless_the_feed_knows_the_name() {
+    let advisories = || vec![Advisory::new("CVE-1", "bookworm/openssl", &[(None, End::Open)])];
+    let gaps = |purls: &[&str]| {
+        let scan = run(
+            &[(Ecosystem::Debian, &["bookworm"][..], advisories())],
+            &debian(Some("12"), None, purls),
+            AS_OF,
+        );
+        (
+            ids(&scan).len(),
+            scan.gaps.iter().map(|gap| (gap.components, gap.reason.clone())).collect::<Vec<_>>(),
+        )
+    };
+    let unnamed = "pkg:deb/debian/libssl3@3.0.0-1?distro=debian-12";
+    assert_eq!(gaps(&[unnamed]), (0, vec![(1, GapReason::SourceUnknown)]));
+    assert_eq!(gaps(&["pkg:deb/debian/libssl3@3.0.0-1?distro=debian-12&upstream=openssl"]), (1, vec![]));
+    assert_eq!(gaps(&["pkg:deb/debian/openssl@3.0.0-1?distro=debian-12"]), (1, vec![]));
+    // A document that names sources omits those of the same name, as Syft does.
+    assert_eq!(
+        gaps(&[
+            "pkg:deb/debian/hostname@3.23?distro=debian-12",
+            "pkg:deb/debian/libssl3@3.0.0-1?upstream=openssl"
+        ]),
+        (1, vec![])
+    );
 }
 
 #[test]
@@ -319,6 +349,13 @@ fn versions_that_cannot_be_compared_match_by_their_text_or_are_gaps() {
         assert_eq!(scan.findings, []);
         assert!(matches!(reasons(&scan)[..], [GapReason::InvalidVersion { .. }]), "{:?}", scan.gaps.len());
     }
+    // The same where versions are only enumerated, as for malicious packages.
+    let mut malicious = Advisory::new("MAL-1", "mal", &[]);
+    malicious.affected.versions = vec!["1.0.0"];
+    let feeds_of_mal = [(Ecosystem::Npm, &[][..], vec![malicious])];
+    assert_eq!(ids(&run(&feeds_of_mal, &inventory(&["pkg:npm/mal@1.0.0"]), AS_OF)), ["MAL-1"]);
+    let scan = run(&feeds_of_mal, &inventory(&["pkg:npm/mal@%3D1.0.0"]), AS_OF);
+    assert!(matches!(reasons(&scan)[..], [GapReason::InvalidVersion { .. }]), "{:?}", scan.gaps);
     // Without an advisory there is nothing to compare with.
     assert_eq!(run(&feeds, &inventory(&["pkg:pypi/b@master"]), AS_OF).gaps, []);
 }
@@ -686,7 +723,7 @@ fn a_stale_publisher_is_a_gap_beside_a_fresh_one() {
     let database = Database::open(dir.path()).unwrap();
     let settings = ScanSettings::at(AS_OF.parse().unwrap());
     for (release, gaps) in [("3.20", 1), ("3.19", 0)] {
-        let text = format!("pkg:apk/alpine/a@1?distro=alpine-{release}.0");
+        let text = format!("pkg:apk/alpine/a@1?distro=alpine-{release}.0&upstream=a");
         let scan = scan(&inventory(&[&text]), &database, &settings).unwrap();
         let stale = reasons(&scan).into_iter().filter(|reason| matches!(reason, GapReason::Stale { .. }));
         assert_eq!((stale.count(), scan.gaps.len(), scan.matched_components), (gaps, gaps, 1), "{release}");

@@ -15,7 +15,8 @@ fn run_with(files: &[(&str, &Value)], limits: &Limits) -> (Result<Reading, Error
         std::fs::write(&path, document.to_string()).unwrap();
     }
     let [input] = &Alpine.discover(dir.path()).unwrap()[..] else { panic!("one feed") };
-    let mut report = FeedReport::new("Alpine", "Alpine", input.files.path());
+    let mut report =
+        FeedReport::new("Alpine", "Alpine", input.files.path(), "2026-01-01T00:00:00Z".parse().unwrap());
     (Alpine.read(input, limits, &mut report), report)
 }
 

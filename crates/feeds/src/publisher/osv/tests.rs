@@ -16,7 +16,8 @@ fn parse(
 }
 
 fn parse_bytes(ecosystem: Option<&Target>, bytes: &[u8]) -> (Result<Vec<Draft>, Error>, FeedReport) {
-    let mut report = FeedReport::new("PyPI", "OSV", Path::new("PyPI/all.zip"));
+    let mut report =
+        FeedReport::new("PyPI", "OSV", Path::new("PyPI/all.zip"), "2026-01-01T00:00:00Z".parse().unwrap());
     let entry = Entry { file: Path::new("PyPI/all.zip"), name: Some("X-1.json"), bytes };
     (read(ecosystem, &entry, &Limits::default(), &mut report), report)
 }
@@ -65,12 +66,14 @@ fn withdrawn_and_foreign_documents_are_counted_not_kept() {
     let (draft, report) = parse(PYPI, &withdrawn);
     assert!(draft.unwrap().is_empty());
     assert_eq!((report.read, report.withdrawn), (1, 1));
+    withdrawn["withdrawn"] = "2099-01-01T00:00:00Z".into();
+    assert_eq!(parse(PYPI, &withdrawn).1.withdrawn, 0);
 
     let (draft, report) = parse(GO, &document());
     assert!(draft.unwrap().is_empty());
     assert_eq!(report.skipped[&Skip::NoPackage].examples, ["PYSEC-1"]);
 
-    let mut report = FeedReport::new("PyPI", "OSV", Path::new("x"));
+    let mut report = FeedReport::new("PyPI", "OSV", Path::new("x"), "2026-01-01T00:00:00Z".parse().unwrap());
     let entry = Entry { file: Path::new("x"), name: Some("README.md"), bytes: b"hello" };
     assert!(read(PYPI, &entry, &Limits::default(), &mut report).unwrap().is_empty());
     assert_eq!(report.skipped[&Skip::NotAnAdvisory].count, 1);

@@ -164,8 +164,8 @@ enum WaiverMatch {
     Partly(String),
 }
 
-/// Whether the waiver names the finding: by its advisory, or by all of its CVEs. One advisory may cover several CVEs;
-/// accepting one of them does not accept the others.
+/// Whether the waiver names the finding: all of its CVEs, each by itself or by an advisory that names it. One advisory may cover
+/// several CVEs; accepting one of them does not accept the others, and neither does accepting another advisory.
 fn names(waiver: &Waiver, finding: &Finding) -> WaiverMatch {
     let named = &waiver.terms.cves;
     let cves: Vec<&String> = [&finding.id, &finding.advisory]
@@ -178,12 +178,13 @@ fn names(waiver: &Waiver, finding: &Finding) -> WaiverMatch {
             [&finding.id, &finding.advisory].into_iter().chain(&finding.aliases).any(|id| named.contains(id));
         return if known { WaiverMatch::Yes } else { WaiverMatch::No };
     }
-    let advisory_named =
-        [&finding.id, &finding.advisory].into_iter().any(|id| !id.starts_with("CVE-") && named.contains(id));
-    match cves.iter().find(|cve| !named.contains(**cve)) {
+    // Other advisories about the same vulnerability may name more CVEs, which the signer of the waiver never saw.
+    let advisories = finding.named_by.iter().filter(|(advisory, _)| named.contains(*advisory));
+    let accepted: HashSet<&String> = advisories.flat_map(|(_, cves)| cves).chain(named).collect();
+    let is_advisory_named = finding.named_by.keys().chain([&finding.advisory]).any(|id| named.contains(id));
+    match cves.iter().find(|cve| !accepted.contains(**cve)) {
         None => WaiverMatch::Yes,
-        Some(_) if advisory_named => WaiverMatch::Yes,
-        Some(_) if !cves.iter().any(|cve| named.contains(*cve)) => WaiverMatch::No,
+        Some(_) if !is_advisory_named && !cves.iter().any(|cve| accepted.contains(*cve)) => WaiverMatch::No,
         Some(missing) => {
             let name = &waiver.name;
             WaiverMatch::Partly(format!(

@@ -61,6 +61,7 @@ impl World {
             registries: Registries::new(|| Ok(RegistryConfig::none())),
             cloud: Cloud::from_env(Mode::Off, |_| None, plimsoll_core::clock::now),
             cache: None,
+            layer_cache: None,
             environment: |_| None,
             limits: Limits::default(),
             cancel: Cancel::never(),

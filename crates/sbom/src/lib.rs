@@ -26,6 +26,7 @@ mod installed;
 mod inventory;
 mod language;
 mod licence;
+mod loader;
 mod lockfiles;
 mod matcher;
 mod os;

@@ -23,7 +23,8 @@ fn an_update_is_all_that_a_scan_needs() {
     let server = Publisher::start();
     server.put("/PyPI/all.zip", &archive(&[("PYSEC-1.json", ADVISORY)]));
     let mirror = format!("osv={}", server.url());
-    let update = ["db", "update", "--db", "db", "--feeds", "feeds", "--mirror", &mirror];
+    let (db, feeds) = (place.path("fetched"), place.path("publishers"));
+    let update = ["db", "update", "--db", &db, "--feeds", &feeds, "--mirror", &mirror];
 
     let first = place.run(&[&update[..], &["--ecosystem", "pypi"]].concat());
     first.exits(0).says("osv/PyPI/all.zip").says("fetched").says("PyPI from OSV: 1 of 1");
@@ -33,13 +34,13 @@ fn an_update_is_all_that_a_scan_needs() {
         {"type":"library","name":"jinja2","version":"2.11.2","purl":"pkg:pypi/jinja2@2.11.2"}]}"#,
     );
     let sbom = format!("sbom:{document}");
-    place.run(&["scan", "--db", "db", &sbom]).says("PYSEC-1");
+    place.run(&["scan", "--db", &db, &sbom]).says("PYSEC-1");
 
     place.run(&update).exits(0).says("unchanged");
     // What cannot be read leaves the database as it was.
     server.put("/PyPI/all.zip", b"no zip");
     place.run(&update).exits(1).says("all.zip");
-    place.run(&["scan", "--db", "db", &sbom]).says("PYSEC-1");
+    place.run(&["scan", "--db", &db, &sbom]).says("PYSEC-1");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! Those that a cataloger reads are told apart later: a program of Go is one, and so is one of Rust that lists its crates. Windows programs run nowhere here, and pip brings some.
 
 use super::table::Kind;
-use crate::os::traces::names_loader;
+use crate::loader::names_loader;
 
 /// Bytes that are looked at. Linkers write the program headers right behind the file's own header.
 pub(super) const HEAD: usize = 1 << 10;

@@ -169,9 +169,11 @@ impl FromStr for Reference {
 /// in front, no port that HTTPS has anyway, and `docker.io` for Docker Hub. `None` if it is not `host[:port]`.
 pub fn canonical_registry(registry: &str) -> Option<String> {
     let (host, port) = host_and_port(registry)?;
-    // Registries on this machine may be asked without TLS, where another port is the default.
+    // Registries on this machine may be asked without TLS, where another port is the default. A name without a dot is a
+    // registry by its port alone.
     let is_local = host == "localhost" || host.starts_with("127.") || host == "[::1]";
-    let port = port.filter(|port| *port != HTTPS_PORT || is_local);
+    let needs_port = is_local || !is_registry(&host);
+    let port = port.filter(|port| *port != HTTPS_PORT || needs_port);
     Some(match port {
         Some(port) => format!("{host}:{port}"),
         None if DEFAULT_REGISTRY_ALIASES.contains(&&*host) => DEFAULT_REGISTRY.to_owned(),

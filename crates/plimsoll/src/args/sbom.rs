@@ -57,10 +57,10 @@ pub(crate) struct Sbom {
     #[arg(short, long, value_name = "FORMAT", env = "PLIMSOLL_SBOM_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: Option<Format>,
     /// Name who makes the document: an organisation, or 'Person: NAME'
-    #[arg(long, value_name = "NAME", env = "PLIMSOLL_SBOM_AUTHOR", help_heading = OUTPUT)]
+    #[arg(long, value_name = "NAME", env = "PLIMSOLL_AUTHOR", help_heading = OUTPUT)]
     pub(crate) author: Option<String>,
     /// Mark what came with this image, which the subject was built on; fails if it was not
-    #[arg(long, value_name = "IMAGE", env = "PLIMSOLL_SBOM_BASE")]
+    #[arg(long, value_name = "IMAGE", env = "PLIMSOLL_BASE")]
     pub(crate) base: Option<String>,
     /// Exit with 11 if components may be missing; the document is written all the same
     #[arg(long, env = "PLIMSOLL_STRICT", value_parser = parse_switch, help_heading = OUTPUT)]

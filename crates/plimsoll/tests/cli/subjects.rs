@@ -117,29 +117,31 @@ fn an_inventory_that_may_lack_components_is_written_and_is_no_success() {
 fn what_nobody_reads_is_a_gap_in_every_command() {
     let (place, registry) = (Place::new(), Registry::start());
     let db = place.path("db");
-    let layer =
-        Layer::new().file("srv/app/a/go.work", "{}").file("srv/app/go.work", "{}").file("srv/app.jmod", "PK");
+    let layer = Layer::new()
+        .file("srv/app/a/bun.lockb", "#")
+        .file("srv/app/bun.lockb", "#")
+        .file("srv/app.jmod", "PK");
     let image = ImageBuilder::new().layer(debian()).layer(wheel("pymysql", "1.1.1")).layer(layer);
     let subject = pushed(&registry, &image.build(), "unread");
-    let go = "Go (2 go.work): not read yet";
-    place.run(&["sbom", "--strict", &subject, "-o", "table"]).exits(11).says(&format!("not covered: {go}"));
+    let npm = "npm (2 bun.lockb): not read yet";
+    place.run(&["sbom", "--strict", &subject, "-o", "table"]).exits(11).says(&format!("not covered: {npm}"));
     for format in ["spdx-json", "cyclonedx-json"] {
         let document = place.path(format);
         let written = ["sbom", "--strict", &subject, "-o", format, "--output-file", &document];
-        place.run(&written).exits(11).says("not-read").says(go);
+        place.run(&written).exits(11).says("not-read").says(npm);
         for subject in [&subject, &format!("sbom:{document}")] {
             let run = place.run(&["scan", "--db", &db, "--at", NOW, subject]).exits(11);
             let run = run.says("looked up 3 components: 2 in Debian, 1 in PyPI");
-            run.says(&format!("not covered: {go}, such as srv/app/a/go.work"))
+            run.says(&format!("not covered: {npm}, such as srv/app/a/bun.lockb"))
                 .says("not covered: Maven (1 *.jmod): not read yet, such as srv/app.jmod");
         }
     }
     let json = place.run(&["scan", "--db", &db, "--at", NOW, "-o", "json", &subject]).exits(11).json();
     let gaps = &json["results"][0]["gaps"];
-    assert_eq!(gaps[0]["ecosystem"], "Go");
-    assert_eq!(gaps[0]["reason"]["code"], "not-read");
-    assert_eq!(gaps[0]["reason"]["detail"]["files"], "2 go.work");
-    place.check(&[&subject]).exits(11).says("INDETERMINATE").says(go);
+    assert_eq!(gaps[1]["ecosystem"], "npm");
+    assert_eq!(gaps[1]["reason"]["code"], "not-read");
+    assert_eq!(gaps[1]["reason"]["detail"]["files"], "2 bun.lockb");
+    place.check(&[&subject]).exits(11).says("INDETERMINATE").says(npm);
 }
 
 #[test]
@@ -147,21 +149,21 @@ fn what_a_package_of_the_distribution_brought_is_set_aside_and_told() {
     let (place, registry) = (Place::new(), Registry::start());
     let db = place.path("db");
     let brought = |package: &str| {
-        let list = format!("{}  usr/share/x/go.work\n", "0".repeat(32));
+        let list = format!("{}  usr/share/x/bun.lockb\n", "01abfc750a0c942167651c40d088531d");
         let layer = Layer::new()
-            .file("usr/share/x/go.work", "{}")
+            .file("usr/share/x/bun.lockb", "#")
             .file(&format!("var/lib/dpkg/info/{package}.md5sums"), list);
         let image = ImageBuilder::new().layer(debian()).layer(layer).layer(wheel("pymysql", "1.1.1"));
         pushed(&registry, &image.build(), package)
     };
     let known = brought("zlib1g");
-    let line = "set aside: Go (1 go.work): part of zlib1g 1:1.2.13.dfsg-1, such as usr/share/x/go.work";
+    let line = "set aside: npm (1 bun.lockb): part of zlib1g 1:1.2.13.dfsg-1, such as usr/share/x/bun.lockb";
     place.run(&["sbom", &known, "-o", "table"]).exits(0).says(line);
     place.run(&["scan", "--db", &db, "--at", NOW, &known]).exits(0).says(line);
-    place.check(&[&known]).exits(0).says("set aside: Go (1 go.work): part of pkg:deb/debian/zlib1g");
+    place.check(&[&known]).exits(0).says("set aside: npm (1 bun.lockb): part of pkg:deb/debian/zlib1g");
     // No advisory was ever about this one.
     let unknown = brought("base-files");
-    let gap = "not covered: Go (1 go.work): not read yet";
+    let gap = "not covered: npm (1 bun.lockb): not read yet";
     place.run(&["scan", "--db", &db, "--at", NOW, &unknown]).exits(11).says(gap);
     place.check(&[&unknown]).exits(11).says(gap);
 }

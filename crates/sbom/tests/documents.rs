@@ -309,10 +309,11 @@ fn the_digest_of_the_subject_may_stand_in_any_of_three_places() {
 fn nothing_of_our_own_documents_is_told_as_lost() {
     let mut inventory = inventory();
     inventory.components[0].declared = Some("development direct".parse().unwrap());
-    // Who made a document and which image it was built on is said anew by whoever converts it, see below.
+    // Who made a document, of what, and which image that was built on is said anew by whoever converts it, see below.
     let mut document = document(&inventory);
-    document.build.author = None;
+    document.build.author.clear();
     document.subject.base = None;
+    document.subject.phase = None;
     for format in formats().filter(|format| !format.writes().is_empty() && !format.reads().is_empty()) {
         for version in format.writes() {
             let mut bytes = Vec::new();

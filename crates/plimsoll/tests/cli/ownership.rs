@@ -22,7 +22,8 @@ fn scanned(package: &str, source: &str, md5sums: &[(&str, &str)], files: &[(&str
     let more = format!(
         "Package: {package}\nStatus: install ok installed\nArchitecture: amd64\nSource: {source}\nVersion: 3.11.2-6\n"
     );
-    let md5sums: String = md5sums.iter().map(|(path, md5)| format!("{md5}  {path}\n")).collect();
+    let md5sums: Vec<String> = md5sums.iter().map(|(path, md5)| format!("{md5}  {path}\n")).collect();
+    let md5sums = md5sums.concat();
     let list = format!("var/lib/dpkg/info/{package}.md5sums");
     let all = [
         ("etc/os-release", "ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\n"),
@@ -33,8 +34,8 @@ fn scanned(package: &str, source: &str, md5sums: &[(&str, &str)], files: &[(&str
         let path = format!("root/{path}");
         std::fs::create_dir_all(place.root().join(&path).parent().unwrap()).unwrap();
         place.write(&path, content);
-        let mode = if content.starts_with("\x7fELF") { 0o755 } else { 0o644 };
-        std::fs::set_permissions(place.path(&path), std::fs::Permissions::from_mode(mode)).unwrap();
+        let permissions = if content.starts_with("\x7fELF") { 0o755 } else { 0o644 };
+        std::fs::set_permissions(place.path(&path), std::fs::Permissions::from_mode(permissions)).unwrap();
     }
     let (root, db) = (format!("dir:{}", place.path("root")), place.path("db"));
     place.run(&["scan", "--db", &db, "--at", NOW, &root])

@@ -1,7 +1,7 @@
 //! The facts of layers in the user's cache folder, for later runs.
 //!
 //! Owns what is kept, under which name, and when it may be used. [`plimsoll_files::cache`] owns where it is stored, and that
-//! it stays small; [`entry`] owns the bytes.
+//! it stays small; `entry` owns the bytes.
 //!
 //! - **A layer is known by everything that its reading verified**: the digest, size and media type of the stored bytes, the
 //!   diff ID, and the table of contents that its manifest announces. The diff ID alone is not enough. A configuration can
@@ -12,7 +12,7 @@
 //! - **What was made of it** depends on the selection with its version, on the limits, and on this program. All of them are
 //!   part of the name, so that nothing made by another version is found. Limits that a file exceeds give the same facts
 //!   again. A layer that cannot be read has no facts.
-//! - **Paths** are kept as keyed hashes ([`super::paths`]). The key comes from the folder's secret, because the hashes of all
+//! - **Paths** are kept as keyed hashes (`paths.rs`). The key comes from the folder's secret, because the hashes of all
 //!   layers are compared with each other. Whoever can read the folder could prepare layers in which paths collide, so it is
 //!   0700 like everything there.
 //!

@@ -10,7 +10,7 @@ use super::contents;
 use super::scan::{Interest, Targets};
 use crate::artifact::Layer;
 
-/// Everything that the facts of a layer depend on, except what is the same for a whole [`Shared`].
+/// Everything that the facts of a layer depend on, except what is the same for a whole `Shared`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     digest: Digest,

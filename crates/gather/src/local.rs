@@ -42,7 +42,7 @@ fn of_docker(
     limits: Limits,
     cancel: &Cancel,
 ) -> Result<(Box<dyn Source>, Option<String>), ImageError> {
-    let image = Docker::open(Arc::new(SocketEngine::new(socket)), name, limits, cancel)?;
+    let image = Docker::open(Arc::new(SocketEngine::new(socket, cancel)), name, limits, cancel)?;
     let remark = image.remark();
     Ok((Box::new(image), remark))
 }

@@ -2,10 +2,11 @@
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use bytes::{Buf as _, Bytes};
-use plimsoll_core::LimitExceeded;
 use plimsoll_core::text::shown;
+use plimsoll_core::{Cancel, LimitExceeded};
 use plimsoll_http::unix::{Socket, Streamed};
 use plimsoll_image::Error as ImageError;
 use plimsoll_image::local::docker::{Engine, STORE};
@@ -23,12 +24,23 @@ const MESSAGE: usize = 4096;
 #[derive(Debug, Clone)]
 pub struct SocketEngine {
     socket: PathBuf,
+    cancel: Cancel,
 }
 
 impl SocketEngine {
-    /// Connects to nothing yet; each request does.
-    pub fn new(socket: &Path) -> Self {
-        Self { socket: socket.to_owned() }
+    /// Connects to nothing yet; each request does. `cancel` ends the wait for an answer.
+    pub fn new(socket: &Path, cancel: &Cancel) -> Self {
+        Self { socket: socket.to_owned(), cancel: cancel.clone() }
+    }
+
+    /// The socket, for a request that ends at the deadline of whoever asks.
+    fn until_deadline(&self) -> Socket {
+        let mut socket = Socket::new(&self.socket);
+        if let Some(deadline) = self.cancel.deadline() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            (socket.head, socket.idle) = (socket.head.min(left), socket.idle.min(left));
+        }
+        socket
     }
 
     fn what(&self, target: &str) -> String {
@@ -36,8 +48,9 @@ impl SocketEngine {
     }
 
     async fn get(&self, target: &str) -> Result<Option<Streamed>, Error> {
-        let mut answer =
-            Socket::new(&self.socket).get(target).await.map_err(|source| self.unreached(target, source))?;
+        let asked = self.until_deadline().get(target).await;
+        self.cancel.check().map_err(ImageError::Stopped)?;
+        let mut answer = asked.map_err(|source| self.unreached(target, source))?;
         match answer.status.as_u16() {
             200 => Ok(Some(answer)),
             404 => Ok(None),
@@ -78,9 +91,12 @@ impl Engine for SocketEngine {
         let document = block_on(async move {
             let Some(mut answer) = engine.get(&target).await? else { return Ok(None) };
             let mut bytes = Vec::new();
-            while let Some(piece) =
-                answer.chunk().await.map_err(|source| Error::io(engine.what(&target), source))?
-            {
+            loop {
+                let piece = answer.chunk().await;
+                engine.cancel.check().map_err(ImageError::Stopped)?;
+                let Some(piece) = piece.map_err(|source| Error::io(engine.what(&target), source))? else {
+                    break;
+                };
                 if bytes.len() + piece.len() > usize::try_from(limit).unwrap_or(usize::MAX) {
                     return Err(
                         LimitExceeded::fixed("bytes of an answer", limit, engine.what(&target)).into()

@@ -49,7 +49,7 @@ impl Running {
 }
 
 fn open(socket: &Path, wanted: &str, limits: Limits) -> Result<Docker, Error> {
-    Docker::open(Arc::new(SocketEngine::new(socket)), wanted, limits, &Cancel::never())
+    Docker::open(Arc::new(SocketEngine::new(socket, &Cancel::never())), wanted, limits, &Cancel::never())
 }
 
 /// All files of the source's only image.
@@ -163,4 +163,18 @@ fn what_is_not_there_is_said_with_what_is() {
     assert!(engine.api.requests().iter().all(|target| target.starts_with("/images/")));
     let nowhere = open(&engine.folder.path().join("no.sock"), "app:1", Limits::default());
     assert!(matches!(nowhere, Err(Error::NoStore { .. })));
+}
+
+#[test]
+fn an_engine_that_does_not_answer_is_left_at_the_deadline() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("docker.sock");
+    // Accepts connections, and says nothing.
+    let _silent = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let begun = std::time::Instant::now();
+    let cancel = Cancel::never().until(begun + std::time::Duration::from_millis(200));
+    let engine = Arc::new(SocketEngine::new(&socket, &cancel));
+    let error = Docker::open(engine, "app:1", Limits::default(), &Cancel::never()).unwrap_err();
+    assert!(matches!(error, Error::Stopped(_)), "{error:?}");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
 }

@@ -7,9 +7,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Made by the kernel or only in memory: they contain no packages.
+/// Made by the kernel: they contain no packages.
 const PSEUDO: &[&str] = &[
-    "autofs",
     "binfmt_misc",
     "bpf",
     "cgroup",
@@ -25,25 +24,29 @@ const PSEUDO: &[&str] = &[
     "nsfs",
     "proc",
     "pstore",
-    "ramfs",
     "rpc_pipefs",
     "securityfs",
     "selinuxfs",
     "sysfs",
-    "tmpfs",
     "tracefs",
 ];
 
+/// In memory. Live systems have everything there.
+const IN_MEMORY: &[&str] = &["ramfs", "tmpfs"];
+
+/// Where every system has a file system in memory, for what only lives while it runs.
+const VOLATILE: &[&str] = &["dev", "proc", "run", "sys", "tmp"];
+
 /// Files of other machines and of containers. They do not belong to this root, and reading them may never end.
 const FOREIGN: &[&str] =
-    &["9p", "afs", "ceph", "cifs", "nfs", "nfs4", "overlay", "smb3", "squashfs", "virtiofs"];
+    &["9p", "afs", "autofs", "ceph", "cifs", "nfs", "nfs4", "overlay", "smb3", "squashfs", "virtiofs"];
 
 /// What is mounted at a directory.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum MountKind {
     /// A part of the root, or nothing.
     Own,
-    /// A file system that the kernel generates, without packages.
+    /// A file system that the kernel generates, or one in memory where every running system has one.
     Pseudo,
     /// A file system that may contain packages, but does not belong to this root; with its type.
     Foreign(String),
@@ -80,6 +83,11 @@ impl Mounts {
         }
         match self.0.get(directory).map(String::as_str) {
             Some(kind) if PSEUDO.contains(&kind) => MountKind::Pseudo,
+            Some(kind)
+                if IN_MEMORY.contains(&kind) && VOLATILE.iter().any(|name| directory.starts_with(name)) =>
+            {
+                MountKind::Pseudo
+            }
             Some(kind) if FOREIGN.contains(&kind) || kind.starts_with("fuse") => {
                 MountKind::Foreign(kind.to_owned())
             }
@@ -118,13 +126,18 @@ mod tests {
             23 22 0:21 / /srv/root/run rw,nosuid shared:2 - tmpfs tmpfs rw\n\
             24 22 0:22 / /srv/root/mnt/my\\040share rw - nfs4 host:/x rw\n\
             25 22 0:23 / /srv/root/var rw - xfs /dev/vdb rw\n\
-            26 1 0:24 / /elsewhere rw - tmpfs tmpfs rw\n";
+            26 1 0:24 / /elsewhere rw - tmpfs tmpfs rw\n\
+            27 22 0:25 / /srv/root/opt/app rw - tmpfs tmpfs rw\n\
+            28 22 0:26 / /srv/root/net rw - autofs systemd-1 rw\n";
         let mounts = Mounts::parse(text, Path::new("/srv/root"));
         let kind = |path: &str| mounts.kind(Path::new(path));
         assert_eq!(kind("var"), MountKind::Own);
         assert_eq!(kind("usr"), MountKind::Own);
         assert_eq!(kind("run"), MountKind::Pseudo);
         assert_eq!(kind("proc"), MountKind::Pseudo);
+        // What runs from memory counts like anything else.
+        assert_eq!(kind("opt/app"), MountKind::Own);
+        assert_eq!(kind("net"), MountKind::Foreign("autofs".to_owned()));
         assert_eq!(kind("home/dev"), MountKind::Own);
         assert_eq!(kind("mnt/my share"), MountKind::Foreign("nfs4".to_owned()));
     }

@@ -5,7 +5,7 @@
 //! them. Files that a package of the operating system brought are set aside, a problem for each package, because that package is
 //! in the inventory and its distribution's advisories are about it. A package manager's list of files is the image's own claim:
 //! it counts only for places where distributions put their files, and only for a file that still has the digest that the
-//! package manager recorded. The matcher decides whether the distribution covers the package.
+//! package manager recorded; of libraries, whose bytes are most of a system, only the place counts. The matcher decides whether the distribution covers the package.
 //!
 //! Shared objects are part of the installed package, or of the runtime, in whose folder they lie, see [`shared`].
 
@@ -155,13 +155,21 @@ struct Streamed {
     digester: Digester,
 }
 
+impl Streamed {
+    /// Whether it is a library by its head and by its name: a program that loads itself has the same head.
+    fn is_library(&self) -> bool {
+        !self.telltale.selection.paths.is_empty() && self.telltale.is_shared_object(&self.head)
+    }
+}
+
 impl Stream for Streamed {
     fn take(&mut self, piece: &[u8]) -> bool {
         let missing = executable::HEAD.saturating_sub(self.head.len());
         if missing > 0 && matches!(self.telltale.shows, Shows::Executable) {
             self.head.extend_from_slice(piece.get(..missing).unwrap_or(piece));
-            // Nothing is hashed of scripts, which is most of what can be run.
-            if self.head.len() >= executable::HEAD && !self.telltale.shows.fits(&self.head) {
+            // Nothing is hashed of scripts, which is most of what can be run, nor of libraries, which is most of the bytes.
+            let is_known = self.head.len() >= executable::HEAD;
+            if is_known && (!self.telltale.shows.fits(&self.head) || self.is_library()) {
                 return false;
             }
         }
@@ -170,9 +178,10 @@ impl Stream for Streamed {
     }
 
     fn finish(self: Box<Self>) -> Option<Arc<dyn Fact>> {
+        let is_library = self.is_library();
         let Self { telltale, head, digester } = *self;
         let is_shared_object = telltale.is_shared_object(&head);
-        let shown = || Shown { is_shared_object, digests: Some(digester.finish()) };
+        let shown = || Shown { is_shared_object, digests: (!is_library).then(|| digester.finish()) };
         telltale.shows.fits(&head).then(|| Arc::new(shown()) as _)
     }
 }
@@ -225,8 +234,13 @@ impl<'f> Unread<'f> {
         if !is_counted(kind, path) || !self.seen.insert((kind.ecosystem, real_path)) {
             return;
         }
-        let digests = digests.filter(|_| is_of_distributions(real_path));
-        let hashes = digests.map(|digests| digests.hashes_at(real_path));
+        let hashes = match digests {
+            _ if !is_of_distributions(real_path) => None,
+            Some(digests) => Some(digests.hashes_at(real_path)),
+            // Every system has hundreds of libraries, and hashing them takes longer than all the rest.
+            None if kind.ecosystem == SHARED_OBJECTS => Some([hash_of_path(real_path); 3]),
+            None => None,
+        };
         self.files.push(UnreadFile { kind, path, hashes });
     }
 

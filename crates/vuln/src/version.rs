@@ -152,30 +152,56 @@ fn split_digits(text: &[u8]) -> (&[u8], &[u8]) {
     text.split_at_checked(digits).unwrap_or((text, &[]))
 }
 
-/// The identifiers of a pre-release of semantic versions: numbers by value and before words; words as `words` says; a shorter list that is a prefix of the other comes
-/// first.
-fn compare_identifiers<'a>(
-    mut a: impl Iterator<Item = &'a [u8]>,
-    mut b: impl Iterator<Item = &'a [u8]>,
-    words: impl Fn(&[u8], &[u8]) -> Ordering,
+/// Compares two sequences part by part, as `parts` says; where one has ended, its part is `None`. The first parts that differ
+/// decide.
+fn compare_each<T>(
+    mut a: impl Iterator<Item = T>,
+    mut b: impl Iterator<Item = T>,
+    parts: impl Fn(Option<T>, Option<T>) -> Ordering,
 ) -> Ordering {
     loop {
-        let (x, y) = match (a.next(), b.next()) {
+        let order = match (a.next(), b.next()) {
             (None, None) => return Ordering::Equal,
-            (None, Some(_)) => return Ordering::Less,
-            (Some(_), None) => return Ordering::Greater,
-            (Some(x), Some(y)) => (x, y),
+            (a, b) => parts(a, b),
         };
-        let number = |i: &[u8]| i.iter().all(u8::is_ascii_digit);
-        let unequal = match (number(x), number(y)) {
-            (true, true) => compare_digits(x, y),
-            (true, false) => Ordering::Less,
-            (false, true) => Ordering::Greater,
-            (false, false) => words(x, y),
-        };
-        if unequal.is_ne() {
-            return unequal;
+        if order.is_ne() {
+            return order;
         }
+    }
+}
+
+/// Compares sequences of which a prefix comes before the longer one.
+fn compare_shorter_first<T>(
+    a: impl Iterator<Item = T>,
+    b: impl Iterator<Item = T>,
+    parts: impl Fn(T, T) -> Ordering,
+) -> Ordering {
+    compare_each(a, b, |a, b| match (a, b) {
+        (Some(a), Some(b)) => parts(a, b),
+        (a, b) => a.is_some().cmp(&b.is_some()),
+    })
+}
+
+/// The identifiers of a pre-release of semantic versions: numbers by value and before words, words as `words` says, a prefix
+/// before the longer list.
+fn compare_identifiers<'a>(
+    a: impl Iterator<Item = &'a [u8]>,
+    b: impl Iterator<Item = &'a [u8]>,
+    words: impl Fn(&[u8], &[u8]) -> Ordering,
+) -> Ordering {
+    let is_number = |text: &[u8]| text.iter().all(u8::is_ascii_digit);
+    compare_shorter_first(a, b, |a, b| match (is_number(a), is_number(b)) {
+        (true, true) => compare_digits(a, b),
+        (false, false) => words(a, b),
+        (a, b) => b.cmp(&a),
+    })
+}
+
+/// What stands before the first `separator`, and what behind it.
+fn split_at_first(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
+    match text.iter().position(|b| *b == separator) {
+        Some(place) => (text.get(..place).unwrap_or_default(), text.get(place + 1..)),
+        None => (text, None),
     }
 }
 

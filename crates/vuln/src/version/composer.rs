@@ -17,7 +17,7 @@
 
 use std::cmp::Ordering;
 
-use super::{InvalidVersion, bounded, compare_digits, equal_by_order, split_digits};
+use super::{InvalidVersion, bounded, compare_digits, compare_each, equal_by_order, split_digits};
 
 const INVALID: InvalidVersion = InvalidVersion::Grammar { grammar: "Composer" };
 
@@ -146,23 +146,14 @@ fn numbers(text: &[u8], is_branch: bool) -> Result<(&[u8], &[u8]), InvalidVersio
 /// Compares numbers one by one; a missing one counts as 0, and what is no number is more than every number.
 fn compare_numbers(a: &[u8], b: &[u8]) -> Ordering {
     let is_separator = |b: &u8| b".-_:".contains(b);
-    let (mut a, mut b) = (a.split(is_separator), b.split(is_separator));
-    loop {
-        let order = match (a.next(), b.next()) {
-            (None, None) => return Ordering::Equal,
-            (a, b) => {
-                let (a, b) = (a.unwrap_or_default(), b.unwrap_or_default());
-                let wild = |text: &[u8]| text.first().is_some_and(|b| !b.is_ascii_digit());
-                match (wild(a), wild(b)) {
-                    (false, false) => compare_digits(a, b),
-                    (a, b) => a.cmp(&b),
-                }
-            }
-        };
-        if order.is_ne() {
-            return order;
+    let is_wild = |text: &[u8]| text.first().is_some_and(|b| !b.is_ascii_digit());
+    compare_each(a.split(is_separator), b.split(is_separator), |a, b| {
+        let (a, b) = (a.unwrap_or_default(), b.unwrap_or_default());
+        match (is_wild(a), is_wild(b)) {
+            (false, false) => compare_digits(a, b),
+            (a, b) => a.cmp(&b),
         }
-    }
+    })
 }
 
 impl Ord for Version<'_> {

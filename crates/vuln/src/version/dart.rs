@@ -15,6 +15,7 @@ use std::cmp::Ordering;
 
 use super::{
     InvalidVersion, bounded, compare_digits, compare_identifiers, equal_by_order, is_identifier, semver,
+    split_at_first,
 };
 
 const INVALID: InvalidVersion = InvalidVersion::Grammar { grammar: "pub" };
@@ -48,7 +49,7 @@ impl<'a> super::Version<'a> for Version<'a> {
         let (numbers, rest) = semver::numbers(text)?;
         let (rest, build) = match rest.split_first() {
             Some((b'.' | b'+', build)) => (&b""[..], Some(build)),
-            _ => split_at(rest, b'+'),
+            _ => split_at_first(rest, b'+'),
         };
         let prerelease = match rest.split_first() {
             None => None,
@@ -60,14 +61,6 @@ impl<'a> super::Version<'a> for Version<'a> {
             return Err(INVALID);
         }
         Ok(Self { numbers, prerelease, build })
-    }
-}
-
-/// What is before the first `separator`, and what is behind it.
-fn split_at(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
-    match text.iter().position(|b| *b == separator) {
-        Some(place) => (text.get(..place).unwrap_or_default(), text.get(place + 1..)),
-        None => (text, None),
     }
 }
 

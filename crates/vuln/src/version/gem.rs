@@ -16,7 +16,10 @@
 
 use std::cmp::Ordering;
 
-use super::{InvalidVersion, bounded, compare_digits, equal_by_order, without_leading_zeros};
+use super::{
+    InvalidVersion, bounded, compare_digits, compare_each, equal_by_order, split_at_first,
+    without_leading_zeros,
+};
 
 const INVALID: InvalidVersion = InvalidVersion::Grammar { grammar: "RubyGems" };
 
@@ -46,10 +49,7 @@ pub struct Version<'a> {
 impl<'a> super::Version<'a> for Version<'a> {
     fn parse(text: &'a str) -> Result<Self, InvalidVersion> {
         let text = bounded(text)?.trim_ascii();
-        let (numbers, words) = match text.iter().position(|b| *b == b'-') {
-            Some(hyphen) => (text.get(..hyphen).unwrap_or_default(), text.get(hyphen + 1..)),
-            None => (text, None),
-        };
+        let (numbers, words) = split_at_first(text, b'-');
         let segment = |segment: &[u8]| !segment.is_empty() && segment.iter().all(u8::is_ascii_alphanumeric);
         let identifier =
             |text: &[u8]| !text.is_empty() && text.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-');
@@ -127,20 +127,11 @@ impl Version<'_> {
 
 impl Ord for Version<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
-        let (mut a, mut b) = (self.segments(), other.segments());
-        let zero = Segment::Number(b"");
-        loop {
-            let order = match (a.next(), b.next()) {
-                (None, None) => return Ordering::Equal,
-                (a, b) => match (a.unwrap_or(zero), b.unwrap_or(zero)) {
-                    (Segment::Number(a), Segment::Number(b)) => compare_digits(a, b),
-                    (a, b) => a.cmp(&b),
-                },
-            };
-            if order.is_ne() {
-                return order;
-            }
-        }
+        let segment = |segment: Option<_>| segment.unwrap_or(Segment::Number(b""));
+        compare_each(self.segments(), other.segments(), |a, b| match (segment(a), segment(b)) {
+            (Segment::Number(a), Segment::Number(b)) => compare_digits(a, b),
+            (a, b) => a.cmp(&b),
+        })
     }
 }
 

@@ -20,7 +20,8 @@
 use std::cmp::Ordering;
 
 use super::{
-    InvalidVersion, bounded, compare_digits, compare_without_case, equal_by_order, without_leading_zeros,
+    InvalidVersion, bounded, compare_digits, compare_each, compare_without_case, equal_by_order,
+    without_leading_zeros,
 };
 
 const INVALID: InvalidVersion = InvalidVersion::Grammar { grammar: "Maven" };
@@ -54,18 +55,12 @@ impl<'a> super::Version<'a> for Version<'a> {
 
 impl Ord for Version<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
-        let (mut a, mut b) = (Counted(Tokens::new(self.0)), Counted(Tokens::new(other.0)));
-        loop {
-            let order = match (a.next(), b.next()) {
-                (None, None) => return Ordering::Equal,
-                (Some(a), None) => a.compare_to_end(),
-                (None, Some(b)) => b.compare_to_end().reverse(),
-                (Some(a), Some(b)) => a.compare(b),
-            };
-            if order.is_ne() {
-                return order;
-            }
-        }
+        let counted = |version: &Self| Counted(Tokens::new(version.0));
+        compare_each(counted(self), counted(other), |a, b| match (a, b) {
+            (Some(a), Some(b)) => a.compare(b),
+            (Some(a), None) => a.compare_to_end(),
+            (None, b) => b.map_or(Ordering::Equal, |b| b.compare_to_end().reverse()),
+        })
     }
 }
 

@@ -14,7 +14,7 @@ use std::cmp::Ordering;
 
 use super::{
     InvalidVersion, bounded, compare_digits, compare_identifiers, compare_without_case, equal_by_order,
-    is_identifier, split_digits,
+    is_identifier, split_at_first, split_digits,
 };
 
 const INVALID: InvalidVersion = InvalidVersion::Grammar { grammar: "NuGet" };
@@ -44,14 +44,10 @@ impl<'a> super::Version<'a> for Version<'a> {
     fn parse(text: &'a str) -> Result<Self, InvalidVersion> {
         let text = bounded(text)?.trim_ascii();
         let text = text.strip_prefix(b"v").or_else(|| text.strip_prefix(b"V")).unwrap_or(text);
-        let end = text.iter().position(|b| *b == b'+').unwrap_or(text.len());
-        let (text, build) = text.split_at_checked(end).ok_or(INVALID)?;
-        let (release, prerelease) = match text.iter().position(|b| *b == b'-') {
-            Some(hyphen) => (text.get(..hyphen).unwrap_or_default(), text.get(hyphen + 1..)),
-            None => (text, None),
-        };
+        let (text, build) = split_at_first(text, b'+');
+        let (release, prerelease) = split_at_first(text, b'-');
         let identifiers = |text: &[u8]| text.split(|b| *b == b'.').all(is_identifier);
-        if !build.get(1..).is_none_or(identifiers) || !prerelease.is_none_or(identifiers) {
+        if !build.is_none_or(identifiers) || !prerelease.is_none_or(identifiers) {
             return Err(INVALID);
         }
         let mut numbers = [&b""[..]; 4];

@@ -12,7 +12,7 @@
 
 use std::cmp::Ordering;
 
-use super::{InvalidVersion, bounded, compare_digits, equal_by_order};
+use super::{InvalidVersion, bounded, compare_digits, compare_shorter_first, equal_by_order};
 
 /// The order of Hackage.
 #[derive(Debug)]
@@ -74,17 +74,7 @@ fn numbers<'a>(
 
 fn compare(a: &[u8], b: &[u8]) -> Ordering {
     let is_separator = |b: &u8| !b.is_ascii_digit();
-    let (mut a, mut b) = (a.split(is_separator), b.split(is_separator));
-    loop {
-        let order = match (a.next(), b.next()) {
-            (None, None) => return Ordering::Equal,
-            (Some(a), Some(b)) => compare_digits(a, b),
-            (a, b) => a.is_some().cmp(&b.is_some()),
-        };
-        if order.is_ne() {
-            return order;
-        }
-    }
+    compare_shorter_first(a.split(is_separator), b.split(is_separator), compare_digits)
 }
 
 impl Ord for HackageVersion<'_> {

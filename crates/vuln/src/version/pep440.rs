@@ -16,7 +16,10 @@
 
 use std::cmp::Ordering;
 
-use super::{InvalidVersion, Version as _, bounded, compare_digits, equal_by_order, split_digits};
+use super::{
+    InvalidVersion, Version as _, bounded, compare_digits, compare_shorter_first, compare_without_case,
+    equal_by_order, split_digits,
+};
 
 const INVALID: InvalidVersion = InvalidVersion::Grammar { grammar: "PEP 440" };
 
@@ -243,26 +246,14 @@ fn compare_optional(a: Option<&[u8]>, b: Option<&[u8]>) -> Ordering {
 }
 
 /// Numbers by value and after words, words regardless of case, a prefix before the longer text.
-fn compare_locals(a: &[u8], b: &[u8]) -> Ordering {
-    let (mut a, mut b) = (a.split(|c| is_separator(*c)), b.split(|c| is_separator(*c)));
-    loop {
-        let (x, y) = match (a.next(), b.next()) {
-            (None, None) => return Ordering::Equal,
-            (None, Some(_)) => return Ordering::Less,
-            (Some(_), None) => return Ordering::Greater,
-            (Some(x), Some(y)) => (x, y),
-        };
-        let number = |part: &[u8]| part.iter().all(u8::is_ascii_digit);
-        let unequal = match (number(x), number(y)) {
-            (true, true) => compare_digits(x, y),
-            (true, false) => Ordering::Greater,
-            (false, true) => Ordering::Less,
-            (false, false) => x.to_ascii_lowercase().cmp(&y.to_ascii_lowercase()),
-        };
-        if unequal.is_ne() {
-            return unequal;
-        }
-    }
+fn compare_locals<'a>(a: &'a [u8], b: &'a [u8]) -> Ordering {
+    let parts = |text: &'a [u8]| text.split(|c| is_separator(*c));
+    let is_number = |part: &[u8]| part.iter().all(u8::is_ascii_digit);
+    compare_shorter_first(parts(a), parts(b), |a, b| match (is_number(a), is_number(b)) {
+        (true, true) => compare_digits(a, b),
+        (false, false) => compare_without_case(a, b),
+        (a, b) => a.cmp(&b),
+    })
 }
 
 /// A part of a legacy version, in setuptools' order: words that mean "before the release" come before the end of the

@@ -91,16 +91,30 @@ pub fn update(settings: &Settings<'_>) -> Result<Vec<FileReport>, Error> {
     plimsoll_files::create_folder(folder)?;
     let _lock = lock(folder)?;
     let mut state = State::open(folder);
-    let wanted = selection(settings.wanted, &state);
+    let before: Vec<Wanted> = state.wanted().collect();
+    let wanted = selection(settings.wanted, &before);
     state.want(folder, &wanted)?;
+    let fetched = fetch_all(settings, &mut state, &wanted);
+    if let Err(Error::Answer { .. }) = fetched {
+        // What a publisher does not have would stop every later update as well.
+        state.want(folder, &before)?;
+    }
+    fetched
+}
+
+fn fetch_all(
+    settings: &Settings<'_>,
+    state: &mut State,
+    wanted: &[Wanted],
+) -> Result<Vec<FileReport>, Error> {
     let mut reports = Vec::new();
-    for (location, publisher) in locations(&wanted) {
+    for (location, publisher) in locations(wanted) {
         settings.cancel.check()?;
         let mirror = settings.mirrors.iter().rfind(|mirror| mirror.publisher() == publisher.id());
         let base = mirror.map_or(publisher.address(), |mirror| mirror.url().as_str());
         let url = address(base, &location)?;
         (settings.listener)(Event::Asked { file: &location.file });
-        let received = fetch(settings, &mut state, &location.file, &url)?;
+        let received = fetch(settings, state, &location.file, &url)?;
         let bytes = state.file(&location.file).map_or(0, |file| file.bytes);
         reports.push(FileReport { file: location.file, url, received, bytes });
     }
@@ -108,8 +122,8 @@ pub fn update(settings: &Settings<'_>) -> Result<Vec<FileReport>, Error> {
 }
 
 /// What is wanted now and what was before, or the usual.
-fn selection(asked: &[Wanted], state: &State) -> Vec<Wanted> {
-    let mut wanted: Vec<Wanted> = asked.iter().cloned().chain(state.wanted()).collect();
+fn selection(asked: &[Wanted], before: &[Wanted]) -> Vec<Wanted> {
+    let mut wanted: Vec<Wanted> = asked.iter().chain(before).cloned().collect();
     if wanted.is_empty() {
         wanted.extend(COMMON.iter().map(|ecosystem| Wanted::whole(*ecosystem)));
     }

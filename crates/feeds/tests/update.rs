@@ -165,6 +165,8 @@ fn a_server_that_asks_to_wait_is_asked_again_and_one_without_the_file_is_told() 
     assert!(error.to_string().ends_with("/Go/all.zip: got status 404, expected a file"), "{error}");
     assert_eq!(error.kind(), Kind::NotFound);
     assert!(error.hint().unwrap().contains("--mirror"));
+    // It is not asked for again unless somebody wants it again.
+    assert_eq!(received(&place.update(&[]).unwrap()), [None]);
 }
 
 #[test]

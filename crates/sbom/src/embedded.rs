@@ -20,8 +20,9 @@ use crate::fact::FactKind;
 use crate::installed::Installed;
 use crate::inventory::{Component, Inventory, Problem, ProblemCode};
 use crate::language::shown::Shown;
-use crate::lockfiles::{folder_of, is_in_package};
+use crate::lockfiles::is_in_package;
 use crate::ownership::FileDigests;
+use crate::path::folder_of;
 
 const SELECTIONS: &[Selection] = &[Selection::whole(
     &["**/*.spdx", "**/*.spdx.json", "**/*.cdx.json", "**/*.cyclonedx.json", "**/bom.json", "**/sbom.json"],

@@ -32,6 +32,7 @@ mod matcher;
 mod os;
 mod ownership;
 mod package_note;
+mod path;
 mod pattern;
 mod score;
 mod storage;

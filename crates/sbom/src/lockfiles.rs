@@ -53,6 +53,7 @@ use crate::inventory::{Checksum, Component, Declaration, Origin, ProblemCode, Re
 use crate::language::maven::Maven;
 use crate::language::shown::{Package, Shown};
 use crate::ownership::FileDigests;
+use crate::path::folder_of;
 use crate::telltales;
 
 /// A format.
@@ -359,11 +360,6 @@ impl Cataloger for Lockfiles {
             }
         }
     }
-}
-
-/// The folder of a file, which is that of the project that it is about.
-pub(crate) fn folder_of(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 /// What lock files list and nobody installed. What other lock files list is not installed.

@@ -27,6 +27,7 @@ use crate::inventory::{ComponentIndex, MAX_FILES, Problem, ProblemCode};
 use crate::language::jvm::JVM;
 use crate::lockfiles::is_in_package;
 use crate::ownership::{Digester, FileDigests, hash_of_path, is_of_distributions};
+use crate::path::folder_of;
 use executable::{EXECUTABLES, SHARED_OBJECTS};
 use shared::SharedObjects;
 pub(crate) use table::Kind;
@@ -115,7 +116,7 @@ impl Cataloger for Telltales {
                 if let Some(digests) = digests.as_ref().filter(|_| read) {
                     of_read.insert(&file.real_path, digests);
                 }
-                let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+                let folder = folder_of(&file.path);
                 // What is installed is read, and counts instead of what a lock file names.
                 let installed = context.found.installed.contains(&(kind.ecosystem, folder))
                     || is_of_runtime(&file.path, context);

@@ -22,6 +22,7 @@ use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex, ProblemCode, Relationship, RelationshipKind};
 use crate::licence::Licence;
 use crate::ownership::FileDigests;
+use crate::path::folder_of;
 
 const SELECTIONS: &[Selection] = &[Selection::whole(&["**/conda-meta/*.json"], Bound::Metadata)];
 
@@ -84,7 +85,7 @@ impl Cataloger for Conda {
         let mut installed: BTreeMap<(&str, &str), ComponentIndex> = BTreeMap::new();
         let mut needs = Vec::new();
         for (file, Installed { found, digests }) in context.distinct::<Installed>(&[0]) {
-            let environment = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            let environment = folder_of(&file.path);
             match found {
                 Ok((component, needed)) => {
                     let index = context.add_shown(component, file, digests);
@@ -148,7 +149,7 @@ fn read(content: &[u8]) -> Result<(Component, Vec<String>), String> {
 /// `conda-forge`, of a channel's address or of that of the package.
 fn channel(record: &Record) -> &str {
     let (address, subdir) = match record.channel.as_str() {
-        "" => (record.url.rsplit_once('/').map_or("", |(folder, _)| folder), &record.subdir),
+        "" => (folder_of(&record.url), &record.subdir),
         channel => (channel, &record.subdir),
     };
     let address = address.trim_end_matches('/');

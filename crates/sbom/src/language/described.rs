@@ -9,6 +9,7 @@ use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::Component;
+use crate::path::folder_of;
 
 /// The packages of a file, or why they cannot be read. None for a file that is only called alike.
 pub(crate) type Packages = Option<Result<Vec<Component>, String>>;
@@ -58,8 +59,7 @@ impl Cataloger for Described {
         Shown::add(context, 0);
         if self.marks_folders {
             let read = context.facts::<Shown>(0).filter(|(_, shown)| shown.found.is_ok());
-            let folders: Vec<&str> =
-                read.map(|(file, _)| file.path.rsplit_once('/').map_or("", |(folder, _)| folder)).collect();
+            let folders: Vec<&str> = read.map(|(file, _)| folder_of(&file.path)).collect();
             context.found.installed.extend(folders.into_iter().map(|folder| (self.id, folder)));
         }
     }

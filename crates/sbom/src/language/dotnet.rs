@@ -26,6 +26,7 @@ use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::Component;
 use crate::ownership::FileDigests;
+use crate::path::{folder_of, folders_around};
 use crate::telltales;
 
 const LIBRARIES: u16 = 0;
@@ -75,7 +76,7 @@ impl Cataloger for DotNet {
     fn finish(&self, context: &mut Context<'_, '_>) {
         Shown::add(context, LIBRARIES);
         let lists = context.facts::<Shown>(LIBRARIES).filter(|(_, shown)| shown.found.is_ok());
-        let listed: BTreeSet<&str> = lists.map(|(file, _)| folder(&file.path)).collect();
+        let listed: BTreeSet<&str> = lists.map(|(file, _)| folder_of(&file.path)).collect();
         // What an application is started with lies beside the list of what it was put together from.
         context.found.installed.extend(listed.iter().map(|folder| ("NuGet", *folder)));
         let assemblies: Vec<_> = context.distinct::<Shown>(&[ASSEMBLY]).collect();
@@ -84,7 +85,7 @@ impl Cataloger for DotNet {
         }
         let brought = telltales::brought(context, assemblies.iter().map(|(file, _)| &*file.real_path));
         for (file, shown) in assemblies {
-            let mut around = std::iter::successors(Some(folder(&file.path)), |inner| parent(inner));
+            let mut around = folders_around(&file.path);
             if around.any(|folder| listed.contains(folder)) || brought.contains(&*file.real_path) {
                 continue;
             }
@@ -93,14 +94,6 @@ impl Cataloger for DotNet {
             }
         }
     }
-}
-
-fn folder(path: &str) -> &str {
-    parent(path).unwrap_or_default()
-}
-
-fn parent(path: &str) -> Option<&str> {
-    path.rsplit_once('/').map(|(folder, _)| folder)
 }
 
 #[derive(Deserialize)]

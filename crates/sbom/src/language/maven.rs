@@ -21,8 +21,9 @@ use crate::context::Context;
 use crate::fact::FactKind;
 use crate::installed::Installed;
 use crate::inventory::{Component, ProblemCode};
-use crate::lockfiles::{folder_of, is_in_package};
+use crate::lockfiles::is_in_package;
 use crate::ownership::FileDigests;
+use crate::path::folder_of;
 use model::Models;
 use pom::Pom;
 

@@ -22,6 +22,7 @@ use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::{Checksum, Component, Declaration, Location, Origin, ProblemCode};
 use crate::ownership::FileDigests;
+use crate::path::folder_of;
 use crate::telltales;
 use crate::test_data::is_test_data;
 use lock::{Lock, Locked};
@@ -239,7 +240,7 @@ fn locked(context: &mut Context<'_, '_>, roots: &Roots<'_>) {
     let locks: Vec<_> = context.facts::<Locks>(LOCK).collect();
     let brought = telltales::brought(context, locks.iter().map(|(file, _)| &*file.real_path));
     for (file, Locks(lock)) in locks {
-        let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let folder = folder_of(&file.path);
         // That of an installed package, or of one of the operating system, says what its author tried it with.
         let is_of_package = file.path.contains("node_modules/") || brought.contains(&*file.real_path);
         if is_of_package || roots.parents.contains(folder) {

@@ -29,6 +29,7 @@ use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::{Component, Location, ProblemCode};
 use crate::ownership::{Evidence, FileDigests};
+use crate::path::folder_of;
 
 const METADATA: u16 = 0;
 const SIGN: u16 = 1;
@@ -297,7 +298,7 @@ fn without_metadata(context: &mut Context<'_, '_>) {
 
 /// Folders of copies of other distributions, of which no metadata says which.
 fn vendored(context: &mut Context<'_, '_>) {
-    let above = |path: &str| path.rsplit_once('/').map_or("", |(above, _)| above).to_owned();
+    let above = |path: &str| folder_of(path).to_owned();
     let metadata = context.facts::<Distribution>(METADATA);
     let known: BTreeSet<String> = metadata.map(|(file, _)| above(place::folder(&file.path))).collect();
     let marks = context.facts::<Sign>(VENDORED).map(|(file, Sign)| file.path.as_str());

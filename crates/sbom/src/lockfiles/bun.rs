@@ -17,6 +17,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Locked;
+use crate::path::folder_of;
 
 #[derive(Deserialize)]
 struct Document {
@@ -128,11 +129,11 @@ fn resolved<'a>(from: &str, name: &str, packages: &'a BTreeMap<String, Vec<Value
         if let Some(found) = find(&format!("{around}/{name}")) {
             return Some(found);
         }
-        around = around.rsplit_once('/').map_or("", |(around, _)| around);
+        around = folder_of(around);
         // `a/@s/b` lies in `a`.
         let scope = around.rsplit('/').next().unwrap_or_default();
         if scope.starts_with('@') {
-            around = around.rsplit_once('/').map_or("", |(around, _)| around);
+            around = folder_of(around);
         }
     }
     find(name)

@@ -28,6 +28,7 @@ use crate::licence::Licence;
 use crate::os::database::{State, is_word, too_many, words};
 use crate::os::files::{Brought, BroughtFiles, add_listed};
 use crate::ownership::RecordedDigest;
+use crate::path::folder_of;
 
 const DESC: u16 = 0;
 const MTREE: u16 = 1;
@@ -124,21 +125,17 @@ impl Cataloger for Pacman {
                 Err(what) => Err(what.clone()),
             };
             match added {
-                Ok(owner) => drop(found.insert(folder(&file.path), owner)),
+                Ok(owner) => drop(found.insert(folder_of(&file.path), owner)),
                 Err(what) => state.broken(context, &file.path, what),
             }
         }
         for (file, files) in context.facts::<Brought>(MTREE) {
-            if let Some(owner) = found.get(folder(&file.path)).copied() {
+            if let Some(owner) = found.get(folder_of(&file.path)).copied() {
                 files.claim(owner, context);
             }
         }
         state.finish(context, FOLDER, "alpm", found.len());
     }
-}
-
-fn folder(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 fn add(context: &mut Context<'_, '_>, file: &FoundFile, package: &Package) -> Result<ComponentIndex, String> {

@@ -25,6 +25,7 @@ use crate::licence::Licence;
 use crate::os::database::{State, is_word, too_many, words};
 use crate::os::files::{Brought, BroughtFiles, add_listed};
 use crate::ownership::RecordedDigest;
+use crate::path::folder_of;
 
 const CONTENTS: u16 = 0;
 const LICENCE: u16 = 1;
@@ -101,9 +102,9 @@ impl Cataloger for Portage {
         let files = context.facts::<Brought>(CONTENTS).map(|(file, _)| file);
         // The file that is not rewritten afterwards says the layer.
         let folders: BTreeMap<&str, &FoundFile> =
-            places.chain(files).map(|file| (folder(&file.path), file)).collect();
+            places.chain(files).map(|file| (folder_of(&file.path), file)).collect();
         let terms: BTreeMap<&str, &Terms> =
-            context.facts::<Terms>(LICENCE).map(|(file, terms)| (folder(&file.path), terms)).collect();
+            context.facts::<Terms>(LICENCE).map(|(file, terms)| (folder_of(&file.path), terms)).collect();
         let mut found = BTreeMap::new();
         let limit = context.limits.packages;
         for (folder, file) in folders {
@@ -119,16 +120,12 @@ impl Cataloger for Portage {
             }
         }
         for (file, contents) in context.facts::<Brought>(CONTENTS) {
-            if let Some(owner) = found.get(folder(&file.path)).copied() {
+            if let Some(owner) = found.get(folder_of(&file.path)).copied() {
                 contents.claim(owner, context);
             }
         }
         state.finish(context, FOLDER, "ebuild", found.len());
     }
-}
-
-fn folder(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 fn add(

@@ -7,7 +7,8 @@
 use std::collections::BTreeSet;
 
 use crate::inventory::Component;
-use crate::lockfiles::{folder_of, is_in_package};
+use crate::lockfiles::is_in_package;
+use crate::path::{folder_of, folders_around};
 
 /// The folders of what brings shared objects.
 pub(super) struct SharedObjects<'c> {
@@ -53,9 +54,7 @@ impl<'c> SharedObjects<'c> {
 
     /// Whether the file at this path is part of one of them.
     pub(super) fn is_part_of_something(&self, path: &str) -> bool {
-        let mut around = std::iter::successors(Some(folder_of(path)), |inner| {
-            inner.rsplit_once('/').map(|(folder, _)| folder)
-        });
+        let mut around = folders_around(path);
         is_in_package(path)
             || is_built_for_gem(path)
             || around.any(|folder| self.folders.contains(folder))

@@ -80,12 +80,14 @@ impl Selection {
     }
 }
 
-/// Which permission bits a file must have.
+/// What a file must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Any.
+    /// Anything, also a link to a file.
     Any,
-    /// At least one that lets somebody execute it.
+    /// No link: what it leads to counts by its own path. A link into a folder that is a link itself makes a layer be read twice.
+    Regular,
+    /// Something that somebody may execute, and no link to it.
     Executable,
 }
 

@@ -101,7 +101,7 @@ pub struct CatalogerInfo {
     pub version: u32,
     /// The types of the package URLs that it makes.
     pub purl_types: &'static [&'static str],
-    /// The patterns of the paths that it looks for; `*` stays within a name, `**/` stands for any directories.
+    /// The patterns of the paths that it looks for; `*` stays within a name, `**/` stands for any directories, `.#` for a number.
     pub paths: Vec<&'static str>,
 }
 

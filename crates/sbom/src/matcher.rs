@@ -25,6 +25,8 @@ pub(crate) struct Matcher {
     /// Rules that no part of a path leads to: for every executable, and patterns without a literal part.
     executables: Vec<usize>,
     others: Vec<usize>,
+    /// Rules for names that end with a number.
+    numbers: Vec<usize>,
     /// Rules for folders: patterns with a `/` behind. They are few.
     folders: Vec<usize>,
 }
@@ -51,6 +53,7 @@ impl Matcher {
             beginnings: Filter::default(),
             executables: Vec::new(),
             others: Vec::new(),
+            numbers: Vec::new(),
             folders: Vec::new(),
         };
         let numbered = members.iter().enumerate().flat_map(|(member, cataloger)| {
@@ -83,6 +86,10 @@ impl Matcher {
                 Key::Directory(key) => {
                     self.beginnings.add(format!("{key}/").as_bytes());
                     self.directories.add(key, index);
+                    continue;
+                }
+                Key::Number => {
+                    self.numbers.push(index);
                     continue;
                 }
                 Key::Nothing => {
@@ -123,10 +130,14 @@ impl Matcher {
     fn lookups(&self, path: &str, attributes: Option<Attributes>) -> Lookups {
         let executable = attributes.is_some_and(|attributes| attributes.mode & 0o111 != 0);
         Lookups {
-            end: self.ends.passes(path.as_bytes()),
+            end: self.ends.passes(path.as_bytes()) || self.may_be_numbered(path.as_bytes()),
             beginning: self.beginnings.passes(path.as_bytes()),
             mode: executable && !self.executables.is_empty(),
         }
+    }
+
+    fn may_be_numbered(&self, path: &[u8]) -> bool {
+        path.last().is_some_and(u8::is_ascii_digit) && !self.numbers.is_empty()
     }
 
     /// Whether some paths cost no look-up. One pattern whose last name ends in a wildcard below any directory would make
@@ -151,16 +162,19 @@ impl Matcher {
     }
 
     /// The rules that have to be tried on a path, by what leads to them.
-    fn candidates(&self, path: &str, lookups: Lookups) -> [&[usize]; 6] {
+    fn candidates(&self, path: &str, lookups: Lookups) -> [&[usize]; 7] {
         let bytes = path.as_bytes();
         let slash = bytes.iter().rposition(|byte| *byte == b'/');
-        let mut found: [&[usize]; 6] = [&[]; 6];
-        let [of_path, of_name, of_extension, of_directory, of_mode, others] = &mut found;
+        let mut found: [&[usize]; 7] = [&[]; 7];
+        let [of_path, of_name, of_extension, of_directory, of_mode, of_number, others] = &mut found;
         if lookups.mode {
             *of_mode = &self.executables;
         }
         *others = &self.others;
         if lookups.end {
+            if self.may_be_numbered(bytes) {
+                *of_number = &self.numbers;
+            }
             let name = slash.and_then(|slash| bytes.get(slash + 1..)).unwrap_or(bytes);
             let dot = name.iter().rposition(|byte| *byte == b'.');
             *of_path = self.paths.at(bytes);
@@ -180,7 +194,7 @@ impl Matcher {
 /// Which look-ups a path is worth.
 #[derive(Debug, Clone, Copy)]
 struct Lookups {
-    /// Among paths, last names and extensions.
+    /// Among paths, last names, extensions and numbers.
     end: bool,
     /// Among directories.
     beginning: bool,
@@ -193,6 +207,7 @@ impl Rule {
         let mode_fits = match (self.selection.mode, attributes) {
             (Mode::Any, _) => true,
             (Mode::Executable, Some(attributes)) => attributes.mode & 0o111 != 0,
+            (Mode::Regular, attributes) => attributes.is_some(),
             (Mode::Executable, None) => false,
         };
         mode_fits

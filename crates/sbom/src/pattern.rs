@@ -1,10 +1,10 @@
 //! Patterns of paths, as catalogers declare them.
 //!
 //! A path relative to the root, in which `*` stands for any characters of one name and `?` for one of them. `**/` in
-//! front stands for any directories, also for none. A `/` behind it stands for a folder:
+//! front stands for any directories, also for none. A `/` behind it stands for a folder, and `.#` at the end for a number:
 //!
 //! ```text
-//! var/lib/dpkg/status          var/lib/dpkg/info/*.md5sums          **/*.dist-info/METADATA
+//! var/lib/dpkg/status          var/lib/dpkg/info/*.md5sums          **/*.dist-info/METADATA          **/*.so*.#
 //! ```
 
 /// A pattern, taken apart.
@@ -25,6 +25,8 @@ pub(crate) enum Key {
     Directory(&'static str),
     /// What follows the last `.` of its last name.
     Extension(&'static str),
+    /// What follows the last `.` of its last name is a number.
+    Number,
     /// There is no such part, so that it has to be tried for each file.
     Nothing,
 }
@@ -39,6 +41,9 @@ impl Pattern {
 
     pub(crate) fn key(&self) -> Key {
         let (directory, name) = self.text.rsplit_once('/').unwrap_or(("", self.text));
+        if name.ends_with(NUMBER) {
+            return Key::Number;
+        }
         if !has_wildcard(name) {
             return if self.anywhere || has_wildcard(directory) {
                 Key::Name(name)
@@ -76,6 +81,9 @@ impl Pattern {
     }
 }
 
+/// The end of a pattern whose last name ends with a number.
+const NUMBER: &str = ".#";
+
 fn has_wildcard(text: &str) -> bool {
     text.contains(['*', '?'])
 }
@@ -91,6 +99,9 @@ fn fits(pattern: &[u8], name: &[u8]) -> bool {
                 p += 1;
             }
             Some(b'?') => (p, n) = (p + 1, n + 1),
+            Some(b'#') if name.get(n..).is_some_and(|rest| rest.iter().all(u8::is_ascii_digit)) => {
+                (p, n) = (p + 1, name.len());
+            }
             Some(literal) if literal == byte => (p, n) = (p + 1, n + 1),
             _ => match &mut star {
                 Some((at, from)) => {
@@ -128,6 +139,11 @@ mod tests {
             ("**/*.dist-info/", "usr/lib/x.dist-info/", true),
             ("**/*.dist-info/", "usr/lib/x.dist-info", false),
             ("**/*.dist-info/", "x.dist-info/licenses/", false),
+            ("**/*.so*.#", "usr/lib/libcap.so.2.66", true),
+            ("**/*.so*.#", "usr/lib/libattr.so.1.1.2501", true),
+            ("**/*.so*.#", "usr/lib/libssl.so.1.0.2k", false),
+            ("**/*.so*.#", "usr/lib/libz.so.", false),
+            ("**/*.so*.#", "usr/share/man/man1/ls.1", false),
         ] {
             assert_eq!(Pattern::new(pattern).matches(path), expected, "{pattern} {path}");
         }
@@ -154,6 +170,7 @@ mod tests {
             ("opt/*/release", Key::Name("release")),
             ("var/lib/dpkg/info/*.md5sums", Key::Directory("var/lib/dpkg/info")),
             ("**/?*.egg-info", Key::Extension("egg-info")),
+            ("**/*.so*.#", Key::Number),
             ("**/*lib*", Key::Nothing),
         ] {
             assert_eq!(Pattern::new(pattern).key(), key, "{pattern}");

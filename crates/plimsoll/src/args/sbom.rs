@@ -98,7 +98,7 @@ pub(crate) enum CatalogerCommand {
 
 /// List the catalogers with the package types that they find and the files that they read
 ///
-/// In the patterns, * stands for any characters of one name, and a leading **/ for any directories.
+/// In the patterns, * stands for any characters of one name, a leading **/ for any directories, and .# for a number.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  plimsoll sbom cataloger list\n  plimsoll sbom cataloger list -o json")]
 pub(crate) struct List {

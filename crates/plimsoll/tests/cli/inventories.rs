@@ -199,3 +199,36 @@ fn the_hook_sees_what_is_staged_and_nothing_else() {
     run("git", &["add", "bun.lockb"]).unwrap();
     assert_eq!(run(hook, &[]).unwrap().status.code(), Some(11));
 }
+
+#[test]
+fn the_links_of_an_ordinary_root_make_no_layer_be_read_twice() {
+    let (place, registry) = (Place::empty(), Registry::start());
+    // As Debian lays them out: folders that are links, links through them, numbers of any size.
+    let elf = [&b"\x7fELF\x02\x01\x01"[..], &[0; 57]].concat();
+    let mut layer = Layer::new().symlink("lib64", "usr/lib64").symlink("bin", "usr/bin");
+    for (path, target) in [
+        ("usr/bin/ld.so", "/lib64/ld-linux-x86-64.so.2"),
+        ("usr/lib/libcap.so.2", "libcap.so.2.66"),
+        ("usr/lib/libattr.so.1", "libattr.so.1.1.2501"),
+        ("usr/lib/libz.so", "/lib64/libz.so.1"),
+        ("etc/alternatives/awk", "/bin/mawk"),
+        ("usr/bin/awk", "/etc/alternatives/awk"),
+    ] {
+        layer = layer.symlink(path, target);
+    }
+    for path in [
+        "usr/lib64/ld-linux-x86-64.so.2",
+        "usr/lib/libcap.so.2.66",
+        "usr/lib/libattr.so.1.1.2501",
+        "usr/lib64/libz.so.1",
+        "usr/bin/mawk",
+    ] {
+        layer = layer.file(path, &elf);
+    }
+    let artifact = ImageBuilder::new().layer(debian()).layer(layer).build();
+    let image = pushed(&registry, &artifact, "links");
+    registry.clear_requests();
+    place.run(&["sbom", "--no-cache", &image]).exits(0);
+    let blob = artifact.image().layers[1].digest();
+    assert_eq!(registry.requests_to(&format!("GET */blobs/{blob}")).len(), 1, "{:#?}", registry.requests());
+}

@@ -100,11 +100,6 @@ const fn head(
     Telltale { selection, shows: Shows::Head(Kind { ecosystem, files }, fits) }
 }
 
-/// How libraries are called. Those with other numbers at the end are known if they are executable.
-macro_rules! shared_objects {
-    ($($number:literal)*) => { &["**/*.so", $(concat!("**/*.so*.", $number)),*] };
-}
-
 /// The kinds of file. Where several fit a file, the first counts.
 pub(super) static TELLTALES: &[Telltale] = &[
     // Package databases of operating systems.
@@ -152,11 +147,8 @@ pub(super) static TELLTALES: &[Telltale] = &[
     // Programs and libraries.
     Telltale {
         selection: Selection {
-            paths: shared_objects!(
-                0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39
-                40 41 42 43 44 45 46 47 48 49
-            ),
-            mode: Mode::Any,
+            paths: &["**/*.so", "**/*.so*.#"],
+            mode: Mode::Regular,
             min_size: 0,
             need: Need::Stream,
         },

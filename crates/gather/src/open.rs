@@ -177,7 +177,7 @@ pub fn open_registry(reference: &Reference, access: &Access) -> Result<Registry,
 /// The places of a plan, each with the user's credentials for it.
 fn open_plan(plan: Plan, access: &Access) -> Result<Registry, Error> {
     let client = access.clients.client(&plan)?;
-    let keyring = Keyring::from_env(access.environment);
+    let keyring = Keyring::from_env(access.environment).under(&access.cancel);
     let credentials = |reference: &Reference| Credentials::find(reference, &keyring, &access.cloud);
     let registry = Registry::planned(&client, plan, credentials, &access.limits)?;
     Ok(match &access.cache {

@@ -21,7 +21,7 @@ use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use plimsoll_core::reference::canonical_registry;
-use plimsoll_core::{Limits, Reference, json, read};
+use plimsoll_core::{Cancel, Limits, Reference, json, read};
 use serde::Deserialize;
 
 use super::{Credentials, Secret, helper};
@@ -37,6 +37,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 #[derive(Debug, Clone, Default)]
 pub struct Keyring {
     files: Vec<PathBuf>,
+    cancel: Cancel,
 }
 
 impl Keyring {
@@ -47,7 +48,13 @@ impl Keyring {
 
     /// These files, in this order. Files that do not exist are skipped.
     pub fn from_files(files: impl IntoIterator<Item = PathBuf>) -> Self {
-        Self { files: files.into_iter().collect() }
+        Self { files: files.into_iter().collect(), cancel: Cancel::never() }
+    }
+
+    /// The same for work that `cancel` stops, credential helpers too.
+    #[must_use]
+    pub fn under(self, cancel: &Cancel) -> Self {
+        Self { cancel: cancel.clone(), ..self }
     }
 
     /// The usual places, by environment variables.
@@ -72,7 +79,7 @@ impl Keyring {
     pub fn find(&self, reference: &Reference) -> Result<Option<Credentials>, Error> {
         for path in &self.files {
             let Some(file) = ConfigFile::open(path)? else { continue };
-            if let Some(found) = file.find(reference, path)? {
+            if let Some(found) = file.find(reference, path, &self.cancel)? {
                 return Ok(Some(found));
             }
         }
@@ -132,11 +139,16 @@ impl ConfigFile {
         })
     }
 
-    fn find(&self, reference: &Reference, path: &Path) -> Result<Option<Credentials>, Error> {
+    fn find(
+        &self,
+        reference: &Reference,
+        path: &Path,
+        cancel: &Cancel,
+    ) -> Result<Option<Credentials>, Error> {
         for key in keys(reference) {
             let named = |name: &String| normalised(name) == key;
             if let Some((name, program)) = self.helpers.iter().find(|(name, _)| named(name)) {
-                return helper::get(program, name);
+                return helper::get(program, name, cancel);
             }
             if let Some((name, entry)) = self.auths.iter().find(|(name, _)| named(name))
                 && let Some(found) = entry.credentials(name, path)?
@@ -145,7 +157,7 @@ impl ConfigFile {
             }
         }
         match &self.store {
-            Some(program) if !program.is_empty() => helper::get(program, &store_key(reference)),
+            Some(program) if !program.is_empty() => helper::get(program, &store_key(reference), cancel),
             _ => Ok(None),
         }
     }
@@ -231,7 +243,7 @@ mod tests {
 
     fn found(json: &str, reference: &str) -> Result<Option<Credentials>, Error> {
         let file: ConfigFile = json::from_slice(json.as_bytes(), 10_000).unwrap();
-        file.find(&reference.parse().unwrap(), Path::new("config.json"))
+        file.find(&reference.parse().unwrap(), Path::new("config.json"), &Cancel::never())
     }
 
     fn user(json: &str, reference: &str) -> Option<String> {

@@ -10,11 +10,11 @@
 
 use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
 
-use plimsoll_core::json;
 use plimsoll_core::text::shown;
+use plimsoll_core::{Cancel, json};
 use serde::Deserialize;
 
 use super::{Credentials, Secret};
@@ -24,6 +24,8 @@ use crate::Error;
 const ANSWER: u64 = 64 * 1024;
 /// How long a helper may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it is looked at whether the work was stopped.
+const GLANCE: Duration = Duration::from_millis(20);
 /// The user name with which helpers mark an identity token.
 const TOKEN_USER: &str = "<token>";
 /// What helpers print when they do not know the registry.
@@ -37,8 +39,9 @@ struct Answer {
     secret: String,
 }
 
-/// Asks the helper `name` about `server`; `None` when it does not know it.
-pub(super) fn get(name: &str, server: &str) -> Result<Option<Credentials>, Error> {
+/// Asks the helper `name` about `server`; `None` when it does not know it. It has until the deadline of `cancel`, but never
+/// longer than [`PATIENCE`].
+pub(super) fn get(name: &str, server: &str, cancel: &Cancel) -> Result<Option<Credentials>, Error> {
     let program = format!("docker-credential-{name}");
     let acceptable = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     if name.is_empty() || name.len() > 64 || !name.bytes().all(acceptable) {
@@ -47,7 +50,7 @@ pub(super) fn get(name: &str, server: &str) -> Result<Option<Credentials>, Error
             problem: "the helper's name must be lower-case letters, digits and dashes".to_owned(),
         });
     }
-    ask(Command::new(&program).arg("get"), &program, server, PATIENCE)
+    ask(Command::new(&program).arg("get"), &program, server, PATIENCE, cancel)
 }
 
 fn ask(
@@ -55,7 +58,9 @@ fn ask(
     program: &str,
     server: &str,
     patience: Duration,
+    cancel: &Cancel,
 ) -> Result<Option<Credentials>, Error> {
+    stopped(cancel)?;
     let problem = |problem: String| Error::Credentials { place: program.to_owned(), problem };
     let mut child = command
         .stdin(Stdio::piped())
@@ -63,10 +68,11 @@ fn ask(
         .stderr(Stdio::null())
         .spawn()
         .map_err(|e| problem(format!("the credential helper cannot be run: {e}")))?;
-    let answer = converse(&mut child, server, patience);
+    let answer = converse(&mut child, server, patience, cancel);
     // It has closed its output or used up its time; either way it is no longer needed.
     let _ = child.kill();
     let _ = child.wait();
+    stopped(cancel)?;
     let answer = answer.ok_or_else(|| problem(format!("no answer within {} s", patience.as_secs())))?;
     if answer.len() as u64 > ANSWER {
         return Err(problem(format!("the answer is larger than {ANSWER} bytes")));
@@ -84,8 +90,13 @@ fn ask(
     Ok(Some(Credentials::password(answer.username, answer.secret)))
 }
 
-/// Writes the question and reads the answer up to one byte beyond the bound; `None` when it takes too long.
-fn converse(child: &mut Child, server: &str, patience: Duration) -> Option<Vec<u8>> {
+fn stopped(cancel: &Cancel) -> Result<(), Error> {
+    cancel.check().map_err(|stopped| plimsoll_image::Error::Stopped(stopped).into())
+}
+
+/// Writes the question and reads the answer up to one byte beyond the bound; `None` when it takes too long or is no longer
+/// wanted.
+fn converse(child: &mut Child, server: &str, patience: Duration, cancel: &Cancel) -> Option<Vec<u8>> {
     let (input, output) = (child.stdin.take(), child.stdout.take());
     let question = server.to_owned();
     let (answered, answer) = mpsc::channel();
@@ -100,15 +111,31 @@ fn converse(child: &mut Child, server: &str, patience: Duration) -> Option<Vec<u
         }
         let _ = answered.send(bytes);
     });
-    answer.recv_timeout(patience).ok()
+    let end = Instant::now() + patience;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        match answer.recv_timeout(left.min(GLANCE)) {
+            Ok(bytes) => return Some(bytes),
+            Err(RecvTimeoutError::Timeout) if left > GLANCE && cancel.check().is_ok() => {}
+            Err(_) => return None,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use plimsoll_core::Stopped;
+
     use super::*;
 
     fn shell(script: &str, patience: Duration) -> Result<Option<Credentials>, Error> {
-        ask(Command::new("sh").arg("-c").arg(script), "docker-credential-test", "r.example", patience)
+        ask(
+            Command::new("sh").arg("-c").arg(script),
+            "docker-credential-test",
+            "r.example",
+            patience,
+            &Cancel::never(),
+        )
     }
 
     const LONG: Duration = Duration::from_secs(30);
@@ -133,9 +160,34 @@ mod tests {
     }
 
     #[test]
+    fn a_helper_has_no_longer_than_the_work_it_is_for() {
+        let hang = |cancel: &Cancel| {
+            let mut shell = Command::new("sh");
+            ask(shell.args(["-c", "exec sleep 600"]), "docker-credential-test", "r.example", LONG, cancel)
+        };
+        let begun = Instant::now();
+        let soon = Cancel::never().until(begun + Duration::from_millis(100));
+        let cancelled = Cancel::never();
+        let error = std::thread::scope(|scope| {
+            scope.spawn(|| cancelled.cancel());
+            hang(&cancelled).unwrap_err()
+        });
+        for (error, expected) in
+            [(hang(&soon).unwrap_err(), Stopped::DeadlinePassed), (error, Stopped::Cancelled)]
+        {
+            let stopped = |stopped: &Stopped| *stopped == expected;
+            assert!(
+                matches!(&error, Error::Image(plimsoll_image::Error::Stopped(why)) if stopped(why)),
+                "{error:?}"
+            );
+        }
+        assert!(begun.elapsed() < LONG, "neither waits for the helper");
+    }
+
+    #[test]
     fn names_that_could_be_paths_are_refused() {
         for name in ["", "../x", "a/b", "A", "a b", "a;b", "ä"] {
-            let error = get(name, "r.example").unwrap_err();
+            let error = get(name, "r.example", &Cancel::never()).unwrap_err();
             assert!(error.to_string().contains("must be lower-case letters"), "{name}: {error}");
         }
     }

@@ -66,15 +66,7 @@ enum Pre {
 impl<'a> super::Version<'a> for Version<'a> {
     fn parse(text: &'a str) -> Result<Self, InvalidVersion> {
         let text = bounded(text)?.trim_ascii();
-        let mut rest = strip_word(text, b"v").unwrap_or(text);
-        let (digits, after) = split_digits(rest);
-        let epoch = match after.strip_prefix(b"!") {
-            Some(after) if !digits.is_empty() => {
-                rest = after;
-                digits
-            }
-            _ => &b""[..],
-        };
+        let (epoch, rest) = epoch(strip_word(text, b"v").unwrap_or(text));
         let (release, rest) = release(rest)?;
         let (pre, rest) = pre(rest);
         let (post, rest) = post(rest);
@@ -96,8 +88,9 @@ impl<'a> super::Version<'a> for Version<'a> {
     /// Publishers translate NVD's `2.6.0`, update `NA`, to `2.6.0-NA`, and put builds after a dash: `2.6.0-cu124`.
     fn leading_numbers(text: &'a str) -> Option<&'a str> {
         let bytes = bounded(text).ok()?;
-        let (numbers, _) = release(bytes).ok()?;
-        text.get(..numbers.len())
+        let (_, after_epoch) = epoch(bytes);
+        let (_, rest) = release(after_epoch).ok()?;
+        text.get(..bytes.len().saturating_sub(rest.len()))
     }
 
     fn compare_to_numbers(&self, numbers: &Self) -> Ordering {
@@ -147,6 +140,15 @@ impl Ord for Version<'_> {
 }
 
 equal_by_order!(Version);
+
+/// The epoch, empty if there is none, and what follows it.
+fn epoch(text: &[u8]) -> (&[u8], &[u8]) {
+    let (digits, after) = split_digits(text);
+    match after.strip_prefix(b"!") {
+        Some(after) if !digits.is_empty() => (digits, after),
+        _ => (b"", text),
+    }
+}
 
 /// `[0-9]+(\.[0-9]+)*`, and what follows.
 fn release(text: &[u8]) -> Result<(&[u8], &[u8]), InvalidVersion> {
@@ -374,9 +376,13 @@ mod tests {
 
     #[test]
     fn a_bound_that_is_no_version_still_has_its_numbers() {
-        for (text, numbers) in
-            [("2.6.0-NA", "2.6.0"), ("2.6.0-cu124", "2.6.0"), ("2024-09-25", "2024"), ("1.x", "1")]
-        {
+        for (text, numbers) in [
+            ("2.6.0-NA", "2.6.0"),
+            ("2.6.0-cu124", "2.6.0"),
+            ("2024-09-25", "2024"),
+            ("1.x", "1"),
+            ("1!2.0-NA", "1!2.0"),
+        ] {
             assert_eq!(Version::leading_numbers(text), Some(numbers));
         }
         assert_eq!(Version::leading_numbers("trunk"), None);

@@ -1,6 +1,7 @@
 //! What `check` decides and shows.
 
-use plimsoll_testkit::{IndexBuilder, Registry};
+use plimsoll_core::Digest;
+use plimsoll_testkit::{Artifact, IndexBuilder, Registry};
 
 use crate::fixture::{NOW, Place, affected, digest_of, patched, pushed, shop};
 
@@ -134,6 +135,37 @@ fn a_denied_digest_of_any_part_denies() {
     );
     let run = place.check(&[&reference, "--deny-list", &list]).exits(10).says("and 1 more");
     assert_eq!((run.stdout.matches("first").count(), run.stdout.matches("second").count()), (1, 1));
+}
+
+#[test]
+fn a_denied_index_denies_the_images_in_it() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let image = shop("pymysql", "1.1.1").build();
+    let inner = IndexBuilder::new().image(image.clone()).build();
+    inner.push_by_digest(&registry, "shop/orders");
+    let outer = IndexBuilder::new().descriptor(inner.top.descriptor()).build();
+    let by_tag = pushed(&registry, &outer, "nested");
+    let by_digest = |artifact: &Artifact| registry.reference("shop/orders", &artifact.digest().to_string());
+    let deny = |digest: Digest| {
+        place.write(
+            "denied.yaml",
+            format!(
+                "apiVersion: plimsoll.dev/v1\nkind: DenyList\nmetadata: {{name: incident-8}}\nspec:\n  digests:\n    \
+                 - {{digest: \"{digest}\", reason: withdrawn}}\n"
+            ),
+        )
+    };
+    let other = deny(Digest::sha256(b"something else"));
+    place.check(&[&by_tag, "--deny-list", &other]).exits(0);
+    for denied in [outer.digest(), inner.digest(), image.digest()] {
+        let list = deny(denied);
+        for reference in [&by_tag, &by_digest(&outer)] {
+            place.check(&[reference, "--deny-list", &list]).exits(10).says(&format!("{denied} is denied"));
+        }
+    }
+    // Asked for as a part, what encloses it is not known, and is not asked for.
+    let list = deny(outer.digest());
+    place.check(&[&by_digest(&image), "--deny-list", &list]).exits(0);
 }
 
 #[test]

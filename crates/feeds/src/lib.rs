@@ -17,6 +17,8 @@
 mod draft;
 mod error;
 mod input;
+mod install;
+mod lock;
 mod mirror;
 mod offer;
 mod publisher;
@@ -31,7 +33,7 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_core::{Ecosystem, LimitExceeded, Limits, Timestamp, clock};
 use plimsoll_vuln::conditions::Conditions;
-use plimsoll_vuln::database::{FeedDescription, File, NewEntry, Writer, file_path};
+use plimsoll_vuln::database::{FeedDescription, File, NewEntry, Writer};
 
 pub use error::Error;
 pub use mirror::{InvalidMirror, Mirror};
@@ -46,7 +48,7 @@ use rating::Ratings;
 /// Builds a database in the folder `out` from the publishers' data in the folder `from`, which was retrieved at `as_of`.
 ///
 /// `now` is the current time; of `limits`, `advisory_bytes`, `advisories`, `feed_bytes`, `ratio` and `releases` bound the input.
-/// Everything is read before anything is written, and each file is replaced as a whole. Equal input gives equal bytes.
+/// Everything is read before anything is written, and readers see all of the new files or none. Equal input gives equal bytes.
 pub fn build(
     from: &Path,
     as_of: Timestamp,
@@ -83,16 +85,12 @@ pub fn build(
     let mut files = Vec::new();
     for (ecosystem, mut feeds) in by_ecosystem.into_values() {
         let file = write(ecosystem, &mut feeds, &ratings, as_of)?;
-        let path = file_path(out, ecosystem);
         for (feed, counts) in feeds.into_iter().zip(&file.feeds) {
-            feed.report.written(&path, &file, counts);
+            feed.report.written(&out.join(&file.name), &file, counts);
         }
-        files.push((path, file.bytes));
+        files.push(file);
     }
-    plimsoll_files::create_folder(out)?;
-    for (path, bytes) in files {
-        plimsoll_files::replace(&path, &bytes)?;
-    }
+    install::install(out, &files)?;
     Ok(BuildReport { feeds: feeds.into_iter().map(|feed| feed.report).collect() })
 }
 

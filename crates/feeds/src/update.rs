@@ -19,7 +19,6 @@ mod download;
 mod state;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,6 +26,7 @@ use plimsoll_core::{Cancel, Limits, Timestamp};
 use plimsoll_http::Client;
 use url::Url;
 
+use crate::lock::{Occupied, lock};
 use crate::publisher::{Location, PUBLISHERS, Publisher};
 use crate::wanted::{COMMON, Wanted};
 use crate::{Error, Mirror};
@@ -89,7 +89,8 @@ pub struct FileReport {
 pub fn update(settings: &Settings<'_>) -> Result<Vec<FileReport>, Error> {
     let folder = settings.folder;
     plimsoll_files::create_folder(folder)?;
-    let _lock = lock(folder)?;
+    // Two updates would only fetch the same twice.
+    let _lock = lock(folder, Occupied::Refuse)?;
     let mut state = State::open(folder);
     let before: Vec<Wanted> = state.wanted().collect();
     let wanted = selection(settings.wanted, &before);
@@ -171,16 +172,4 @@ fn fetch(settings: &Settings<'_>, state: &mut State, file: &str, url: &Url) -> R
     plimsoll_files::promote(&partial, &path)?;
     state.fetched(settings.folder, file, url, validators, settings.now)?;
     Ok(Some(received))
-}
-
-/// Waits for nobody: two updates would only fetch the same twice.
-fn lock(folder: &Path) -> Result<File, Error> {
-    let path = folder.join("lock");
-    let failed = |source| Error::Read { path: path.clone(), source };
-    let file = fs::OpenOptions::new().create(true).write(true).truncate(false).open(&path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::Busy { folder: folder.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
-    }
 }

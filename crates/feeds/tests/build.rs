@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use plimsoll_core::{Classify as _, Kind, Limits, Timestamp};
 use plimsoll_feeds::{BuildReport, Error, build};
@@ -58,13 +58,13 @@ impl Place {
         Self { dir: tempfile::tempdir().unwrap() }
     }
 
-    fn from(&self) -> std::path::PathBuf {
+    fn from(&self) -> PathBuf {
         let from = self.dir.path().join("from");
         fs::create_dir_all(&from).unwrap();
         from
     }
 
-    fn out(&self) -> std::path::PathBuf {
+    fn out(&self) -> PathBuf {
         self.dir.path().join("out")
     }
 
@@ -86,11 +86,28 @@ impl Place {
         scan(&inventory, &database, &ScanSettings::at(time(AS_OF))).unwrap()
     }
 
+    /// What the files of the database are about. There is nothing else beside their list and the lock.
     fn files(&self) -> Vec<String> {
         let Ok(entries) = fs::read_dir(self.out()) else { return Vec::new() };
-        let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
+        let (mut files, mut others) = (Vec::new(), Vec::new());
+        for name in entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()) {
+            match name.strip_suffix(".plimsolldb").map(|name| name.split_once('-').unwrap()) {
+                Some((stem, _)) => files.push(stem.to_owned()),
+                None => others.push(name),
+            }
+        }
+        files.sort();
+        others.sort();
+        assert_eq!(others, ["database.json", "lock"]);
+        files
+    }
+
+    /// The bytes of the file with the advisories about PyPI, and of the list.
+    fn bytes(&self) -> [Vec<u8>; 2] {
+        let names = fs::read_dir(self.out()).unwrap().map(|entry| entry.unwrap().path());
+        let pypi = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with("pypi-");
+        let [file] = &names.filter(pypi).collect::<Vec<_>>()[..] else { panic!("one file") };
+        [fs::read(file).unwrap(), fs::read(self.out().join("database.json")).unwrap()]
     }
 }
 
@@ -119,10 +136,7 @@ fn every_layout_is_found() {
         feeds,
         [("AlmaLinux", 1, true), ("Debian", 1, true), ("Go", 1, true), ("PyPI", 1, true), ("npm", 1, true)]
     );
-    assert_eq!(
-        place.files(),
-        ["almalinux.plimsolldb", "debian.plimsolldb", "go.plimsolldb", "npm.plimsolldb", "pypi.plimsolldb"]
-    );
+    assert_eq!(place.files(), ["almalinux", "debian", "go", "npm", "pypi"]);
     let scan = place.scan(
         None,
         &[
@@ -186,10 +200,59 @@ fn the_same_data_gives_the_same_bytes() {
             loose(&place.from().join("PyPI"), &[advisory(id, "PyPI", "a", "2")]);
         }
         place.build().unwrap();
-        fs::read(place.out().join("pypi.plimsolldb")).unwrap()
+        place.bytes()
     };
     assert_eq!(bytes(&["PYSEC-1", "PYSEC-2", "PYSEC-3"]), bytes(&["PYSEC-3", "PYSEC-1", "PYSEC-2"]));
     assert_ne!(bytes(&["PYSEC-1"]), bytes(&["PYSEC-2"]));
+}
+
+#[test]
+fn a_new_build_replaces_what_it_covers_and_removes_what_nobody_lists() {
+    let place = Place::new();
+    loose(&place.from().join("PyPI"), &[advisory("PYSEC-1", "PyPI", "a", "2")]);
+    loose(&place.from().join("Go"), &[advisory("GO-1", "Go", "example.org/b", "2.0.0")]);
+    place.build().unwrap();
+    let before = place.bytes();
+    // What a killed process or an older version left.
+    for left in ["pypi.plimsolldb", "npm-00.plimsolldb"] {
+        fs::write(place.out().join(left), "left").unwrap();
+    }
+    fs::remove_dir_all(place.from().join("Go")).unwrap();
+    loose(&place.from().join("PyPI"), &[advisory("PYSEC-2", "PyPI", "a", "2")]);
+    place.build().unwrap();
+    assert_eq!(place.files(), ["go", "pypi"]);
+    assert_ne!(place.bytes(), before);
+    let scan = place.scan(None, &["pkg:pypi/a@1", "pkg:golang/example.org/b@v1.0.0"]);
+    assert_eq!(scan.findings.len(), 3);
+    // A database that cannot be read any more is made again.
+    fs::write(place.out().join("database.json"), "{").unwrap();
+    place.build().unwrap();
+    assert_eq!(place.files(), ["pypi"]);
+}
+
+#[test]
+fn builders_at_the_same_time_lose_nothing_of_each_other() {
+    let place = Place::new();
+    let ecosystems = ["PyPI", "npm", "Go", "crates.io", "RubyGems", "NuGet"];
+    std::thread::scope(|scope| {
+        for (number, ecosystem) in ecosystems.into_iter().enumerate() {
+            let (from, out) = (place.from().join(format!("of-{number}")), place.out());
+            scope.spawn(move || {
+                for round in 1..10 {
+                    loose(&from.join(ecosystem), &[advisory(&format!("A-{round}"), ecosystem, "a", "2.0.0")]);
+                    build(&from, time(AS_OF), &out, time(NOW), &Limits::default()).unwrap();
+                }
+            });
+        }
+        scope.spawn(|| {
+            for _ in 0..500 {
+                if let Err(error) = Database::open(&place.out()) {
+                    assert_eq!(error.kind(), Kind::NotFound, "{error}");
+                }
+            }
+        });
+    });
+    assert_eq!(place.files(), ["crates.io", "go", "npm", "nuget", "pypi", "rubygems"]);
 }
 
 #[test]
@@ -199,7 +262,7 @@ fn broken_input_names_its_place_and_leaves_the_old_database() {
     let path = place.from().join("PyPI/all.zip");
     zip(&path, &[("PYSEC-1.json", good.as_bytes())]);
     place.build().unwrap();
-    let before = fs::read(place.out().join("pypi.plimsolldb")).unwrap();
+    let before = place.bytes();
 
     for broken in [&b"{\"id\": \"PYSEC-2\""[..], b"", b"[]", b"\xff\xfe", br#"{"id": "PYSEC-2"}"#] {
         zip(&path, &[("PYSEC-1.json", good.as_bytes()), ("sub/PYSEC-2.json", broken)]);
@@ -207,8 +270,8 @@ fn broken_input_names_its_place_and_leaves_the_old_database() {
         assert_eq!(error.kind(), Kind::Failed);
         let error = error.to_string();
         assert!(error.contains("PyPI/all.zip, entry `sub/PYSEC-2.json`: "), "{error}");
-        assert_eq!(place.files(), ["pypi.plimsolldb"]);
-        assert_eq!(fs::read(place.out().join("pypi.plimsolldb")).unwrap(), before);
+        assert_eq!(place.files(), ["pypi"]);
+        assert_eq!(place.bytes(), before);
     }
 
     let mut cut = fs::read(&path).unwrap();
@@ -216,7 +279,7 @@ fn broken_input_names_its_place_and_leaves_the_old_database() {
     fs::write(&path, cut).unwrap();
     let error = place.build().unwrap_err().to_string();
     assert!(error.contains("PyPI/all.zip: invalid zip"), "{error}");
-    assert_eq!(fs::read(place.out().join("pypi.plimsolldb")).unwrap(), before);
+    assert_eq!(place.bytes(), before);
 }
 
 #[test]
@@ -389,7 +452,7 @@ fn alpine_statements_reach_the_findings_by_origin_and_release() {
     secdb(&place, "edge", &[("openssl", json!({"3.3.2-r0": ["CVE-2024-6119"]}))]);
     let report = place.build().unwrap();
     assert_eq!((report.feeds[0].read, report.feeds[0].kept), (4, 3));
-    assert_eq!(place.files(), ["alpine.plimsolldb"]);
+    assert_eq!(place.files(), ["alpine"]);
     let libssl = |distro: &str| {
         format!("pkg:apk/alpine/libssl3@3.3.1-r0?arch=x86_64&distro=alpine-{distro}&upstream=openssl")
     };
@@ -433,7 +496,7 @@ fn several_publishers_about_one_ecosystem_are_one_finding_and_two_feeds() {
         report.feeds.iter().map(|f| (f.ecosystem.as_str(), f.publisher.as_str(), f.kept)).collect();
     assert_eq!(feeds, [("Alpine", "Alpine security database", 1), ("Alpine", "OSV", 2)]);
     assert!(report.feeds[1].to_string().contains("unclear 1: also names unknown releases"));
-    assert_eq!(place.files(), ["alpine.plimsolldb"]);
+    assert_eq!(place.files(), ["alpine"]);
 
     let status = Database::open(&place.out()).unwrap().status();
     assert_eq!(status.iter().map(|feed| feed.unproven).collect::<Vec<_>>(), [false, true]);

@@ -1,5 +1,5 @@
-//! The advisory database: a directory with one file for each ecosystem, `pypi.plimsolldb`, `debian.plimsolldb`, …, and
-//! one for facts by CVE, `cve.plimsolldb`.
+//! The advisory database: a directory with one file for each ecosystem, `pypi-….plimsolldb`, `debian-….plimsolldb`, …,
+//! one for facts by CVE, `cve-….plimsolldb`, and the list of them, `database.json`.
 //!
 //! Owns the format of the files, and reads them. It neither fetches nor parses publishers' data, and does not
 //! know what is installed.
@@ -11,17 +11,20 @@
 mod advisories;
 mod file;
 mod format;
+mod list;
 mod overlays;
 mod record;
 mod wire;
 mod writer;
 
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
 use plimsoll_core::{Algorithm, Digest, Ecosystem, Hasher, Timestamp};
 use serde::Serialize;
 
 pub use advisories::{Advisories, Feed, Package};
+pub use list::{FileList, LIST};
 pub use overlays::{Epss, Kev, Overlay, Overlays, Statement, VexStatus};
 pub use record::{Detail, Entry, Place};
 pub use writer::{Counts, FeedDescription, File, NewEntry, OverlayWriter, Writer, key};
@@ -33,6 +36,8 @@ use format::FeedHeader;
 
 /// The extension of database files.
 pub const ENDING: &str = "plimsolldb";
+/// How often a database may be replaced while it is opened. Building one takes longer than opening it.
+const REPLACEMENTS: usize = 16;
 
 /// An open database.
 #[derive(Debug)]
@@ -91,18 +96,40 @@ impl FeedStatus {
 }
 
 impl Database {
-    /// Opens the database in `dir`.
+    /// Opens the database in `dir`. While others change it, that is the database before the change or after it.
     pub fn open(dir: &Path) -> Result<Self, Error> {
+        let mut list = FileList::read(dir)?;
+        // A file that is gone belongs to a database that was replaced after its list was read.
+        for _ in 0..REPLACEMENTS {
+            let Some(current) = list else { break };
+            match Self::open_files(dir, &current) {
+                Err(Error::Read { path, source }) if source.kind() == io::ErrorKind::NotFound => {
+                    list = FileList::read(dir)?;
+                    if list.as_ref() == Some(&current) {
+                        return Err(Error::Read { path, source });
+                    }
+                }
+                opened => return opened,
+            }
+        }
+        Err(Error::NoDatabase { dir: dir.to_owned() })
+    }
+
+    fn open_files(dir: &Path, list: &FileList) -> Result<Self, Error> {
+        let open = |stem: &str, content: &str| {
+            let digest = list.get(content);
+            digest.map(|it| TableFile::open(dir.join(list::file_name(stem, it)), content, it)).transpose()
+        };
         let mut advisories = Vec::new();
         for (ecosystem, order) in covered() {
-            if let Some(file) = TableFile::open(file_path(dir, ecosystem), ecosystem.name())? {
+            if let Some(file) = open(ecosystem.id(), ecosystem.name())? {
                 advisories.push(Advisories::new(ecosystem, order, file));
             }
         }
+        let overlays = open(overlays::STEM, overlays::CONTENT)?.map(Overlays);
         if advisories.is_empty() {
             return Err(Error::NoDatabase { dir: dir.to_owned() });
         }
-        let overlays = TableFile::open(overlays_path(dir), overlays::CONTENT)?.map(Overlays);
         Ok(Self { advisories, overlays })
     }
 
@@ -151,16 +178,6 @@ fn covered() -> Vec<(Ecosystem, &'static dyn VersionOrder)> {
     let mut covered: Vec<_> = Ecosystem::ALL.iter().filter_map(order).collect();
     covered.sort_unstable_by_key(|(ecosystem, _)| ecosystem.id());
     covered
-}
-
-/// The path of an ecosystem's file in `dir`.
-pub fn file_path(dir: &Path, ecosystem: Ecosystem) -> PathBuf {
-    dir.join(format!("{}.{ENDING}", ecosystem.id()))
-}
-
-/// The path in `dir` of the file with facts by CVE.
-pub fn overlays_path(dir: &Path) -> PathBuf {
-    dir.join(format!("{}.{ENDING}", overlays::STEM))
 }
 
 #[cfg(test)]

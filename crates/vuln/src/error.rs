@@ -41,6 +41,12 @@ pub enum Error {
         /// The format that this version reads.
         expected: u32,
     },
+    /// The directory holds files of a database, but no list of them: another version of Plimsoll wrote them.
+    #[error("{} has files of a database, but no database.json that lists them", dir.display())]
+    Unlisted {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// The caller no longer waits.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -79,6 +85,9 @@ pub enum Damage {
         /// Index, package record or advisory record.
         part: &'static str,
     },
+    /// The list of the database's files is not one, or has files that no database has.
+    #[error("not a list of database files")]
+    List,
     /// The file's name means another ecosystem than its content.
     #[error("it contains {got}, but its name means {expected}")]
     Misnamed {
@@ -94,7 +103,11 @@ impl Classify for Error {
         match self {
             Self::NoDatabase { .. } => Kind::NotFound,
             Self::Stopped(stopped) => stopped.kind(),
-            Self::Read { .. } | Self::Damaged { .. } | Self::Format { .. } | Self::Limit(_) => Kind::Failed,
+            Self::Read { .. }
+            | Self::Damaged { .. }
+            | Self::Format { .. }
+            | Self::Unlisted { .. }
+            | Self::Limit(_) => Kind::Failed,
         }
     }
 
@@ -106,7 +119,7 @@ impl Classify for Error {
                  --as-of TIME` takes them from a folder"
                     .into(),
             ),
-            Self::Damaged { .. } | Self::Format { .. } => Some(
+            Self::Damaged { .. } | Self::Format { .. } | Self::Unlisted { .. } => Some(
                 "make it again: `plimsoll db update`, or `plimsoll db build --from DIR --as-of TIME` from files".into(),
             ),
             Self::Read { .. } | Self::Limit(_) => None,

@@ -1,5 +1,10 @@
 //! `plimsoll db update`: from a publisher's server to a finding.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Instant;
+
 use plimsoll_testkit::publisher::Publisher;
 
 use crate::fixture::Place;
@@ -41,6 +46,53 @@ fn an_update_is_all_that_a_scan_needs() {
     server.put("/PyPI/all.zip", b"no zip");
     place.run(&update).exits(1).says("all.zip");
     place.run(&["scan", "--db", &db, &sbom]).says("PYSEC-1");
+}
+
+/// `PLIMSOLL_KILLS` sets another number of kills.
+#[test]
+fn an_update_that_is_killed_at_any_point_leaves_a_whole_database() {
+    let kills = std::env::var("PLIMSOLL_KILLS").map_or(30, |number| number.parse().unwrap());
+    let place = Place::new();
+    let server = Publisher::start();
+    let advisory = |ecosystem: &str, version: u32| {
+        let text = ADVISORY.replace("PyPI", ecosystem).replace("PYSEC-1", &format!("A-{version}"));
+        archive(&[("a.json", &text)])
+    };
+    let serve = |version| {
+        for ecosystem in ["PyPI", "RubyGems"] {
+            server.put(&format!("/{ecosystem}/all.zip"), &advisory(ecosystem, version));
+        }
+    };
+    let mirror = format!("osv={}", server.url());
+    let (db, feeds) = (place.path("fetched"), place.path("publishers"));
+    let arguments = ["db", "update", "--db", &db, "--feeds", &feeds, "--mirror", &mirror];
+    serve(0);
+    place.run(&[&arguments[..], &["--ecosystem", "PyPI,RubyGems"]].concat()).exits(0);
+    let versions = || {
+        let database = plimsoll_vuln::Database::open(Path::new(&db)).unwrap();
+        database.verify().unwrap();
+        let sources = database.status().into_iter().map(|feed| (feed.ecosystem, feed.source));
+        sources.collect::<BTreeMap<_, _>>()
+    };
+    let mut seen = BTreeSet::from([versions()]);
+    let begun = Instant::now();
+    serve(1);
+    place.run(&arguments).exits(0);
+    let whole = begun.elapsed();
+    seen.insert(versions());
+    for number in 0..kills {
+        serve(number % 2);
+        let mut child = place.command(&arguments).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(whole * number / kills);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // All of the one or all of the other.
+        assert!(seen.contains(&versions()), "after {number} kills");
+    }
+    serve(0);
+    place.run(&arguments).exits(0);
+    assert_eq!(seen.len(), 2);
+    assert!(seen.contains(&versions()));
 }
 
 #[test]

@@ -89,7 +89,9 @@ fn what_is_broken_is_named_with_a_hint() {
     let cache = json(&sound, &[("XDG_CACHE_HOME", &file)], 1);
     assert_eq!(check(&cache, "cache")["status"], "fail");
 
-    std::fs::write(place.root().join("db/pypi.plimsolldb"), "damaged").unwrap();
+    let files = std::fs::read_dir(place.root().join("db")).unwrap().map(|entry| entry.unwrap().path());
+    let pypi = files.filter(|path| path.to_str().unwrap().contains("/pypi-"));
+    pypi.for_each(|path| std::fs::write(path, "damaged").unwrap());
     assert_eq!(check(&json(&sound, &[], 1), "database")["status"], "fail");
 }
 

@@ -59,13 +59,9 @@ impl Record {
 }
 
 impl TableFile {
-    /// Opens the file at `path`, which must have this `content`; `None` if it does not exist.
-    pub(super) fn open(path: PathBuf, content: &str) -> Result<Option<Self>, Error> {
-        let file = match fs::File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(Error::Read { path, source }),
-        };
+    /// Opens the file at `path`, which must have this content, and a header with this digest.
+    pub(super) fn open(path: PathBuf, content: &str, header_digest: Digest) -> Result<Self, Error> {
+        let file = fs::File::open(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
         let read = |source| Error::Read { path: path.clone(), source };
         let damaged = |reason| Error::Damaged { path: path.clone(), reason };
         let bytes = file.metadata().map_err(read)?.len();
@@ -88,7 +84,7 @@ impl TableFile {
         }
         let header = read_at(&file, &path, PREAMBLE as u64, u64::from(length))?;
         let digest = Digest::sha256(&header);
-        if !preamble.ends_with(digest.as_bytes()) {
+        if !preamble.ends_with(digest.as_bytes()) || digest != header_digest {
             return Err(damaged(Damage::Digest { part: "header" }));
         }
         let header: Header = plimsoll_core::json::from_slice(&header, u64::from(MAX_HEADER))
@@ -107,7 +103,7 @@ impl TableFile {
         if expected != bytes {
             return Err(damaged(Damage::Length { got: bytes, expected }));
         }
-        Ok(Some(Self {
+        Ok(Self {
             path,
             file,
             bytes,
@@ -117,7 +113,7 @@ impl TableFile {
             index: OnceLock::new(),
             labels: OnceLock::new(),
             window: Mutex::default(),
-        }))
+        })
     }
 
     pub(super) fn header(&self) -> &Header {

@@ -1,6 +1,7 @@
 //! A damaged database is an error with the file's name, never a shorter answer.
 
 use std::fs;
+use std::path::PathBuf;
 
 use super::format::FORMAT;
 use super::*;
@@ -51,8 +52,28 @@ fn file(ecosystem: Ecosystem, keys: &[&str]) -> File {
 
 fn folder(bytes: &[u8]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    fs::write(file_path(dir.path(), Ecosystem::PyPI), bytes).unwrap();
+    place(dir.path(), &[("pypi", "PyPI", bytes)]);
     dir
+}
+
+/// Writes files, and a list of them by the digests that their headers claim. Returns their paths.
+fn place(dir: &Path, files: &[(&str, &str, &[u8])]) -> Vec<PathBuf> {
+    let mut list = FileList::default();
+    let mut paths = Vec::new();
+    for (stem, content, bytes) in files {
+        let mut claimed = [0; 32];
+        if let Some(digest) = bytes.get(16..48) {
+            claimed.copy_from_slice(digest);
+        }
+        let hex = claimed.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        let path = dir.join(format!("{stem}-{hex}.{ENDING}"));
+        fs::write(&path, bytes).unwrap();
+        list.insert(content, format!("sha256:{hex}").parse().unwrap());
+        paths.push(path);
+    }
+    fs::write(dir.join("new"), list.encode()).unwrap();
+    fs::rename(dir.join("new"), dir.join(LIST)).unwrap();
+    paths
 }
 
 /// Everything the database says about one package.
@@ -79,27 +100,27 @@ fn what_was_written_is_found() {
     assert_eq!(database.advisories(Ecosystem::PyPI).unwrap().keys().unwrap(), ["django", "jinja2"]);
     let [status] = &database.status()[..] else { panic!("one feed") };
     assert_eq!((status.advisories, status.packages, status.ecosystem.as_str()), (2, 2, "PyPI"));
-    assert_eq!(status.bytes, fs::metadata(dir.path().join("pypi.plimsolldb")).unwrap().len());
+    assert_eq!(status.bytes, file(Ecosystem::PyPI, &["django", "jinja2"]).bytes.len() as u64);
 }
 
 #[test]
 fn every_flipped_bit_is_noticed() {
     let good = file(Ecosystem::PyPI, &["django", "jinja2"]).bytes;
-    let dir = folder(&good);
+    let dir = tempfile::tempdir().unwrap();
+    let [path] = &place(dir.path(), &[("pypi", "PyPI", &good)])[..] else { panic!("one file") };
     let expected = answer(dir.path(), "django").unwrap();
-    let path = file_path(dir.path(), Ecosystem::PyPI);
     for at in 0..good.len() {
         for bit in [0, 3, 7] {
             let mut bad = good.clone();
             bad[at] ^= 1 << bit;
-            fs::write(&path, &bad).unwrap();
+            fs::write(path, &bad).unwrap();
             // A lookup reads only what it needs. So it may succeed, but only with the right answer.
             if let Ok(found) = answer(dir.path(), "django") {
                 assert_eq!(found, expected, "bit {bit} of byte {at}");
             }
             let verified = Database::open(dir.path()).and_then(|database| database.verify());
             let error = verified.expect_err(&format!("bit {bit} of byte {at}"));
-            assert!(error.to_string().contains("pypi.plimsolldb"), "{error}");
+            assert!(error.to_string().contains("/pypi-"), "{error}");
             assert_eq!(error.kind(), Kind::Failed);
         }
     }
@@ -157,11 +178,82 @@ fn other_formats_and_missing_databases_say_what_to_do() {
     }
 
     let empty = tempfile::tempdir().unwrap();
+    fs::write(empty.path().join("pypi.plimsolldb"), "from before there was a list").unwrap();
+    let error = Database::open(empty.path()).unwrap_err();
+    assert!(matches!(error, Error::Unlisted { .. }), "{error}");
+    assert!(error.hint().unwrap().contains("plimsoll db build --from DIR --as-of TIME"));
+    fs::remove_file(empty.path().join("pypi.plimsolldb")).unwrap();
     for dir in [empty.path().to_owned(), empty.path().join("missing")] {
         let error = Database::open(&dir).unwrap_err();
         assert_eq!((error.kind(), error.kind().exit_code()), (Kind::NotFound, 4), "{error}");
         assert!(error.hint().is_some());
     }
+}
+
+#[test]
+fn what_is_listed_must_be_there_and_be_known() {
+    let bytes = file(Ecosystem::PyPI, &["django"]).bytes;
+    let dir = folder(&bytes);
+    let path = dir.path().join(LIST);
+    let good = fs::read_to_string(&path).unwrap();
+    let open = |list: &str| {
+        fs::write(&path, list).unwrap();
+        Database::open(dir.path())
+    };
+    open(&good).unwrap();
+    for bad in [
+        "",
+        "[]",
+        &good.replace("PyPI", "Elsewhere"),
+        &good.replace("PyPI", "../PyPI"),
+        &good.replace("\"files\"", "\"file\""),
+        &good.replace(r#"{"PyPI""#, r#"{"PyPI":"sha256:0","PyPI""#),
+        &good.replace("sha256:", "sha256:../"),
+    ] {
+        let error = open(bad).unwrap_err();
+        assert!(matches!(error, Error::Damaged { reason: Damage::List, .. }), "{bad}: {error}");
+        assert!(error.to_string().contains("database.json"), "{error}");
+    }
+    let newer = open(&good.replace(r#""schemaVersion":1"#, r#""schemaVersion":2"#)).unwrap_err();
+    assert!(matches!(newer, Error::Format { got: 2, .. }), "{newer}");
+    // Another file under the name of a listed one, and no file.
+    let other = file(Ecosystem::PyPI, &["jinja2"]);
+    fs::write(&path, &good).unwrap();
+    let name = FileList::read(dir.path()).unwrap().unwrap().names().next().unwrap();
+    fs::write(dir.path().join(&name), &other.bytes).unwrap();
+    let error = Database::open(dir.path()).unwrap_err();
+    assert!(matches!(error, Error::Damaged { reason: Damage::Digest { .. }, .. }), "{error}");
+    fs::remove_file(dir.path().join(name)).unwrap();
+    let error = Database::open(dir.path()).unwrap_err();
+    assert!(matches!(error, Error::Read { .. }), "{error}");
+    fs::write(&path, " ".repeat(1 << 20)).unwrap();
+    assert!(matches!(Database::open(dir.path()).unwrap_err(), Error::Limit(_)));
+}
+
+#[test]
+fn a_database_that_is_replaced_while_it_is_opened_is_the_old_or_the_new_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let states: Vec<[Vec<u8>; 2]> =
+        ["a", "b"].map(|key| [file(Ecosystem::PyPI, &[key]).bytes, file(Ecosystem::Go, &[key]).bytes]).into();
+    let put = |[pypi, go]: &[Vec<u8>; 2]| place(dir.path(), &[("pypi", "PyPI", pypi), ("go", "Go", go)]);
+    let mut old = put(&states[0]);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            for _ in 0..2_000 {
+                let database = Database::open(dir.path()).unwrap();
+                let keys = |ecosystem| database.advisories(ecosystem).unwrap().keys().unwrap();
+                assert_eq!(keys(Ecosystem::PyPI), keys(Ecosystem::Go));
+            }
+        });
+        let mut turn = 0;
+        while !reader.is_finished() {
+            turn += 1;
+            let new = put(&states[turn % 2]);
+            for path in std::mem::replace(&mut old, new) {
+                fs::remove_file(path).unwrap();
+            }
+        }
+    });
 }
 
 #[test]
@@ -289,10 +381,11 @@ fn overlays() -> File {
 
 #[test]
 fn overlays_are_found_by_cve_and_count_for_the_digest() {
-    let dir = folder(&file(Ecosystem::PyPI, &["a"]).bytes);
+    let packages = file(Ecosystem::PyPI, &["a"]).bytes;
+    let dir = folder(&packages);
     let without = Database::open(dir.path()).unwrap();
     assert!(without.overlays().is_none());
-    fs::write(overlays_path(dir.path()), overlays().bytes).unwrap();
+    place(dir.path(), &[("pypi", "PyPI", &packages), ("cve", "CVE", &overlays().bytes)]);
     let database = Database::open(dir.path()).unwrap();
     database.verify().unwrap();
     assert_ne!(database.digest(), without.digest());
@@ -310,14 +403,16 @@ fn overlays_are_found_by_cve_and_count_for_the_digest() {
 
 #[test]
 fn every_flipped_bit_of_overlays_is_noticed() {
-    let dir = folder(&file(Ecosystem::PyPI, &["a"]).bytes);
+    let packages = file(Ecosystem::PyPI, &["a"]).bytes;
+    let dir = tempfile::tempdir().unwrap();
     let good = overlays().bytes;
+    let paths = place(dir.path(), &[("pypi", "PyPI", &packages), ("cve", "CVE", &good)]);
     for at in 0..good.len() {
         let mut bad = good.clone();
         bad[at] ^= 1 << (at % 8);
-        fs::write(overlays_path(dir.path()), &bad).unwrap();
+        fs::write(&paths[1], &bad).unwrap();
         let verified = Database::open(dir.path()).and_then(|database| database.verify());
         let error = verified.expect_err(&format!("byte {at}"));
-        assert!(error.to_string().contains("cve.plimsolldb"), "{error}");
+        assert!(error.to_string().contains("/cve-"), "{error}");
     }
 }

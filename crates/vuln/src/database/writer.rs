@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use plimsoll_core::{Digest, Ecosystem, LimitExceeded, Timestamp};
 
 use super::format::{self, FORMAT, FeedHeader, Header, MAGIC, MAX_RECORD, Section};
-use super::overlays::{CONTENT, Overlay};
+use super::list::file_name;
+use super::overlays::{CONTENT, Overlay, STEM};
 use super::record::{ConditionLabels, Detail, Place, StoredEntry};
 use super::wire::{put_list, put_text};
 use crate::conditions::Conditions;
@@ -71,7 +72,11 @@ pub struct Writer {
 impl Writer {
     /// Starts the file of `ecosystem`.
     pub fn new(ecosystem: Ecosystem) -> Self {
-        Self { file: FileWriter::new(ecosystem.name()), labels: Labels::default(), packages: BTreeMap::new() }
+        Self {
+            file: FileWriter::new(ecosystem.id(), ecosystem.name()),
+            labels: Labels::default(),
+            packages: BTreeMap::new(),
+        }
     }
 
     /// Adds a feed. Returns the number by which its entries refer to it.
@@ -149,7 +154,7 @@ pub struct OverlayWriter {
 
 impl Default for OverlayWriter {
     fn default() -> Self {
-        Self { file: FileWriter::new(CONTENT), overlays: BTreeMap::new() }
+        Self { file: FileWriter::new(STEM, CONTENT), overlays: BTreeMap::new() }
     }
 }
 
@@ -183,7 +188,11 @@ impl OverlayWriter {
 /// A finished database file.
 #[derive(Debug)]
 pub struct File {
-    /// The whole content.
+    /// What it contains: OSV's name of an ecosystem, or `CVE`.
+    pub content: &'static str,
+    /// The name that it must have.
+    pub name: String,
+    /// All of its bytes.
     pub bytes: Vec<u8>,
     /// The digest of its header, which determines all other bytes.
     pub digest: Digest,
@@ -230,14 +239,15 @@ impl Labels {
 /// The common part of both kinds of file.
 #[derive(Debug)]
 struct FileWriter {
+    stem: &'static str,
     content: &'static str,
     feeds: Vec<FeedHeader>,
     body: Vec<u8>,
 }
 
 impl FileWriter {
-    fn new(content: &'static str) -> Self {
-        Self { content, feeds: Vec::new(), body: Vec::new() }
+    fn new(stem: &'static str, content: &'static str) -> Self {
+        Self { stem, content, feeds: Vec::new(), body: Vec::new() }
     }
 
     fn feed(&mut self, about: FeedDescription) -> usize {
@@ -307,6 +317,7 @@ impl FileWriter {
         bytes.extend_from_slice(&header);
         bytes.extend_from_slice(&index);
         bytes.extend_from_slice(&self.body);
-        Ok(File { bytes, digest, feeds: counts })
+        let name = file_name(self.stem, digest);
+        Ok(File { content: self.content, name, bytes, digest, feeds: counts })
     }
 }

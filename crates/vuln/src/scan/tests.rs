@@ -3,7 +3,7 @@
 use super::*;
 use crate::affected::{Affected, End, FixState, Interval};
 use crate::conditions::Conditions;
-use crate::database::{Detail, FeedDescription, NewEntry, Writer, file_path};
+use crate::database::{Detail, FeedDescription, File, FileList, LIST, NewEntry, Writer};
 use crate::severity::{Rating, Severity, SeveritySource};
 use plimsoll_core::{Digest, Ecosystem, Purl};
 use plimsoll_sbom::{
@@ -39,7 +39,17 @@ impl<'a> Advisory<'a> {
     }
 }
 
+fn install(dir: &std::path::Path, files: &[File]) {
+    let mut list = FileList::default();
+    for file in files {
+        std::fs::write(dir.join(&file.name), &file.bytes).unwrap();
+        list.insert(file.content, file.digest);
+    }
+    std::fs::write(dir.join(LIST), list.encode()).unwrap();
+}
+
 fn database(dir: &std::path::Path, feeds: &[(Ecosystem, &[&str], Vec<Advisory<'_>>)]) -> Database {
+    let mut files = Vec::new();
     for (ecosystem, releases, advisories) in feeds {
         let mut writer = Writer::new(*ecosystem);
         let feed = writer.feed(FeedDescription {
@@ -67,8 +77,9 @@ fn database(dir: &std::path::Path, feeds: &[(Ecosystem, &[&str], Vec<Advisory<'_
             };
             writer.entry(advisory.key, &entry);
         }
-        std::fs::write(file_path(dir, *ecosystem), writer.finish().unwrap().bytes).unwrap();
+        files.push(writer.finish().unwrap());
     }
+    install(dir, &files);
     Database::open(dir).unwrap()
 }
 
@@ -719,7 +730,7 @@ fn a_stale_publisher_is_a_gap_beside_a_fresh_one() {
     let mut writer = Writer::new(Ecosystem::Alpine);
     writer.feed(feed("fresh", AS_OF, &["v3.19", "v3.20"]));
     writer.feed(feed("old", "2026-08-01T00:00:00Z", &["v3.20"]));
-    std::fs::write(file_path(dir.path(), Ecosystem::Alpine), writer.finish().unwrap().bytes).unwrap();
+    install(dir.path(), &[writer.finish().unwrap()]);
     let database = Database::open(dir.path()).unwrap();
     let settings = ScanSettings::at(AS_OF.parse().unwrap());
     for (release, gaps) in [("3.20", 1), ("3.19", 0)] {

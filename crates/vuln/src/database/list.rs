@@ -1,0 +1,119 @@
+//! The list of the files that make up a database: `database.json`.
+//!
+//! Files are called by what is in them, so a new one never replaces an old one: whoever changes the database writes the new
+//! files, and then replaces the list. Whoever reads it sees either the old files or the new ones, and a crash in between
+//! changes nothing.
+//!
+//! ```text
+//! DIR/database.json     {"files":{"CVE":"sha256:9f…","PyPI":"sha256:1c…"},"schemaVersion":1}
+//! DIR/cve-9f….plimsolldb
+//! DIR/pypi-1c….plimsolldb
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use plimsoll_core::{Digest, Ecosystem, json, read};
+use serde::{Deserialize, Serialize};
+
+use super::{ENDING, overlays};
+use crate::error::{Damage, Error};
+
+/// The name of the list in the database's folder.
+pub const LIST: &str = "database.json";
+/// The version of the list's shape.
+const SCHEMA: u32 = 1;
+/// Bytes of a list. Each of its files takes less than 200, and there are fewer than a hundred.
+const MAX_BYTES: u64 = 64 * 1024;
+
+/// The files of a database, by their content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct FileList {
+    schema_version: u32,
+    files: BTreeMap<String, Digest>,
+}
+
+impl Default for FileList {
+    fn default() -> Self {
+        Self { schema_version: SCHEMA, files: BTreeMap::new() }
+    }
+}
+
+impl FileList {
+    /// The list of the database in `dir`; `None` if there is no database. Files from before there were lists are an error.
+    pub fn read(dir: &Path) -> Result<Option<Self>, Error> {
+        let path = dir.join(LIST);
+        let file = match fs::File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return if holds_files(dir) {
+                    Err(Error::Unlisted { dir: dir.to_owned() })
+                } else {
+                    Ok(None)
+                };
+            }
+            Err(source) => return Err(Error::Read { path, source }),
+        };
+        let damaged = |_| Error::Damaged { path: path.clone(), reason: Damage::List };
+        let bytes =
+            match read::to_end(file, MAX_BYTES, "database_list_bytes", "the list of the database's files") {
+                Ok(bytes) => bytes,
+                Err(read::Error::Limit(limit)) => return Err(limit.into()),
+                Err(read::Error::Io { source, .. }) => return Err(Error::Read { path, source }),
+                Err(other) => return Err(Error::Read { path, source: io::Error::other(other) }),
+            };
+        let list: Self = json::from_slice(&bytes, MAX_BYTES).map_err(damaged)?;
+        if list.schema_version == SCHEMA && list.names().count() != list.files.len() {
+            return Err(Error::Damaged { path, reason: Damage::List });
+        }
+        if list.schema_version != SCHEMA {
+            return Err(Error::Format { path, got: list.schema_version, expected: SCHEMA });
+        }
+        Ok(Some(list))
+    }
+
+    /// Makes this file the one with its content.
+    pub fn insert(&mut self, content: &str, digest: Digest) {
+        self.files.insert(content.to_owned(), digest);
+    }
+
+    /// The digest of the header of the file with this content.
+    pub(super) fn get(&self, content: &str) -> Option<Digest> {
+        self.files.get(content).copied()
+    }
+
+    /// The names of the files.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        self.files.iter().filter_map(|(content, digest)| {
+            let stem = if content == overlays::CONTENT {
+                Some(overlays::STEM)
+            } else {
+                Ecosystem::from_name(content).map(Ecosystem::id)
+            };
+            stem.map(|stem| file_name(stem, *digest))
+        })
+    }
+
+    /// The bytes of the list.
+    pub fn encode(&self) -> Vec<u8> {
+        // Texts and a number always serialize.
+        let mut bytes = serde_json::to_value(self).map(|value| json::canonical(&value)).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes
+    }
+}
+
+/// The name of a file.
+pub(super) fn file_name(stem: &str, header: Digest) -> String {
+    format!("{stem}-{}.{ENDING}", header.hex())
+}
+
+fn holds_files(dir: &Path) -> bool {
+    // Only for a better message than that there is no database.
+    let entries = fs::read_dir(dir).into_iter().flatten().filter_map(Result::ok);
+    entries
+        .map(|entry| PathBuf::from(entry.file_name()))
+        .any(|name| name.extension().is_some_and(|it| it == ENDING))
+}

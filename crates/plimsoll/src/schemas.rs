@@ -43,6 +43,8 @@ pub(crate) const ALL: &[Schema] = &[
         make: || written(PROVENANCE),
     },
     Schema { name: "db-status", about: "the output of `db status -o json`", make: || written(DB_STATUS) },
+    Schema { name: "db-search", about: "the output of `db search -o json`", make: || written(DB_SEARCH) },
+    Schema { name: "db-diff", about: "the output of `db diff -o json`", make: || written(DB_DIFF) },
     Schema {
         name: "policy-lint",
         about: "the output of `policy lint -o json`",
@@ -86,6 +88,8 @@ const SCAN: &str = include_str!("schemas/scan.json");
 const VERIFY: &str = include_str!("schemas/verify.json");
 const PROVENANCE: &str = include_str!("schemas/provenance.json");
 const DB_STATUS: &str = include_str!("schemas/db-status.json");
+const DB_SEARCH: &str = include_str!("schemas/db-search.json");
+const DB_DIFF: &str = include_str!("schemas/db-diff.json");
 const POLICY_LINT: &str = include_str!("schemas/policy-lint.json");
 const EVIDENCE_TREE: &str = include_str!("schemas/evidence-tree.json");
 const EVIDENCE_INSPECT: &str = include_str!("schemas/evidence-inspect.json");

@@ -166,6 +166,11 @@ impl Database {
         self.advisories.iter().find(|advisories| advisories.ecosystem() == ecosystem)
     }
 
+    /// The advisories of each ecosystem, in the order of the files' names.
+    pub fn files(&self) -> impl Iterator<Item = &Advisories> {
+        self.advisories.iter()
+    }
+
     /// The facts by CVE; `None` if no feed has any.
     pub fn overlays(&self) -> Option<&Overlays> {
         self.overlays.as_ref()

@@ -4,6 +4,7 @@
 //!   [`database::Writer`] writes such a file.
 //! - [`version`] is the list of version orders of ecosystems.
 //! - [`scan()`] matches an inventory and returns findings and gaps.
+//! - [`lookup`] shows what is in a database.
 //!
 //! This crate does not know publishers' formats (`plimsoll-feeds` reads them), and uses no network.
 //!
@@ -16,6 +17,7 @@ pub mod conditions;
 pub mod database;
 pub mod error;
 pub mod events;
+pub mod lookup;
 pub mod order;
 pub mod scan;
 pub mod severity;

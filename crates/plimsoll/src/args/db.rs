@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Update(Update),
     Build(Build),
     Status(Status),
+    Search(Search),
+    Diff(Diff),
 }
 
 /// Fetch the publishers' advisories and build the database
@@ -93,6 +95,52 @@ pub(crate) struct Status {
     pub(crate) db: DatabaseChoice,
     #[command(flatten)]
     pub(crate) instant: Instant,
+}
+
+/// Show the advisories about a package, or with an identifier
+///
+/// NAME is the package as advisories name it: for Debian and Alpine the source package. If there is no such package, the
+/// advisories with that identifier or alias are shown, about any package.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plimsoll db search jinja2
+  plimsoll db search CVE-2024-36039
+  plimsoll db search openssl --ecosystem Debian -o json")]
+pub(crate) struct Search {
+    /// Name of a package, or identifier of an advisory
+    #[arg(value_name = "NAME|ID")]
+    pub(crate) text: String,
+    /// Only in this ecosystem; may be repeated
+    #[arg(short, long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) ecosystem: Vec<String>,
+    /// Format of the result
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
+    pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) db: DatabaseChoice,
+}
+
+/// Show what changed from one database to another
+///
+/// Counts the advisories that were added, removed and changed for each ecosystem. JSON has each of them, as both databases
+/// tell it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plimsoll db diff last-week/ ~/.cache/plimsoll/db
+  plimsoll db diff -v old/ new/
+  plimsoll db diff -o json old/ new/")]
+pub(crate) struct Diff {
+    /// Folder of the old database
+    #[arg(value_name = "OLD")]
+    pub(crate) old: PathBuf,
+    /// Folder of the new database
+    #[arg(value_name = "NEW")]
+    pub(crate) new: PathBuf,
+    /// Format of the result
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
+    pub(crate) output: Format,
 }
 
 /// Formats of reports that have no standard of their own.

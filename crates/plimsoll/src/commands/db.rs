@@ -1,25 +1,30 @@
-//! `plimsoll db update|build|status`.
+//! `plimsoll db update|build|status|search|diff`.
 
 use std::sync::Arc;
 
-use plimsoll_core::{Cancel, quantity};
+use plimsoll_core::text::shown;
+use plimsoll_core::{Cancel, Kind, quantity};
 use plimsoll_feeds::update::{self, FileReport};
 use plimsoll_http::Client;
-use plimsoll_vuln::Database;
+use plimsoll_vuln::{Database, lookup};
 
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::progress::Transfer;
 use crate::render;
-use crate::report::db::Report;
+use crate::report::db::{Differences, Found, Report};
 use crate::settings::Format;
-use crate::settings::db::{BuildSettings, DbSettings, StatusSettings, UpdateSettings};
+use crate::settings::db::{
+    BuildSettings, DbSettings, DiffSettings, SearchSettings, StatusSettings, UpdateSettings,
+};
 
 pub(super) fn run(settings: &DbSettings<'_>, console: Console) -> Result<Exit, Failure> {
     match settings {
         DbSettings::Update(settings) => update(settings, console),
         DbSettings::Build(settings) => build(settings, console),
         DbSettings::Status(settings) => status(settings, console),
+        DbSettings::Search(settings) => search(settings, console),
+        DbSettings::Diff(settings) => diff(settings, console),
     }
 }
 
@@ -72,5 +77,40 @@ fn status(settings: &StatusSettings, console: Console) -> Result<Exit, Failure> 
         Format::Json => output::emit_json(None, &Report::new(*now, feeds))?,
     }
     console.say(format_args!("every file in {} is whole", folder.display()));
+    Ok(Exit::Done)
+}
+
+fn search(settings: &SearchSettings<'_>, console: Console) -> Result<Exit, Failure> {
+    let SearchSettings { folder, text, ecosystems, format } = settings;
+    let database = Database::open(folder)?;
+    let answer = lookup::search(&database, text, ecosystems)?;
+    if answer.advice.is_empty() {
+        let failure = Failure::new(Kind::NotFound, format!("no advisory about or called {}", shown(text)));
+        return Err(if answer.similar.is_empty() {
+            failure.with_hint("`plimsoll db status` shows what the database covers")
+        } else {
+            let names: Vec<_> = answer.similar.iter().map(|name| shown(name)).collect();
+            failure.with_hint(format!("there are advisories about {}", names.join(", ")))
+        });
+    }
+    match format {
+        Format::Table => {
+            output::emit(None, |out| render::database::advice(&answer.advice, console.page(None), out))?;
+        }
+        Format::Json => output::emit_json(None, &Found::new(&answer.advice))?,
+    }
+    Ok(Exit::Done)
+}
+
+fn diff(settings: &DiffSettings<'_>, console: Console) -> Result<Exit, Failure> {
+    let DiffSettings { old, new, format } = settings;
+    let differences = lookup::difference(&Database::open(old)?, &Database::open(new)?)?;
+    match format {
+        Format::Table if differences.is_empty() => console.say("no advisory is added, removed or changed"),
+        Format::Table => {
+            output::emit(None, |out| render::database::differences(&differences, console.page(None), out))?;
+        }
+        Format::Json => output::emit_json(None, &Differences::new(&differences))?,
+    }
     Ok(Exit::Done)
 }

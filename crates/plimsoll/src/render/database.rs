@@ -1,11 +1,12 @@
-//! Feeds of the advisory database for people, and how old they are.
+//! The advisory database for people: its feeds and how old they are, advisories in it, what changed.
 
 use std::io::{self, Write};
 
 use plimsoll_core::{Timestamp, quantity};
 use plimsoll_vuln::FeedStatus;
+use plimsoll_vuln::lookup::{Advice, Change, Changed, Difference, Range};
 
-use super::table::{columns, safe, short};
+use super::table::{Page, Tone, columns, safe, short};
 
 /// Writes one row a feed.
 pub(crate) fn write(feeds: &[FeedStatus], now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
@@ -32,6 +33,105 @@ pub(crate) fn write(feeds: &[FeedStatus], now: Timestamp, out: &mut dyn Write) -
 fn publisher(feed: &FeedStatus) -> String {
     let unproven = if feed.unproven { " (unproven)" } else { "" };
     format!("{}{unproven}", safe(&feed.publisher))
+}
+
+/// Writes what advisories say, by package.
+pub(crate) fn advice(advice: &[Advice], page: Page, out: &mut dyn Write) -> io::Result<()> {
+    for (number, about) in advice.chunk_by(|a, b| package(a) == package(b)).enumerate() {
+        if number > 0 {
+            writeln!(out)?;
+        }
+        let Some(first) = about.first() else { continue };
+        writeln!(out, "{}", page.paint.paint(Tone::Strong, &package(first)))?;
+        let rows: Vec<_> = about
+            .iter()
+            .map(|one| {
+                let other = one.aliases.join(", ");
+                [
+                    safe(&one.advisory).into_owned(),
+                    one.severity.to_string(),
+                    safe(&versions(one)).into_owned(),
+                    safe(&other).into_owned(),
+                    safe(&one.publisher).into_owned(),
+                    safe(&one.summary).into_owned(),
+                ]
+            })
+            .collect();
+        let header = ["ADVISORY", "SEVERITY", "AFFECTED", "ALIASES", "FROM", "SUMMARY"];
+        page.columns(out, "  ", Some(header), &rows)?;
+    }
+    Ok(())
+}
+
+/// The ecosystem, the release and the name.
+fn package(advice: &Advice) -> String {
+    let release = advice.release.iter().map(|release| format!(":{release}"));
+    format!("{}{} {}", advice.ecosystem, release.collect::<String>(), safe(&advice.package))
+}
+
+/// The affected versions and what else has to hold, on one line.
+fn versions(advice: &Advice) -> String {
+    let mut parts: Vec<String> = advice.affected.iter().map(range).collect();
+    parts.extend(advice.versions.iter().cloned());
+    parts.extend(advice.undecided.iter().map(|undecided| format!("perhaps {}", range(undecided))));
+    let ranges = if parts.is_empty() { "none".to_owned() } else { parts.join(" or ") };
+    let fix = match advice.fix {
+        Some("wont-fix") => " (will not be fixed)",
+        Some(_) => " (no fix yet)",
+        None => "",
+    };
+    let conditions =
+        [("module", advice.module.as_slice()), ("on", &advice.architectures), ("in", &advice.products)];
+    let conditions = conditions.into_iter().filter(|(_, values)| !values.is_empty());
+    let conditions = conditions.map(|(what, values)| format!(", {what} {}", values.join(", ")));
+    format!("{ranges}{fix}{}", conditions.collect::<String>())
+}
+
+fn range(range: &Range) -> String {
+    let from = range.introduced.as_ref().map(|version| format!(">= {version}"));
+    let end = match (&range.fixed, &range.last_affected, &range.ends_around) {
+        (Some(version), _, _) => Some(format!("< {version}")),
+        (_, Some(version), _) => Some(format!("<= {version}")),
+        (_, _, Some(numbers)) => Some(format!("up to {numbers} or so")),
+        (None, None, None) => None,
+    };
+    let ends: Vec<_> = from.into_iter().chain(end).collect();
+    if ends.is_empty() { "all versions".to_owned() } else { ends.join(", ") }
+}
+
+/// Writes how many advisories changed in each ecosystem; with everything, which.
+pub(crate) fn differences(all: &[Difference], page: Page, out: &mut dyn Write) -> io::Result<()> {
+    let count = |difference: &Difference, wanted| {
+        difference.changes.iter().filter(|changed| changed.change == wanted).count().to_string()
+    };
+    let rows: Vec<_> = all
+        .iter()
+        .map(|difference| {
+            let [added, removed, changed] =
+                [Change::Added, Change::Removed, Change::Changed].map(|wanted| count(difference, wanted));
+            [difference.ecosystem.to_owned(), added, removed, changed]
+        })
+        .collect();
+    columns(out, "", Some(["ECOSYSTEM", "ADDED", "REMOVED", "CHANGED"]), &rows)?;
+    if !page.verbose {
+        return Ok(());
+    }
+    for change in all.iter().flat_map(|difference| &difference.changes) {
+        let (sign, told) = sign(change);
+        if let Some(told) = told {
+            writeln!(out, "{sign} {} {}: {}", package(told), safe(&told.advisory), safe(&versions(told)))?;
+        }
+    }
+    Ok(())
+}
+
+/// How a change is marked, and what is told of it: the last word that there is.
+fn sign(changed: &Changed) -> (char, Option<&Advice>) {
+    match changed.change {
+        Change::Added => ('+', changed.new.first()),
+        Change::Removed => ('-', changed.old.first()),
+        Change::Changed => ('~', changed.new.first()),
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Settings of `plimsoll db`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use plimsoll_core::{Limits, Timestamp};
+use plimsoll_core::text::shown;
+use plimsoll_core::{Ecosystem, Kind, Limits, Timestamp};
 use plimsoll_feeds::{Mirror, Wanted};
 
 use super::network::http;
@@ -15,6 +16,8 @@ pub(crate) enum DbSettings<'a> {
     Update(Box<UpdateSettings<'a>>),
     Build(BuildSettings<'a>),
     Status(StatusSettings),
+    Search(SearchSettings<'a>),
+    Diff(DiffSettings<'a>),
 }
 
 /// What is fetched, and what is built from it.
@@ -54,8 +57,28 @@ pub(crate) struct StatusSettings {
     pub(crate) format: Format,
 }
 
+/// What is looked up, and where.
+pub(crate) struct SearchSettings<'a> {
+    /// Folder of the database.
+    pub(crate) folder: PathBuf,
+    /// The name of a package or the identifier of an advisory.
+    pub(crate) text: &'a str,
+    /// Only in these; in all if there are none.
+    pub(crate) ecosystems: Vec<Ecosystem>,
+    pub(crate) format: Format,
+}
+
+/// Which databases are compared.
+pub(crate) struct DiffSettings<'a> {
+    /// Folder of the old one.
+    pub(crate) old: &'a Path,
+    /// Folder of the new one.
+    pub(crate) new: &'a Path,
+    pub(crate) format: Format,
+}
+
 impl<'a> DbSettings<'a> {
-    pub(crate) fn resolve(arguments: &Db, context: &Context<'a>) -> Result<Self, Failure> {
+    pub(crate) fn resolve(arguments: &'a Db, context: &Context<'a>) -> Result<Self, Failure> {
         match &arguments.command {
             Command::Update(arguments) => Ok(Self::Update(Box::new(UpdateSettings {
                 wanted: arguments.ecosystem.clone(),
@@ -81,8 +104,33 @@ impl<'a> DbSettings<'a> {
                 now: context.now(&arguments.instant),
                 format: arguments.output,
             })),
+            Command::Search(arguments) => Ok(Self::Search(SearchSettings {
+                folder: context.database_folder(&arguments.db)?,
+                text: &arguments.text,
+                ecosystems: arguments
+                    .ecosystem
+                    .iter()
+                    .map(|name| ecosystem(name))
+                    .collect::<Result<_, _>>()?,
+                format: arguments.output,
+            })),
+            Command::Diff(arguments) => Ok(Self::Diff(DiffSettings {
+                old: &arguments.old,
+                new: &arguments.new,
+                format: arguments.output,
+            })),
         }
     }
+}
+
+/// The ecosystem of this name, in any case.
+fn ecosystem(name: &str) -> Result<Ecosystem, Failure> {
+    let found = Ecosystem::ALL.iter().find(|ecosystem| ecosystem.name().eq_ignore_ascii_case(name));
+    found.copied().ok_or_else(|| {
+        let known: Vec<_> = Ecosystem::ALL.iter().map(|ecosystem| ecosystem.name()).collect();
+        Failure::new(Kind::Usage, format!("--ecosystem {}: no such ecosystem", shown(name)))
+            .with_hint(format!("one of {}", known.join(", ")))
+    })
 }
 
 /// An age is counted from here, and nobody needs its nanoseconds.

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 /// The instant at which everything is judged; the feeds are an hour older.
 pub(crate) const NOW: &str = "2026-11-20T12:00:00Z";
-const AS_OF: &str = "2026-11-20T11:00:00Z";
+pub(crate) const AS_OF: &str = "2026-11-20T11:00:00Z";
 
 /// A folder of one's own, with a database, and no settings from outside.
 pub(crate) struct Place {

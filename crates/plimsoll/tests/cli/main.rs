@@ -18,6 +18,7 @@ mod ci_docs;
 mod commands;
 mod config;
 mod cosign;
+mod db_lookup;
 mod db_update;
 mod doctor;
 mod evidence;

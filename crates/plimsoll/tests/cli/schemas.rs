@@ -52,6 +52,11 @@ fn outputs_fit_their_schemas() {
     assert!(gaps["results"][0]["gaps"].as_array().unwrap().len() > 1, "{gaps:#}");
     schemas.fits("scan", &gaps);
 
+    schemas.fits("db-search", &run(0, &["db", "search", "--db", &db, "-o", "json", "jinja2"]));
+    let changed =
+        run(0, &["db", "diff", "-o", "json", &db, &crate::db_lookup::database(&place, "other", "3", &[])]);
+    schemas.fits("db-diff", &changed);
+
     place.key("hung");
     place.run(&["sign", "--key", &place.path("hung.key"), &good]).exits(0);
     schemas.fits("evidence-tree", &run(0, &["evidence", "tree", "-o", "json", &good]));

@@ -37,6 +37,11 @@ impl<'a> Feed<'a> {
         release.is_none_or(|release| self.0.releases.iter().any(|covered| covered == release))
     }
 
+    /// Whether its packages are those of releases.
+    pub fn has_releases(self) -> bool {
+        !self.0.releases.is_empty()
+    }
+
     /// The publisher's stable name.
     pub fn id(self) -> &'a str {
         &self.0.id

@@ -4,6 +4,7 @@
 //! transport hides its asynchronous side behind [`Source::blob`].
 
 use std::io::Read;
+use std::ops::Range;
 
 use plimsoll_core::{Digest, Timestamp};
 
@@ -29,6 +30,16 @@ pub trait Source: Send + Sync {
     /// The raw bytes of a blob as a stream, not verified: the reader must count and hash them. A failure within the
     /// stream arrives as an [`std::io::Error`]; one that wraps an [`Error`] keeps its kind.
     fn blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, Error>;
+
+    /// A part of a blob as a stream of exactly so many bytes, not verified. `None` if the place does not send parts, or did
+    /// not send this one: then the whole blob has to be read.
+    fn part(
+        &self,
+        _descriptor: &Descriptor,
+        _range: Range<u64>,
+    ) -> Result<Option<Box<dyn Read + Send>>, Error> {
+        Ok(None)
+    }
 
     /// Whether the place is known to lack a blob, without a request for it. `false` if only reading it would
     /// show that.

@@ -1,6 +1,7 @@
 //! A place that is read only until the work is cancelled.
 
 use std::io::{self, Read};
+use std::ops::Range;
 
 use plimsoll_core::{Cancel, Digest, Timestamp};
 
@@ -46,6 +47,15 @@ impl Source for Stoppable {
     fn blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, Error> {
         let stream = self.source()?.blob(descriptor)?;
         Ok(Box::new(StoppableStream::new(stream, &self.cancel)))
+    }
+
+    fn part(
+        &self,
+        descriptor: &Descriptor,
+        range: Range<u64>,
+    ) -> Result<Option<Box<dyn Read + Send>>, Error> {
+        let part = self.source()?.part(descriptor, range)?;
+        Ok(part.map(|part| Box::new(StoppableStream::new(part, &self.cancel)) as Box<dyn Read + Send>))
     }
 
     fn lacks(&self, blob: &Descriptor) -> Result<bool, Error> {

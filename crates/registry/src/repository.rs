@@ -22,11 +22,13 @@ mod manifest;
 mod places;
 mod probe;
 mod push;
+mod range;
 mod referrers;
 pub(crate) mod runtime;
 mod session;
 
 use std::io::Read;
+use std::ops::Range;
 use std::sync::Arc;
 
 use plimsoll_core::{Digest, Limits, Reference, Timestamp};
@@ -113,6 +115,16 @@ impl Source for Registry {
 
     fn blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, ImageError> {
         Ok(self.kept.blob(descriptor)?)
+    }
+
+    fn part(
+        &self,
+        descriptor: &Descriptor,
+        range: Range<u64>,
+    ) -> Result<Option<Box<dyn Read + Send>>, ImageError> {
+        let (places, wanted) = (Arc::clone(&self.places), descriptor.clone());
+        let part = runtime::block_on(async move { range::open(&places, wanted, range).await })?;
+        Ok(part.map(|part| Box::new(part) as Box<dyn Read + Send>))
     }
 
     fn referrers(&self, subject: &Digest) -> Result<Referrers, ImageError> {

@@ -434,3 +434,26 @@ impl Drop for Distribution {
         let _ = self.process.wait();
     }
 }
+
+#[test]
+fn a_part_of_a_blob_is_requested_by_range() {
+    let fake = testkit::Registry::start();
+    let image = ImageBuilder::new().layer(Layer::new().file("a", vec![b'x'; 900_000])).build();
+    image.push(&fake, "app", "1");
+    let registry = open(&fake.reference("app", "1"));
+    let layer = &image.image().layers[0];
+    let size = layer.bytes.len() as u64;
+    for range in [0..10, 100..size, size - 1..size] {
+        let mut part = Vec::new();
+        let stream = registry.part(&descriptor(layer), range.clone()).unwrap();
+        stream.unwrap().read_to_end(&mut part).unwrap();
+        let (start, end) = (usize::try_from(range.start).unwrap(), usize::try_from(range.end).unwrap());
+        assert_eq!(part, &layer.bytes[start..end], "{range:?}");
+    }
+    let requests = fake.requests_to("*/blobs/*");
+    assert_eq!(requests.len(), 3);
+    assert_eq!(requests[0].header("range"), Some("bytes=0-9"));
+    for range in [0..0, 0..size + 1, size..size + 1] {
+        assert!(registry.part(&descriptor(layer), range.clone()).unwrap().is_none(), "{range:?}");
+    }
+}

@@ -21,12 +21,12 @@ use super::session::{Access, Redirects, Session, http_error};
 use crate::Error;
 
 /// Pieces on the way to a reader. hyper's pieces have up to about 400 KiB, so that a stalled reader takes a few MiB.
-const PIECES: usize = 8;
+pub(super) const PIECES: usize = 8;
 /// How often a transfer is continued. Enough for an unreliable connection; a server that always breaks off is not worth
 /// more.
 const CONTINUATIONS: u32 = 5;
 /// A larger blob is received while it is read; a smaller one is received at once.
-const AT_ONCE: u64 = 256 * 1024;
+pub(super) const AT_ONCE: u64 = 256 * 1024;
 
 /// Requests a blob from one place after the other, and returns when a response's head has arrived.
 pub(super) async fn open(places: &Arc<Places>, descriptor: Descriptor) -> Result<Stream, Error> {
@@ -137,7 +137,7 @@ impl Transfer {
         let transfer =
             Self { session, others, descriptor, what, received: 0, etag, continuations: 0, until, sender };
         tokio::spawn(transfer.run(response));
-        Stream { receiver, piece: Bytes::new(), left, what: shown }
+        Stream::new(receiver, left, shown)
     }
 
     async fn run(mut self, response: Response) {
@@ -266,6 +266,13 @@ pub(super) struct Stream {
     piece: Bytes,
     left: u64,
     what: String,
+}
+
+impl Stream {
+    /// A stream of `left` bytes, which arrive by `receiver`.
+    pub(super) fn new(receiver: mpsc::Receiver<Result<Bytes, Error>>, left: u64, what: String) -> Self {
+        Self { receiver, piece: Bytes::new(), left, what }
+    }
 }
 
 impl Read for Stream {

@@ -9,4 +9,5 @@
 )]
 
 mod cache;
+mod ranges;
 mod registry;

@@ -368,6 +368,9 @@ pub struct FileSet {
     pub oversized: Vec<Oversized>,
     /// Wanted files that could not be read, in the order of their paths.
     pub unreadable: Vec<Unreadable>,
+    /// Indexes of the layers whose own digest was not computed: only the files that matter were read, and compared with the
+    /// layer's table of contents.
+    pub unhashed_layers: Vec<usize>,
 }
 
 impl FileSet {

@@ -144,6 +144,22 @@ impl<R: BufRead> Inflate<R> {
         Ok(filled)
     }
 
+    /// All that is left, at most `limit` bytes, which is the value of `kept_file_bytes` or little more.
+    pub(crate) fn up_to(&mut self, limit: u64) -> Result<Vec<u8>, Error> {
+        const PIECE: usize = 64 << 10;
+        let (mut all, mut piece) = (Vec::new(), vec![0; PIECE]);
+        loop {
+            let count = self.fill(&mut piece)?;
+            if count == 0 {
+                return Ok(all);
+            }
+            all.extend_from_slice(piece.get(..count).unwrap_or_default());
+            if all.len() as u64 > limit {
+                return Err(LimitExceeded::new("kept_file_bytes", limit, self.what.as_str()).into());
+            }
+        }
+    }
+
     fn failed(&self, error: io::Error, filled: usize) -> Error {
         let is_zstd = matches!(self.decoder, Decoder::Zstd(_));
         if is_zstd && error.to_string() == zstd_safe::get_error_name(ZSTD_WINDOW_TOO_LARGE) {

@@ -43,7 +43,8 @@ use plimsoll_core::{Digest, LimitExceeded, Limits};
 
 use crate::artifact::{Image, Layer};
 use crate::{Error, Progress, Source};
-use facts::{Facts, Known};
+use contents::Refusal;
+use facts::{Facts, Known, Verified};
 use index::PathIndex;
 use key::Key;
 use pipe::Pipe;
@@ -66,6 +67,17 @@ pub fn read(
     Shared::new(select, limits.clone()).read(source, image, progress)
 }
 
+/// Whether the digests of layers have to be computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LayerDigests {
+    /// Each layer is read as a whole, and compared with its digest and diff ID.
+    Computed,
+    /// A layer in a registry that has a table of contents may be read in parts, which only their digests in the table verify.
+    /// Which layers were read so is in [`FileSet::unhashed_layers`]. A table can describe other files than the layer has, and
+    /// whoever unpacks that sees those.
+    Optional,
+}
+
 /// Whether layers are hashed by both algorithms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Hashing {
@@ -79,11 +91,12 @@ fn read_image(
     source: &dyn Source,
     image: &Image,
     hashing: Hashing,
+    digests: LayerDigests,
     progress: &dyn Progress,
 ) -> Result<(FileSet, Vec<Digest>), Error> {
     let Shared { select, limits, .. } = shared;
     let keyed = shared.keyed();
-    let run = Run { shared, source, image, limits, progress, hashing, used: Used::default() };
+    let run = Run { shared, source, image, limits, progress, hashing, digests, used: Used::default() };
     let first: Vec<(usize, Interest<'_>)> =
         (0..image.layers.len()).map(|index| (index, Interest::selected(*select))).collect();
     let mut known: Vec<Known> = run.pass(&first)?.into_iter().map(|(_, facts)| Known::new(facts)).collect();
@@ -110,8 +123,11 @@ fn read_image(
     });
     let files = Stack::new(&known, &index, keyed.clone(), *select, limits).files()?;
     let aliases = known.iter().flat_map(|known| known.aliases().iter().copied()).collect();
+    let unhashed = known.iter().enumerate().filter(|(_, known)| !known.is_hashed());
+    let unhashed_layers = unhashed.map(|(index, _)| index).collect();
     drop(known);
-    Ok((files.into_set(layers.collect(), limits)?, aliases))
+    let files = files.into_set(layers.collect(), limits)?;
+    Ok((FileSet { unhashed_layers, ..files }, aliases))
 }
 
 /// How many further passes may follow chains of links. Each pass resolves at least one more link. Real images
@@ -125,6 +141,7 @@ struct Run<'a> {
     limits: &'a Limits,
     progress: &'a dyn Progress,
     hashing: Hashing,
+    digests: LayerDigests,
     used: Used,
 }
 
@@ -238,7 +255,11 @@ impl Run<'_> {
             self.unpack(layer, interest, cancelled)
         };
         let may_recall = self.source.is_fetched_by_digest();
-        let recalled = self.shared.once(key, may_recall, cancelled, read)?;
+        let in_parts = self.in_parts(&key, layer, interest, cancelled)?;
+        let recalled = match in_parts {
+            Some(found) => found,
+            None => self.shared.once(key, may_recall, cancelled, read)?,
+        };
         let (FactsSource::Read(facts) | FactsSource::Known(facts)) = &recalled;
         let what = || format!("the image up to layer {}", layer.descriptor.digest);
         Used::take(&self.used.places, facts.ledger.places() as u64, ("entries", self.limits.entries), what)?;
@@ -252,6 +273,48 @@ impl Run<'_> {
             Used::take(&self.used.name_bytes, facts.name_bytes, limit, what)?;
         }
         Ok(Arc::clone(facts))
+    }
+
+    /// The content of a layer by its table of contents, if that is enough and can be used. What a layer was read as a whole for
+    /// is better, and comes first.
+    fn in_parts(
+        &self,
+        key: &Key,
+        layer: &Layer,
+        interest: &Interest<'_>,
+        cancelled: &AtomicBool,
+    ) -> Result<Option<FactsSource>, Error> {
+        let may_recall = self.source.is_fetched_by_digest();
+        let is_enough = self.digests == LayerDigests::Optional && self.hashing == Hashing::AsNamed;
+        if !is_enough || !may_recall || !contents::is_readable_in_parts(&layer.descriptor) {
+            return Ok(None);
+        }
+        if let Some(facts) = self.shared.known(key, may_recall) {
+            return Ok(Some(FactsSource::Known(facts)));
+        }
+        let read = || {
+            let scan = Scan::new(interest, self.shared.keyed(), self.limits, &self.used);
+            let facts = contents::read_in_parts(
+                self.source,
+                &layer.descriptor,
+                interest,
+                scan,
+                self.shared.keyed(),
+                self.limits,
+                cancelled,
+            )?;
+            self.progress.advance(layer.descriptor.size);
+            Ok(Facts { verified: Verified::TableOfContents, ..facts })
+        };
+        // No earlier run keeps them, because whoever finds an entry takes it for a layer that was read as a whole.
+        match self.shared.once(key.by_table(layer), false, cancelled, read) {
+            Ok(found) => Ok(Some(found)),
+            Err(Refusal::Stopped(error)) => Err(error),
+            Err(Refusal::Whole(reason)) => {
+                tracing::info!("layer {} is read as a whole: {reason}", layer.descriptor.digest);
+                Ok(None)
+            }
+        }
     }
 
     fn pipe<'a>(&'a self, layer: &'a Layer, cancelled: &'a AtomicBool) -> Pipe<'a> {

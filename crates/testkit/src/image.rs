@@ -138,7 +138,12 @@ impl ImageBuilder {
         } else {
             "application/vnd.oci.image.manifest.v1+json"
         };
-        let descriptors: Vec<Value> = layers.iter().map(Object::descriptor).collect();
+        let mut descriptors: Vec<Value> = layers.iter().map(Object::descriptor).collect();
+        for (descriptor, layer) in descriptors.iter_mut().zip(&self.layers) {
+            for (name, value) in &layer.annotations {
+                descriptor["annotations"][name] = json!(value);
+            }
+        }
         let mut manifest = json!({
             "schemaVersion": 2,
             "mediaType": media_type,

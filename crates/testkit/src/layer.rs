@@ -23,6 +23,8 @@ pub struct Layer {
     raw: Option<Vec<u8>>,
     compression: Compression,
     created_by: Option<String>,
+    stored: Option<Vec<u8>>,
+    annotations: Vec<(String, String)>,
 }
 
 /// A finished layer.
@@ -33,12 +35,20 @@ pub(crate) struct BuiltLayer {
     pub(crate) tar: Vec<u8>,
     pub(crate) diff_id: Digest,
     pub(crate) created_by: Option<String>,
+    pub(crate) annotations: Vec<(String, String)>,
 }
 
 impl Layer {
     /// An empty layer, gzip.
     pub fn new() -> Self {
-        Self { tar: Builder::new(Vec::new()), raw: None, compression: Compression::Gzip, created_by: None }
+        Self {
+            tar: Builder::new(Vec::new()),
+            raw: None,
+            compression: Compression::Gzip,
+            created_by: None,
+            stored: None,
+            annotations: Vec::new(),
+        }
     }
 
     /// Any bytes as the uncompressed layer.
@@ -105,6 +115,21 @@ impl Layer {
         self
     }
 
+    /// Any bytes as the compressed layer.
+    #[must_use]
+    pub fn stored_as(mut self, bytes: impl Into<Vec<u8>>, compression: Compression) -> Self {
+        self.stored = Some(bytes.into());
+        self.compression(compression)
+    }
+
+    /// Sets an annotation of the layer's descriptor, replacing one of the same name.
+    #[must_use]
+    pub fn annotation(mut self, name: &str, value: &str) -> Self {
+        self.annotations.retain(|(known, _)| known != name);
+        self.annotations.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// The history's `created_by` of this layer.
     #[must_use]
     pub fn created_by(mut self, command: &str) -> Self {
@@ -157,6 +182,7 @@ impl Layer {
     pub(crate) fn build(self) -> BuiltLayer {
         let tar = self.raw.unwrap_or_else(|| self.tar.into_inner().unwrap());
         let compressed = match self.compression {
+            _ if self.stored.is_some() => self.stored.unwrap_or_default(),
             Compression::Gzip => gzip(&tar),
             Compression::Zstd => zstd::encode_all(tar.as_slice(), 3).unwrap(),
             Compression::Plain => tar.clone(),
@@ -167,6 +193,7 @@ impl Layer {
             compressed,
             tar,
             created_by: self.created_by,
+            annotations: self.annotations,
         }
     }
 }

@@ -37,6 +37,7 @@ pub mod publisher;
 mod registry;
 mod select;
 pub mod sigstore;
+mod table_of_contents;
 mod tls;
 pub mod tuf;
 
@@ -50,4 +51,5 @@ pub use proxy::Proxy;
 pub use published::published_data;
 pub use registry::{Answer, Fault, Registry, RegistryBuilder, Request};
 pub use select::{Folders, WholeFiles};
+pub use table_of_contents::{LayerWithTable, TableFormat, incompressible};
 pub use tls::Authority;

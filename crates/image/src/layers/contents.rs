@@ -15,7 +15,12 @@
 //! ```
 
 mod compare;
+mod estargz;
+mod format;
+mod parts;
+mod ranges;
 mod table;
+mod zstd_chunked;
 
 use std::io::{self, Read as _};
 
@@ -27,18 +32,11 @@ use crate::tar::{Kind, Reader};
 use crate::{Descriptor, Error};
 use compare::compare;
 use table::listed;
+use zstd_chunked::{Position, ZstdChunked};
 
-/// The digest of the table, uncompressed.
-const STARGZ: &str = "containerd.io/snapshot/stargz/toc.digest";
-/// The annotations of zstd:chunked, with their former names: the digest of the compressed table, and its
-/// position.
-const CHUNKED: [[&str; 2]; 2] = [
-    [
-        "io.github.containers.zstd-chunked.manifest-checksum",
-        "io.github.containers.zstd-chunked.manifest-position",
-    ],
-    ["io.containers.zstd-chunked.manifest-checksum", "io.containers.zstd-chunked.manifest-position"],
-];
+pub(super) use parts::{is_readable_in_parts, read_in_parts};
+pub(super) use ranges::Refusal;
+
 /// The last entry of an eStargz layer.
 const TABLE: &[u8] = b"stargz.index.json";
 
@@ -47,9 +45,9 @@ pub(super) fn check(pipe: &Pipe<'_>) -> Result<(), Error> {
     let descriptor = &pipe.layer.descriptor;
     let what = format!("layer {}", descriptor.digest);
     let annotation = |name: &str| descriptor.annotations.get(name).map(String::as_str);
-    let stargz = annotation(STARGZ);
+    let stargz = annotation(estargz::DIGEST);
     let mut tables = Vec::new();
-    for [checksum, position] in CHUNKED {
+    for ZstdChunked { annotations: [checksum, position] } in [ZstdChunked::CURRENT, ZstdChunked::FORMER] {
         match (annotation(checksum), annotation(position)) {
             (None, None) => {}
             (Some(checksum), Some(position)) => tables.push(chunked(pipe, checksum, position, &what)?),
@@ -118,12 +116,12 @@ fn within(size: u64, what: &str, limits: &Limits) -> Result<(), Error> {
 fn chunked(pipe: &Pipe<'_>, checksum: &str, position: &str, what: &str) -> Result<Vec<u8>, Error> {
     let Pipe { source, layer, limits, .. } = pipe;
     let expected = parsed_digest(checksum, what)?;
-    let numbers: Option<Vec<u64>> = position.split(':').map(|number| number.parse().ok()).collect();
-    let Some(&[offset, length, unpacked, 1]) = numbers.as_deref() else {
+    let Some(position) = Position::parse(position) else {
         return Err(differs(what, "is announced at an invalid position"));
     };
+    let Position { offset, length, unpacked } = position;
     within(length.max(unpacked), what, limits)?;
-    if offset.checked_add(length).is_none_or(|end| end > layer.descriptor.size) {
+    if position.end(layer.descriptor.size).is_none() {
         return Err(differs(what, "would be outside of the layer"));
     }
     let failed = |source| Error::io(what, source);
@@ -148,7 +146,7 @@ fn chunked(pipe: &Pipe<'_>, checksum: &str, position: &str, what: &str) -> Resul
 /// What the manifest announces about a table of contents of this layer: the annotations, in a fixed order; none if there is no
 /// table.
 pub(super) fn announced(layer: &Descriptor) -> Vec<(&'static str, String)> {
-    let names = CHUNKED.iter().flatten().chain([&STARGZ]);
+    let names = format::LIST.into_iter().flat_map(format::Format::annotations);
     names.filter_map(|name| Some((*name, layer.annotations.get(*name)?.clone()))).collect()
 }
 

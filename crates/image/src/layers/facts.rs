@@ -167,9 +167,20 @@ pub(super) struct Record {
     pub(super) wanted: Vec<Purpose>,
 }
 
+/// What the facts of a layer were verified by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) enum Verified {
+    /// Its digest and diff ID.
+    #[default]
+    Layer,
+    /// The digest of its table of contents, and the digests in that.
+    TableOfContents,
+}
+
 /// What one pass over a layer found. It depends on that layer alone.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
+    pub(super) verified: Verified,
     pub(super) ledger: Ledger,
     pub(super) recorded: BTreeMap<Vec<u8>, Record>,
     pub(super) by_ordinal: BTreeMap<u64, Node>,
@@ -234,6 +245,12 @@ impl Known {
     /// Adds the results of a further pass over the same layer.
     pub(super) fn add(&mut self, found: Arc<Facts>) {
         self.further.push(found);
+    }
+
+    /// Whether the digest of the layer was computed. If the first pass read all of it, that compared it with its table of
+    /// contents, and a further pass may go by that.
+    pub(super) fn is_hashed(&self) -> bool {
+        self.first.verified == Verified::Layer
     }
 
     pub(super) fn aliases(&self) -> &[Digest] {

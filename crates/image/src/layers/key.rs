@@ -7,6 +7,7 @@ use plimsoll_core::{Algorithm, Digest, Hasher};
 
 use super::Hashing;
 use super::contents;
+use super::facts::Verified;
 use super::scan::{Interest, Targets};
 use crate::artifact::Layer;
 
@@ -21,6 +22,7 @@ pub(super) struct Key {
     announced: Vec<(&'static str, String)>,
     targets: Option<Targets>,
     hashing: Hashing,
+    verified: Verified,
 }
 
 impl Key {
@@ -36,7 +38,14 @@ impl Key {
             },
             targets: interest.only_targets().cloned(),
             hashing,
+            verified: Verified::Layer,
         }
+    }
+
+    /// The same for facts that are verified by the layer's table of contents, which has to be the one that is announced.
+    pub(super) fn by_table(&self, layer: &Layer) -> Self {
+        let announced = contents::announced(&layer.descriptor);
+        Self { announced, verified: Verified::TableOfContents, ..self.clone() }
     }
 
     /// Whether the layer has to be compared with a table of contents.
@@ -46,7 +55,7 @@ impl Key {
 
     /// Everything in it, for the name of an entry in a cache.
     pub(super) fn fields(&self, name: &mut Fields) {
-        let Self { digest, size, media_type, diff_id, announced, targets, hashing } = self;
+        let Self { digest, size, media_type, diff_id, announced, targets, hashing, verified } = self;
         name.field(digest.to_string().as_bytes());
         name.field(&size.to_le_bytes());
         name.field(media_type.as_bytes());
@@ -59,6 +68,10 @@ impl Key {
         name.field(match hashing {
             Hashing::AsNamed => b"as named",
             Hashing::Both => b"both",
+        });
+        name.field(match verified {
+            Verified::Layer => b"layer",
+            Verified::TableOfContents => b"table of contents",
         });
         name.count(usize::from(targets.is_some()));
         if let Some(targets) = targets {

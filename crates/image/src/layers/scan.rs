@@ -121,8 +121,47 @@ impl<'a> Interest<'a> {
         (!purposes.is_empty()).then_some(Wanted { purposes, selected: true, named })
     }
 
+    /// How many bytes of a file are read, from its beginning.
+    pub(super) fn needed(&self, entry: &Entry, limits: &Limits, buffer: &mut Vec<u8>) -> u64 {
+        if entry.kind != Kind::File {
+            return 0;
+        }
+        let wanted = self.wanted_entry(&entry.path, entry.ordinal, Some(attributes(entry)));
+        wanted.filter(|wanted| wanted.named).map_or(0, |Wanted { purposes, .. }| {
+            Extraction::new(self.select, &purposes, attributes(entry), limits, buffer)
+                .needed()
+                .min(entry.size)
+        })
+    }
+
     fn is_step(&self, path: &[u8]) -> bool {
         self.spine.contains(path) || self.targets.as_ref().is_some_and(|it| it.paths.contains_key(path))
+    }
+}
+
+/// The entries of a layer, one after the other.
+pub(super) trait Entries {
+    /// Goes to the next one; false at the end.
+    fn advance(&mut self) -> Result<bool, Error>;
+
+    /// The current one.
+    fn entry(&self) -> &Entry;
+
+    /// Passes up to `count` bytes of its content to `take`. Only asked for files, for as much as [`Interest::needed`] says.
+    fn pieces(&mut self, count: u64, take: impl FnMut(&[u8])) -> Result<(), Error>;
+}
+
+impl<S: Stream> Entries for Reader<S> {
+    fn advance(&mut self) -> Result<bool, Error> {
+        Reader::advance(self)
+    }
+
+    fn entry(&self) -> &Entry {
+        Reader::entry(self)
+    }
+
+    fn pieces(&mut self, count: u64, take: impl FnMut(&[u8])) -> Result<(), Error> {
+        Reader::pieces(self, count, take)
     }
 }
 
@@ -175,14 +214,27 @@ impl<'a> Scan<'a> {
     /// The fast way; none when the layer has to be read the exact way. Reads the stream to its end in either case.
     pub(super) fn fast(&mut self, stream: impl Stream, what: &str) -> Result<Option<Facts>, Error> {
         let mut reader = Reader::new(stream, what, self.limits);
+        let facts = self.in_order(&mut reader, what)?;
+        let facts = facts.filter(|_| reader.globals().next().is_none());
+        reader.finish()?;
+        if facts.is_none() {
+            self.give_back();
+        }
+        Ok(facts.map(|facts| self.found(facts)))
+    }
+
+    /// The same of any entries; none when they depend on their order.
+    pub(super) fn in_order(
+        &mut self,
+        entries: &mut impl Entries,
+        what: &str,
+    ) -> Result<Option<Facts>, Error> {
         let mut facts = Facts::default();
         let mut linked = Hashes::default();
         let mut lineage = Vec::new();
-        let mut exact = false;
-        while reader.advance()? {
-            if !self.fast_entry(&mut reader, what, &mut facts, &mut linked, &mut lineage)? {
-                exact = true;
-                break;
+        while entries.advance()? {
+            if !self.fast_entry(entries, what, &mut facts, &mut linked, &mut lineage)? {
+                return Ok(None);
             }
             // With the directories that nobody wrote an entry for: one path can have two thousand.
             if facts.ledger.places() as u64 > self.limits.entries {
@@ -191,23 +243,20 @@ impl<'a> Scan<'a> {
         }
         facts.ledger.complete();
         let is_entry = |marker: &u64| facts.ledger.at(*marker).is_some();
-        exact = exact
-            || !facts.ledger.is_settled()
-            || self.markers.iter().any(is_entry)
-            || reader.globals().next().is_some();
-        reader.finish()?;
-        if exact {
-            self.used.kept_bytes.fetch_sub(self.own_bytes, Ordering::Relaxed);
-            self.used.name_bytes.fetch_sub(self.own_name_bytes, Ordering::Relaxed);
-            return Ok(None);
-        }
-        Ok(Some(self.found(facts)))
+        let is_settled = facts.ledger.is_settled() && !self.markers.iter().any(is_entry);
+        Ok(is_settled.then_some(facts))
+    }
+
+    /// Takes back what was counted against the limits of the image, for facts that are not used.
+    pub(super) fn give_back(&mut self) {
+        self.used.kept_bytes.fetch_sub(std::mem::take(&mut self.own_bytes), Ordering::Relaxed);
+        self.used.name_bytes.fetch_sub(std::mem::take(&mut self.own_name_bytes), Ordering::Relaxed);
     }
 
     /// False when the exact way is needed.
-    fn fast_entry<S: Stream>(
+    fn fast_entry(
         &mut self,
-        reader: &mut Reader<S>,
+        reader: &mut impl Entries,
         what: &str,
         facts: &mut Facts,
         linked: &mut Hashes,
@@ -383,7 +432,8 @@ impl<'a> Scan<'a> {
         Used::take(&self.used.name_bytes, bytes, limit, || kept(path))
     }
 
-    fn found(&self, facts: Facts) -> Facts {
+    /// The facts, with what they count.
+    pub(super) fn found(&self, facts: Facts) -> Facts {
         // The paths of a layer are known from the first pass.
         let ledger = if self.interest.only_targets().is_some() { Ledger::default() } else { facts.ledger };
         Facts { ledger, kept_bytes: self.own_bytes, name_bytes: self.own_name_bytes, ..facts }
@@ -405,9 +455,9 @@ impl<'a> Scan<'a> {
     }
 
     /// Takes down the reader's current entry, which matters. `target` is what a hard link leads to.
-    fn take<S: Stream>(
+    fn take(
         &mut self,
-        reader: &mut Reader<S>,
+        reader: &mut impl Entries,
         wanted: Wanted,
         target: Option<Node>,
     ) -> Result<Record, Error> {
@@ -429,7 +479,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Makes the facts of the current file.
-    fn file<S: Stream>(&mut self, reader: &mut Reader<S>, purposes: &[Purpose]) -> Result<Node, Error> {
+    fn file(&mut self, reader: &mut impl Entries, purposes: &[Purpose]) -> Result<Node, Error> {
         let entry = reader.entry();
         let (select, limits) = (self.interest.select, self.limits);
         let mut extraction = Extraction::new(select, purposes, attributes(entry), limits, &mut self.buffer);

@@ -21,11 +21,11 @@ use std::time::Duration;
 use plimsoll_core::rootfs::{FileSet, Select};
 use plimsoll_core::{Digest, Limits};
 
-use super::Hashing;
 use super::cache::{FactsCache, LayerCache};
 use super::facts::Facts;
 use super::key::Key;
 use super::paths::Keyed;
+use super::{Hashing, LayerDigests};
 use crate::artifact::Image;
 use crate::{Error, Progress, Source};
 
@@ -117,7 +117,18 @@ impl<'a> Shared<'a> {
         image: &Image,
         progress: &dyn Progress,
     ) -> Result<FileSet, Error> {
-        super::read_image(self, source, image, Hashing::AsNamed, progress).map(|(files, _)| files)
+        self.read_as(source, image, LayerDigests::Computed, progress)
+    }
+
+    /// The same, but whether the digests of layers have to be computed is up to the caller.
+    pub fn read_as(
+        &self,
+        source: &dyn Source,
+        image: &Image,
+        digests: LayerDigests,
+        progress: &dyn Progress,
+    ) -> Result<FileSet, Error> {
+        super::read_image(self, source, image, Hashing::AsNamed, digests, progress).map(|(files, _)| files)
     }
 
     /// Like [`Self::read`], with the digests of the layers, stored and uncompressed, by the algorithm that
@@ -128,18 +139,32 @@ impl<'a> Shared<'a> {
         image: &Image,
         progress: &dyn Progress,
     ) -> Result<(FileSet, Vec<Digest>), Error> {
-        super::read_image(self, source, image, Hashing::Both, progress)
+        super::read_image(self, source, image, Hashing::Both, LayerDigests::Computed, progress)
+    }
+
+    /// The facts under `key` of an earlier image, or of an earlier run if `may_recall`.
+    pub(super) fn known(&self, key: &Key, may_recall: bool) -> Option<Arc<Facts>> {
+        let mut slots = self.lock();
+        slots.clock += 1;
+        let now = slots.clock;
+        if let Some(Slot::Known { facts, used, .. }) = slots.by_key.get_mut(key) {
+            *used = now;
+            return Some(Arc::clone(facts));
+        }
+        drop(slots);
+        let cache = self.cache.as_ref().filter(|_| may_recall)?;
+        cache.facts(key).map(Arc::new)
     }
 
     /// The facts under `key`; `read` reads them if they are missing. Its failure does not affect others: a
     /// waiting reader then tries the source of its own image. `may_recall` says whether facts of earlier runs count.
-    pub(super) fn once(
+    pub(super) fn once<E: From<Error>>(
         &self,
         key: Key,
         may_recall: bool,
         cancelled: &AtomicBool,
-        read: impl FnOnce() -> Result<Facts, Error>,
-    ) -> Result<FactsSource, Error> {
+        read: impl FnOnce() -> Result<Facts, E>,
+    ) -> Result<FactsSource, E> {
         let mut slots = self.lock();
         loop {
             slots.clock += 1;
@@ -153,7 +178,7 @@ impl<'a> Shared<'a> {
                     let waited = self.changed.wait_timeout(slots, PATIENCE);
                     slots = waited.unwrap_or_else(PoisonError::into_inner).0;
                     if cancelled.load(Ordering::Relaxed) {
-                        return Err(Error::Cancelled);
+                        return Err(Error::Cancelled.into());
                     }
                 }
                 None => break,

@@ -19,7 +19,7 @@ use plimsoll_core::{Algorithm, Digest, Hasher};
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::layers::facts::{Facts, Ledger, Node, Record, Target};
+use crate::layers::facts::{Facts, Ledger, Node, Record, Target, Verified};
 use crate::layers::paths::Hashes;
 
 /// Bytes of the checksum.
@@ -35,6 +35,10 @@ pub(crate) fn encode(facts: &Facts, name: &str, codec: &dyn FactCodec) -> Option
 
 /// What follows the checksum, behind `front`. Equal facts give equal bytes.
 pub(crate) fn encode_layer(facts: &Facts, front: Vec<u8>, codec: &dyn FactCodec) -> Option<Vec<u8>> {
+    // Whoever finds an entry takes the layer for verified.
+    if facts.verified != Verified::Layer {
+        return None;
+    }
     let mut shared = SharedFacts { codec, places: HashMap::new(), facts: Vec::new() };
     let recorded = facts.recorded.iter().map(|(path, Record { node, wanted })| {
         Some((Bytes::from(path), shared.node(node)?, wanted.iter().map(|purpose| purpose.0).collect()))
@@ -98,7 +102,9 @@ pub(crate) fn decode_layer(bytes: &[u8], codec: &dyn FactCodec) -> Option<Facts>
     };
     let ledger =
         Ledger { directories, symlinks, files, devices, whiteouts, opaques, replaced, implied, opaque_root };
-    Some(Facts { ledger, recorded, by_ordinal, kept_bytes, name_bytes, aliases })
+    // No others are kept.
+    let verified = Verified::Layer;
+    Some(Facts { verified, ledger, recorded, by_ordinal, kept_bytes, name_bytes, aliases })
 }
 
 fn checksum(name: &str, bytes: &[u8]) -> Digest {

@@ -132,7 +132,7 @@ struct Progress {
 impl Progress {
     fn new(chunk: &Chunk) -> Self {
         let algorithm = chunk.digest.map_or(Algorithm::Sha256, |digest| digest.algorithm());
-        let Chunk { size, digest, zeros } = *chunk;
+        let Chunk { size, digest, zeros, .. } = *chunk;
         Self { left: size, expected: digest, hasher: Hasher::new(algorithm), zeros }
     }
 

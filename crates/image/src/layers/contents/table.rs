@@ -27,6 +27,8 @@ const NAMES: &[&str] = &[
     "chunkType",
     "offset",
     "endOffset",
+    "innerOffset",
+    "mode",
     "xattrs",
 ];
 /// An entry of a table.
@@ -50,6 +52,14 @@ pub(super) struct Row {
     #[serde(default)]
     chunk_type: String,
     #[serde(default)]
+    pub(super) mode: i64,
+    #[serde(default)]
+    offset: i64,
+    #[serde(default)]
+    end_offset: i64,
+    #[serde(default)]
+    inner_offset: i64,
+    #[serde(default)]
     pub(super) xattrs: Option<BTreeMap<String, String>>,
 }
 
@@ -62,8 +72,16 @@ pub(super) struct Listed {
     covered: u64,
 }
 
+/// A part of a file, compressed by itself.
 pub(super) struct Chunk {
+    /// Bytes of its content.
     pub(super) size: u64,
+    /// Where it is in the layer. Only reading by places needs these three, and it checks them.
+    pub(super) offset: i64,
+    /// Where it ends, if the table says so: zstd:chunked, of a whole file.
+    pub(super) end_offset: i64,
+    /// How much of what is compressed there comes before it: several files can be compressed together.
+    pub(super) inner_offset: i64,
     pub(super) digest: Option<Digest>,
     pub(super) zeros: bool,
 }
@@ -119,7 +137,14 @@ fn chunk(row: &Row, begun: u64, size: u64, what: &str) -> Result<Chunk, Error> {
         "" => None,
         digest => Some(parsed_digest(digest, what)?),
     };
-    Ok(Chunk { size: own, digest, zeros: row.chunk_type == "zeros" })
+    Ok(Chunk {
+        size: own,
+        offset: row.offset,
+        end_offset: row.end_offset,
+        inner_offset: row.inner_offset,
+        digest,
+        zeros: row.chunk_type == "zeros",
+    })
 }
 
 /// Checks that the chunks of a file cover all of it.

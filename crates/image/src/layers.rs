@@ -48,7 +48,7 @@ use facts::{Facts, Known, Verified};
 use index::PathIndex;
 use key::Key;
 use pipe::Pipe;
-use scan::{Interest, Scan};
+use scan::{Interest, Scan, Targets};
 use shared::FactsSource;
 use squash::Stack;
 
@@ -286,7 +286,9 @@ impl Run<'_> {
     ) -> Result<Option<FactsSource>, Error> {
         let may_recall = self.source.is_fetched_by_digest();
         let is_enough = self.digests == LayerDigests::Optional && self.hashing == Hashing::AsNamed;
-        if !is_enough || !may_recall || !contents::is_readable_in_parts(&layer.descriptor) {
+        // A table need not list the root, so that its entries may have other numbers than those of the tar.
+        let is_by_number = interest.only_targets().is_some_and(Targets::has_numbers);
+        if !is_enough || !may_recall || is_by_number || !contents::is_readable_in_parts(&layer.descriptor) {
             return Ok(None);
         }
         if let Some(facts) = self.shared.known(key, may_recall) {

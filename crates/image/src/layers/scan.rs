@@ -47,6 +47,11 @@ impl Targets {
         wanted.extend(purposes);
     }
 
+    /// Whether any entry is known by its number only.
+    pub(super) fn has_numbers(&self) -> bool {
+        !self.ordinals.is_empty()
+    }
+
     fn purposes(&self, path: &[u8], ordinal: u64) -> Option<Vec<Purpose>> {
         let (by_path, by_ordinal) = (self.paths.get(path), self.ordinals.get(&ordinal));
         let all: BTreeSet<Purpose> = by_path.into_iter().chain(by_ordinal).flatten().copied().collect();

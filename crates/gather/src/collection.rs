@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use plimsoll_core::rootfs::FileSet;
 use plimsoll_core::{Algorithm, Cancel, Classify, Limits, Platform, Timestamp};
 use plimsoll_image::artifact::Image;
-use plimsoll_image::layers::Shared;
 use plimsoll_image::layers::cache::LayerCache;
+use plimsoll_image::layers::{LayerDigests, Shared};
 use plimsoll_image::{Progress, Source};
 use plimsoll_policy::{DenyList, Needs, Policy};
 use plimsoll_sbom::{Catalogers, Inventory};
@@ -20,6 +20,8 @@ use crate::Error;
 pub struct Layers {
     pub(crate) catalogers: &'static Catalogers,
     pub(crate) shared: Shared<'static>,
+    /// Whether layers are read as a whole for whoever is under no policy.
+    pub(crate) digests: LayerDigests,
 }
 
 /// For every cataloger, see [`Layers`].
@@ -29,7 +31,8 @@ pub fn layers(limits: &Limits) -> Layers {
 
 /// For a choice of catalogers, see [`Layers`].
 pub fn layers_for(catalogers: &'static Catalogers, limits: &Limits) -> Layers {
-    Layers { catalogers, shared: Shared::new(catalogers, limits.clone()) }
+    let digests = LayerDigests::Computed;
+    Layers { catalogers, shared: Shared::new(catalogers, limits.clone()), digests }
 }
 
 impl Layers {
@@ -37,6 +40,12 @@ impl Layers {
     #[must_use]
     pub fn cached(self, cache: Option<LayerCache>) -> Self {
         Self { shared: self.shared.cached(cache), ..self }
+    }
+
+    /// Whether layers are read as a whole by [`crate::inventory`]. Evidence under policies does not depend on this.
+    #[must_use]
+    pub fn with_digests(self, digests: LayerDigests) -> Self {
+        Self { digests, ..self }
     }
 
     /// The limits for everything that is read.
@@ -86,6 +95,25 @@ impl Collection<'_> {
     /// What the rules of all policies need.
     pub(crate) fn needs(&self) -> Needs {
         self.policies.iter().map(|under| under.policy.needs()).fold(Needs::default(), Needs::and)
+    }
+
+    /// Whether every policy allows that layers were read by their tables of contents.
+    fn allows_unhashed_layers(&self) -> bool {
+        let allows = |under: &UnderPolicy<'_>| under.policy.allows_unhashed_layers();
+        !self.policies.is_empty() && self.policies.iter().all(allows)
+    }
+
+    /// Whether layers may be read by their tables of contents. Not if any digest is denied: it may be a diff ID, and that of
+    /// such a layer is only what its configuration claims.
+    pub(crate) fn layer_digests(&self) -> LayerDigests {
+        let mut of_policies = self.policies.iter().flat_map(|under| under.policy.denied_algorithms());
+        let denies = of_policies.next().is_some() || !self.denials.is_empty();
+        if self.allows_unhashed_layers() && !denies { LayerDigests::Optional } else { LayerDigests::Computed }
+    }
+
+    /// The inventory as all policies together see it.
+    pub(crate) fn accepted(&self, inventory: Inventory) -> Inventory {
+        if self.allows_unhashed_layers() { inventory.accepting_unhashed_layers() } else { inventory }
     }
 
     /// Whether a digest is denied that could name a layer of `image` which the image names by another algorithm.

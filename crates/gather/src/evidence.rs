@@ -7,6 +7,7 @@ use std::thread;
 use plimsoll_core::rootfs::FileSet;
 use plimsoll_core::{Cancel, Digest};
 use plimsoll_image::artifact::{Absent, Artifact, Image};
+use plimsoll_image::layers::LayerDigests;
 use plimsoll_image::{Progress, Source, rootdir};
 use plimsoll_policy::{
     Evidence, ImageDigests, InventorySource, Narrowed, SbomFacts, Signatures, SubjectFacts, SubjectKind,
@@ -48,7 +49,8 @@ pub fn evidence(opened: &OpenedSubject, collection: &Collection<'_>) -> Result<V
         }
         OpenedSubject::Sbom { document, digest, .. } => {
             let reason = "the subject is an SBOM; the artifact it speaks of was not seen".to_owned();
-            Ok(vec![without_image(SubjectKind::Sbom, &document.inventory, Some(*digest), reason, collection)])
+            let inventory = collection.accepted(document.inventory.clone());
+            Ok(vec![without_image(SubjectKind::Sbom, &inventory, Some(*digest), reason, collection)])
         }
     }
 }
@@ -63,7 +65,7 @@ pub fn inventory<'a>(
 ) -> Result<Cow<'a, Inventory>, Error> {
     match (opened, image) {
         (OpenedSubject::Image { source, .. }, Some(image)) => {
-            of_layers(source.as_ref(), image, layers, progress, cancel).map(Cow::Owned)
+            of_layers(source.as_ref(), image, layers, layers.digests, progress, cancel).map(Cow::Owned)
         }
         (OpenedSubject::Image { .. }, None) => {
             let image = opened.one_image(None)?;
@@ -96,10 +98,11 @@ fn of_layers(
     source: &dyn Source,
     image: &Image,
     layers: &Layers,
+    digests: LayerDigests,
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<Inventory, Error> {
-    layers.catalog(&layers.shared.read(source, image, progress)?, cancel)
+    layers.catalog(&layers.shared.read_as(source, image, digests, progress)?, cancel)
 }
 
 const NO_INVENTORY: &str = "no rule of the policy needs an inventory";
@@ -133,7 +136,12 @@ fn of_image(
                 Ok((needs_inventory.then(|| catalog(&files)).transpose()?, aliases))
             })
         } else {
-            let read = || of_layers(source, image, collection.layers, collection.progress, collection.cancel);
+            let digests = collection.layer_digests();
+            let read = || {
+                let Collection { layers, progress, cancel, .. } = collection;
+                of_layers(source, image, layers, digests, *progress, cancel)
+                    .map(|inventory| collection.accepted(inventory))
+            };
             needs_inventory.then(read).transpose().map(|inventory| (inventory, Vec::new()))
         };
         (signatures.join(), read)

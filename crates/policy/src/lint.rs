@@ -134,6 +134,8 @@ codes! {
     LogsIgnored = "PL028",
     /// An excluded path may be anywhere in the image.
     ExclusionAnywhere = "PL029",
+    /// Layers may be read by their tables of contents.
+    LayersUnhashed = "PL030",
 }
 
 impl fmt::Display for Code {

@@ -28,7 +28,7 @@ use crate::exclusion::Exclusions;
 use crate::pattern::{self, Pattern};
 use crate::preset::Presets;
 use crate::preset::{Phase, Tier};
-use crate::rules::sbom::SbomPolicy;
+use crate::rules::sbom::{LayerDigestNotComputed, SbomPolicy};
 use crate::rules::signatures::SignaturePolicy;
 use crate::rules::vulnerabilities::VulnerabilityPolicy;
 use crate::setting::{Level, Setting};
@@ -200,6 +200,11 @@ impl Policy {
     /// The paths that it leaves out of the inventory and of the findings.
     pub fn exclusions(&self) -> &Exclusions {
         &self.exclude
+    }
+
+    /// Whether it is enough that layers were read by their tables of contents, without computing their own digests.
+    pub fn allows_unhashed_layers(&self) -> bool {
+        self.sbom.layer_digest_not_computed == LayerDigestNotComputed::Allow
     }
 
     /// The signers for whom image signatures are verified.

@@ -330,6 +330,12 @@ fn lint_names_what_weakens_a_policy() {
             "phase: pilot\ntier: core\nwaivers: { maxDays: { high: 60 } }".to_owned(),
         ),
         (
+            "PL030",
+            Severity::Warning,
+            "spec.sbom.layerDigestNotComputed",
+            "phase: pilot\nsbom: { layerDigestNotComputed: allow }".to_owned(),
+        ),
+        (
             "PL023",
             Severity::Error,
             "spec.signatures.threshold",

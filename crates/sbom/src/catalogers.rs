@@ -202,6 +202,7 @@ impl Catalogers {
         inventory.problems.extend(contradicted(system.as_ref(), &inventory));
         inventory.problems.extend(unentered(set));
         inventory.problems.extend(self.off.iter().map(|member| switched_off(*member)));
+        inventory.problems.extend(set.unhashed_layers.iter().filter_map(|index| unhashed(set, *index)));
         cancel.check()?;
         let owned = ownership::relationships(&claims, &evidence, &inventory.components);
         inventory.relationships.extend(owned);
@@ -353,6 +354,17 @@ fn switched_off(member: &dyn Cataloger) -> Problem {
     };
     let detail = format!("cataloger {} was switched off, so that {what} may be missing", member.id());
     Problem::new(ProblemCode::SwitchedOff, "", detail)
+}
+
+/// That a layer was read by its table of contents only.
+fn unhashed(set: &FileSet, index: usize) -> Option<Problem> {
+    let layer = set.layers.get(index)?;
+    let detail = format!(
+        "layer {} ({}) was read by its table of contents, which may list other files than the layer has",
+        index + 1,
+        layer.digest
+    );
+    Some(Problem::new(ProblemCode::LayerDigestNotComputed, "", detail))
 }
 
 /// That the packages are of another release than the one that `os-release` names.

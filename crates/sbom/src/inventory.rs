@@ -47,6 +47,18 @@ impl Inventory {
         !self.problems.iter().any(Problem::hides_components)
     }
 
+    /// The inventory for whoever accepts that layers were read by their tables of contents: that is noted, and hides nothing.
+    #[must_use]
+    pub fn accepting_unhashed_layers(mut self) -> Self {
+        for problem in &mut self.problems {
+            if problem.code == ProblemCode::LayerDigestNotComputed {
+                problem.severity = ProblemSeverity::Noted;
+            }
+        }
+        self.problems.sort();
+        self
+    }
+
     /// The inventory without the components and problems that are only at paths that `is_left_out` says yes to, see
     /// [`Component::is_only_at`] and [`Problem::is_only_at`].
     #[must_use]

@@ -14,7 +14,7 @@ use plimsoll_sbom::DocumentFormat;
 
 use super::catalogers_flag::CatalogerChoice;
 use super::db;
-use super::shared::{OUTPUT, Reading, parse_switch};
+use super::shared::{LayerReading, OUTPUT, Reading, parse_switch};
 
 /// Make the software bill of materials of an image or a folder
 ///
@@ -67,6 +67,8 @@ pub(crate) struct Sbom {
     pub(crate) strict: bool,
     #[command(flatten)]
     pub(crate) catalogers: CatalogerChoice,
+    #[command(flatten)]
+    pub(crate) layers: LayerReading,
     #[command(flatten)]
     pub(crate) reading: Reading,
 }

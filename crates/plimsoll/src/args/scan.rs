@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::catalogers_flag::CatalogerChoice;
-use super::shared::{DatabaseChoice, IMAGES, Instant, OUTPUT, Reading, parse_switch};
+use super::shared::{DatabaseChoice, IMAGES, Instant, LayerReading, OUTPUT, Reading, parse_switch};
 
 /// Find known vulnerabilities in an image or SBOM
 ///
@@ -35,6 +35,8 @@ pub(crate) struct Scan {
     pub(crate) include_dev_deps: bool,
     #[command(flatten)]
     pub(crate) catalogers: CatalogerChoice,
+    #[command(flatten)]
+    pub(crate) layers: LayerReading,
     #[command(flatten)]
     pub(crate) reading: Reading,
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
 use plimsoll_core::{LimitFault, Limits, Platform, Timestamp};
+use plimsoll_image::layers::LayerDigests;
 
 use super::cache_flags::CachePlace;
 
@@ -128,6 +129,21 @@ pub(crate) struct Reading {
     pub(crate) cache: CachePlace,
     #[command(flatten)]
     pub(crate) network: Network,
+}
+
+/// Whether layers are read as a whole.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LayerReading {
+    /// Read only the files that matter of eStargz and zstd:chunked layers in registries, by their tables of contents. The
+    /// layers' own digests are not computed then, which the result says
+    #[arg(long, env = "PLIMSOLL_LAZY_LAYERS", hide_short_help = true, value_parser = parse_switch, help_heading = IMAGES)]
+    pub(crate) lazy_layers: bool,
+}
+
+impl LayerReading {
+    pub(crate) fn digests(&self) -> LayerDigests {
+        if self.lazy_layers { LayerDigests::Optional } else { LayerDigests::Computed }
+    }
 }
 
 /// Where the result goes.

@@ -55,7 +55,7 @@ fn documents(settings: &DocumentSettings, console: Console) -> Result<Exit, Fail
     let format = format(settings);
     let targets = targets(settings, format, &images)?;
     let named = settings.base.as_deref().map(|base| NamedBase::open(base, &access)).transpose()?;
-    let layers = layers_without(&settings.without, &settings.access);
+    let layers = layers_without(&settings.without, &settings.access).with_digests(settings.digests);
     let mut exit = Exit::Done;
     for (image, target) in images.into_iter().zip(&targets) {
         if let Some(image) = image {

@@ -1,9 +1,12 @@
 //! `plimsoll scan`.
 
+use std::borrow::Cow;
+
 use plimsoll_core::Kind;
 use plimsoll_core::text::shown;
 use plimsoll_gather::{Access, Layers, OpenedSubject, Subject, inventory, of_nothing, open};
 use plimsoll_image::artifact::Image;
+use plimsoll_image::layers::LayerDigests;
 use plimsoll_vuln::{Database, scan, scan_until};
 
 use crate::commands::catalogers::layers_without;
@@ -21,7 +24,7 @@ pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Fai
     let scanner = Scanner {
         settings,
         database: Database::open(&settings.database)?,
-        layers: layers_without(&settings.without, &settings.access),
+        layers: layers_without(&settings.without, &settings.access).with_digests(settings.digests),
         rules: plimsoll_vuln::ScanSettings {
             development: settings.development,
             ..plimsoll_vuln::ScanSettings::at(settings.now)
@@ -124,6 +127,11 @@ impl Scanner<'_> {
         access: &Access,
     ) -> Result<Scanned, Failure> {
         let inventory = inventory(opened, image, &self.layers, &Bar::new(self.console), &access.cancel)?;
+        let inventory = match self.settings.digests {
+            LayerDigests::Computed => inventory,
+            // Whoever asks for it accepts it.
+            LayerDigests::Optional => Cow::Owned(inventory.into_owned().accepting_unhashed_layers()),
+        };
         let scan = scan_until(&inventory, &self.database, &self.rules, &access.cancel)?;
         Ok(Scanned {
             subject: text.to_owned(),

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use plimsoll_core::{Kind, Timestamp};
 use plimsoll_gather::Access;
+use plimsoll_image::layers::LayerDigests;
 use plimsoll_sbom::Build;
 
 use super::{self as settings, Context, Platforms, reading_access};
@@ -46,6 +47,8 @@ pub(crate) struct DocumentSettings {
     pub(crate) base: Option<String>,
     /// The catalogers that are switched off.
     pub(crate) without: BTreeSet<&'static str>,
+    /// Whether layers are read as a whole.
+    pub(crate) digests: LayerDigests,
     pub(crate) access: Access,
     /// The time that documents are to have, if `SOURCE_DATE_EPOCH` says one. A wrong one is told when it is needed.
     pub(crate) source_date: Result<Option<Timestamp>, Failure>,
@@ -84,6 +87,7 @@ impl<'a> SbomSettings<'a> {
             platforms: Platforms::resolve(&arguments.reading),
             base: arguments.base.clone(),
             without: arguments.catalogers.off(),
+            digests: arguments.layers.digests(),
             access: reading_access(&arguments.reading, context)?,
             source_date: source_date(context),
             now: context.clock()(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use plimsoll_core::Timestamp;
 use plimsoll_gather::Access;
+use plimsoll_image::layers::LayerDigests;
 
 use super::{Context, Platforms, reading_access};
 use crate::args::scan::Scan;
@@ -19,6 +20,8 @@ pub(crate) struct ScanSettings {
     pub(crate) platforms: Platforms,
     /// The catalogers that are switched off.
     pub(crate) without: BTreeSet<&'static str>,
+    /// Whether layers are read as a whole.
+    pub(crate) digests: LayerDigests,
     /// Whether findings count in what is for development only.
     pub(crate) development: bool,
     pub(crate) access: Access,
@@ -37,6 +40,7 @@ impl ScanSettings {
             subjects: arguments.subjects.clone(),
             platforms: Platforms::resolve(&arguments.reading),
             without: arguments.catalogers.off(),
+            digests: arguments.layers.digests(),
             development: arguments.include_dev_deps,
             access: reading_access(&arguments.reading, context)?,
             database: context.database_folder(&arguments.db)?,

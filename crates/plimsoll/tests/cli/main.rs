@@ -29,6 +29,7 @@ mod identities;
 mod inventories;
 mod keys;
 mod layer_cache;
+mod lazy_layers;
 mod limits;
 mod names;
 mod output_file;

@@ -28,6 +28,26 @@ pub(crate) struct SbomSpec {
     /// When false, the inventory is reported and does not block.
     pub(crate) required: Setting<bool>,
     pub(crate) on_unknown: Setting<OnUnknown>,
+    /// Whether layers of registries may be read in part, by the table of contents that eStargz and zstd:chunked layers have. Their
+    /// own digests are not computed then, and the table may list other files than a runtime unpacks.
+    pub(crate) layer_digest_not_computed: Setting<LayerDigestNotComputed>,
+}
+
+/// What happens if the digest of a layer is not computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LayerDigestNotComputed {
+    /// Every layer is read as a whole; a document that says otherwise is unknown.
+    Deny,
+    /// It is reported.
+    Allow,
+}
+
+impl LayerDigestNotComputed {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+    fn is_denied(&self) -> bool {
+        *self == Self::Deny
+    }
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -35,6 +55,9 @@ pub(crate) struct SbomSpec {
 pub(crate) struct SbomPolicy {
     pub(crate) required: bool,
     pub(crate) on_unknown: OnUnknown,
+    /// The usual is not written, so that older policies keep their digests.
+    #[serde(skip_serializing_if = "LayerDigestNotComputed::is_denied")]
+    pub(crate) layer_digest_not_computed: LayerDigestNotComputed,
 }
 
 impl SbomSpec {
@@ -43,6 +66,7 @@ impl SbomSpec {
         SbomPolicy {
             required: self.required.or(presets.strict()),
             on_unknown: self.on_unknown.or(OnUnknown::Block),
+            layer_digest_not_computed: self.layer_digest_not_computed.or(LayerDigestNotComputed::Deny),
         }
     }
 }
@@ -79,6 +103,11 @@ impl Rule for SbomRule {
                 "images whose content is unknown pass this rule, although the phase asks for an SBOM";
             lint.warn(Code::SbomOptional, "spec.sbom.required", message, "remove `required: false`");
         }
+        if policy.allows_unhashed_layers() {
+            let message = "the table of contents of a layer may leave out files that a runtime unpacks";
+            let hint = "remove the line, unless every runtime goes by the table as well";
+            lint.warn(Code::LayersUnhashed, "spec.sbom.layerDigestNotComputed", message, hint);
+        }
         lint.on_unknown("spec.sbom.onUnknown", policy.sbom.on_unknown);
         lint.exclusions("spec.exclude", policy.exclusions());
     }
@@ -113,6 +142,9 @@ fn evaluate(context: &Context<'_>) -> Answer {
         let at = if worst.path.is_empty() { String::new() } else { format!(" ({})", worst.path) };
         let reason = format!("components may be missing: {}{at}: {}", worst.code, worst.words());
         let hint = match worst.code {
+            ProblemCode::LayerDigestNotComputed => {
+                "make the document again without --lazy-layers; spec.sbom.layerDigestNotComputed can allow it"
+            }
             ProblemCode::NotRead => "plimsoll sbom SUBJECT lists what is not read yet",
             _ => {
                 "keep the package manager's database and metadata in the image: plimsoll sbom SUBJECT shows what was read"

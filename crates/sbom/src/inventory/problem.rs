@@ -165,11 +165,13 @@ pub enum ProblemCode {
     SetAside,
     /// A cataloger was switched off, so that nothing of its kind was looked for.
     SwitchedOff,
+    /// A layer was read by its table of contents, and its own digest was not computed: the layer may have other files.
+    LayerDigestNotComputed,
 }
 
 impl ProblemCode {
     /// Every code.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::OsInventoryMissing,
         Self::OsInventoryBroken,
         Self::UnknownOs,
@@ -188,6 +190,7 @@ impl ProblemCode {
         Self::NotRead,
         Self::SetAside,
         Self::SwitchedOff,
+        Self::LayerDigestNotComputed,
     ];
 
     /// The stable name: `os-inventory-missing`.
@@ -211,6 +214,7 @@ impl ProblemCode {
             Self::NotRead => "not-read",
             Self::SetAside => "set-aside",
             Self::SwitchedOff => "switched-off",
+            Self::LayerDigestNotComputed => "layer-digest-not-computed",
         }
     }
 
@@ -265,7 +269,12 @@ mod tests {
             Problem::from_document(&text).severity == ProblemSeverity::Noted
         };
         assert!(noted(ProblemCode::UnparsableMetadata));
-        for code in [ProblemCode::OsInventoryBroken, ProblemCode::UnknownOs, ProblemCode::SwitchedOff] {
+        for code in [
+            ProblemCode::OsInventoryBroken,
+            ProblemCode::UnknownOs,
+            ProblemCode::SwitchedOff,
+            ProblemCode::LayerDigestNotComputed,
+        ] {
             assert!(!noted(code), "{code}");
         }
     }

@@ -50,6 +50,9 @@ fn clean(name: &str) -> Vec<u8> {
     clean_link(name.as_bytes())
 }
 
+/// The bits of a mode that say who may do what; the others say what kind of file it is.
+const PERMISSIONS: i64 = 0o7777;
+
 /// What the table states differently about an entry.
 fn disagreement(entry: &Entry, row: &Row) -> Option<&'static str> {
     // Writers of JSON replace bytes that are not UTF-8.
@@ -75,6 +78,9 @@ fn disagreement(entry: &Entry, row: &Row) -> Option<&'static str> {
         Some("another type")
     } else if entry.kind == Kind::File && entry.size != row.size {
         Some("another size")
+    } else if entry.kind == Kind::File && i64::from(entry.mode) != row.mode & PERMISSIONS {
+        // What one runtime executes, others and catalogers would take for data.
+        Some("another mode")
     } else if !link {
         Some("another target")
     } else if row.xattrs.iter().flatten().any(|(name, _)| overlay(name)) {

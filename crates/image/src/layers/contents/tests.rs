@@ -95,14 +95,14 @@ fn table() -> Value {
     let digest = |bytes: &[u8]| Digest::sha256(bytes).to_string();
     json!({"version": 1, "entries": [
         {"name": "usr/", "type": "dir", "mode": 0o755},
-        {"name": PATH, "type": "reg", "size": CONTENT.len(), "offset": 100,
+        {"name": PATH, "type": "reg", "mode": 0o100_644, "size": CONTENT.len(), "offset": 100,
             "digest": digest(CONTENT), "chunkDigest": digest(CONTENT)},
-        {"name": "big", "type": "reg", "size": 1000, "offset": 200, "digest": digest(&[7; 1000]),
+        {"name": "big", "type": "reg", "mode": 0o644, "size": 1000, "offset": 200, "digest": digest(&[7; 1000]),
             "chunkSize": 600, "chunkDigest": digest(&[7; 600])},
         {"name": "big", "type": "chunk", "offset": 300, "chunkOffset": 600, "chunkDigest": digest(&[7; 400])},
         {"name": "soft", "type": "symlink", "linkName": PATH},
         {"name": "hard", "type": "hardlink", "linkName": PATH},
-        {"name": "empty", "type": "reg"},
+        {"name": "empty", "type": "reg", "mode": 0o644},
     ]})
 }
 
@@ -159,7 +159,7 @@ type Change = fn(&mut Value, &str);
 #[test]
 fn a_table_that_shows_another_image_is_refused() {
     let other = Digest::sha256(b"Name: x\nVersion: 2.0\n").to_string();
-    let changes: [(&str, Change); 16] = [
+    let changes: [(&str, Change); 17] = [
         ("another content", |table, other| table["entries"][1]["digest"] = json!(other)),
         ("another content", |table, other| table["entries"][1]["chunkDigest"] = json!(other)),
         ("another content", |table, other| table["entries"][3]["chunkDigest"] = json!(other)),
@@ -171,6 +171,7 @@ fn a_table_that_shows_another_image_is_refused() {
             table["entries"][1]["chunkType"] = json!("zeros");
         }),
         ("another size", |table, _| table["entries"][1]["size"] = json!(5)),
+        ("another mode", |table, _| table["entries"][1]["mode"] = json!(0o755)),
         ("another name", |table, _| table["entries"][1]["name"] = json!("elsewhere")),
         ("another type", |table, _| table["entries"][6]["type"] = json!("fifo")),
         ("another target", |table, _| table["entries"][4]["linkName"] = json!("/etc/shadow")),

@@ -26,19 +26,17 @@ fn push(registry: &Registry, layer: Layer) -> String {
     pushed(registry, &ImageBuilder::new().layer(layer).build(), "lazy")
 }
 
-/// Bytes of the large blobs that were requested since the last time.
+/// Bytes of blobs that were requested since the last time.
 fn requested(registry: &Registry) -> u64 {
     let requests = registry.requests_to("GET */blobs/*");
     registry.clear_requests();
-    let bytes = requests.iter().map(|request| match request.header("range") {
-        Some(range) => {
+    let bytes = requests.iter().map(|request| {
+        if let Some(range) = request.header("range") {
             let (from, to) = range.strip_prefix("bytes=").unwrap().split_once('-').unwrap();
-            to.parse::<u64>().unwrap() - from.parse::<u64>().unwrap() + 1
+            return to.parse::<u64>().unwrap() - from.parse::<u64>().unwrap() + 1;
         }
-        None => {
-            let digest = request.path().rsplit('/').next().unwrap().parse().unwrap();
-            registry.blob("shop/orders", &digest).unwrap().len() as u64
-        }
+        let digest = request.path().rsplit('/').next().unwrap().parse().unwrap();
+        registry.blob("shop/orders", &digest).unwrap().len() as u64
     });
     bytes.sum()
 }

@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use plimsoll_core::Timestamp;
 use plimsoll_core::rootfs::FileSet;
 use plimsoll_fuzz::{documents, limits};
-use plimsoll_sbom::{Build, Document, DocumentSubject, catalog, formats, read_document, select};
+use plimsoll_sbom::{Build, Completeness, Document, DocumentSubject, catalog, formats, read_document, select};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut limits = limits();
@@ -38,6 +38,7 @@ fuzz_target!(|bytes: &[u8]| {
         created: Timestamp::UNIX_EPOCH,
         tool_version: "0",
         build: Build::default(),
+        states: Completeness::Complete,
     };
     limits.sbom_bytes = u64::MAX;
     limits.components = usize::MAX;

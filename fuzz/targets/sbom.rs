@@ -26,6 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
         created: Timestamp::UNIX_EPOCH,
         tool_version: "0",
         build: Build::default(),
+        states: read.completeness,
     };
     limits.sbom_bytes = u64::MAX;
     limits.components = usize::MAX;
@@ -33,6 +34,7 @@ fuzz_target!(|bytes: &[u8]| {
         let mut out = Vec::new();
         format.write(&document, &mut out).unwrap();
         let again = read_document(&out, &limits).unwrap();
+        assert_eq!(again.completeness, document.completeness());
         assert_eq!(purls(&again.inventory), purls(&read.inventory), "{}", String::from_utf8_lossy(&out));
     }
 });

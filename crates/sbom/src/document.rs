@@ -26,6 +26,21 @@ pub struct Document<'a> {
     pub tool_version: &'a str,
     /// The build that it was made in, for formats that have a place for it.
     pub build: Build,
+    /// Whether whoever looked, or the document that the inventory is from, states that there is nothing else. Problems that
+    /// hide components overrule it, see [`Document::completeness`].
+    pub states: Completeness,
+}
+
+/// Whether a document lists everything, by its own statement.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Completeness {
+    /// It states nothing about it, or that it does not know.
+    #[default]
+    Unstated,
+    /// Components may be missing.
+    Incomplete,
+    /// No further components are known.
+    Complete,
 }
 
 /// Who and which run of a workflow makes a document. Empty texts are unknown.
@@ -110,6 +125,11 @@ impl DocumentSubject {
 }
 
 impl Document<'_> {
+    /// What the document states about its completeness: never that it is complete if a problem hides components.
+    pub fn completeness(&self) -> Completeness {
+        if self.inventory.is_complete() { self.states } else { Completeness::Incomplete }
+    }
+
     /// `Organization: Example`, for the formats that want the kind in front. Text that would break a line has none.
     pub(crate) fn author(&self) -> Option<String> {
         let author = self.build.author.trim();

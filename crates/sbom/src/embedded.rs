@@ -287,6 +287,7 @@ mod tests {
                 created: Timestamp::UNIX_EPOCH,
                 tool_version: "1",
                 build: crate::Build::default(),
+                states: crate::Completeness::default(),
             };
             let mut written = Vec::new();
             format.write(&document, &mut written).unwrap();

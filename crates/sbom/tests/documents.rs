@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 
 use plimsoll_core::{Digest, Limits};
 use plimsoll_sbom::{
-    Component, ComponentIndex, Document, DocumentSubject, Error, Inventory, Level, Licence, Location,
-    OwnerEvidence, Relationship, RelationshipKind, formats, read, read_document, read_whole, unread,
-    unwritten, validate, write_cyclonedx, write_spdx,
+    Completeness, Component, ComponentIndex, Document, DocumentSubject, Error, Inventory, Level, Licence,
+    Location, OwnerEvidence, Problem, Relationship, RelationshipKind, formats, read, read_document,
+    read_whole, unread, unwritten, validate, write_cyclonedx, write_spdx,
 };
 use proptest::prelude::*;
 use shared::{document, found, inventory, manifest, written};
@@ -103,6 +103,96 @@ fn every_form_of_a_document_gives_the_same_inventory() {
         assert_eq!(read.subject_name.as_deref(), Some("registry.example/team/app:1.2"), "{name}");
         assert_eq!(read.created.as_deref(), Some("2026-11-20T10:00:00Z"), "{name}");
         assert!(read.stated.names_tool, "{name}");
+    }
+}
+
+#[test]
+fn every_form_states_that_it_is_complete_unless_a_problem_hides_components() {
+    let mut inventory = inventory();
+    let is_missing = inventory.problems.iter().any(Problem::hides_components);
+    assert!(is_missing, "the inventory of these tests has such a problem");
+    let states = |inventory: &Inventory, states| {
+        let document = Document { states, ..document(inventory) };
+        let read = forms(&document)
+            .into_iter()
+            .map(|(_, bytes)| read_document(&bytes, &Limits::default()).unwrap().completeness);
+        read.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+    };
+    for stated in [Completeness::Complete, Completeness::Unstated, Completeness::Incomplete] {
+        assert_eq!(states(&inventory, stated), [Completeness::Incomplete]);
+    }
+    inventory.problems.retain(|problem| !problem.hides_components());
+    for stated in [Completeness::Complete, Completeness::Unstated, Completeness::Incomplete] {
+        assert_eq!(states(&inventory, stated), [stated]);
+    }
+}
+
+#[test]
+fn only_a_statement_about_the_whole_subject_makes_a_document_complete() {
+    let cyclonedx = |compositions: &str| {
+        format!(
+            r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","metadata":{{"component":{{"type":"container","bom-ref":"s","name":"a"}}}},
+            "components":[{{"type":"library","bom-ref":"c","name":"b","version":"1","purl":"pkg:npm/b@1"}}],"compositions":{compositions}}}"#
+        )
+    };
+    let complete = r#"{"aggregate":"complete","assemblies":["s"]}"#;
+    for (compositions, expected) in [
+        (format!("[{complete}]"), Completeness::Complete),
+        (format!(r#"[{complete},{{"aggregate":"complete","dependencies":["c"]}}]"#), Completeness::Complete),
+        ("[]".to_owned(), Completeness::Unstated),
+        ("null".to_owned(), Completeness::Unstated),
+        // Of a component, of what the subject depends on, of nothing that is named.
+        (r#"[{"aggregate":"complete","assemblies":["c"]}]"#.to_owned(), Completeness::Unstated),
+        (r#"[{"aggregate":"complete","dependencies":["s"]}]"#.to_owned(), Completeness::Unstated),
+        (r#"[{"aggregate":"complete"}]"#.to_owned(), Completeness::Unstated),
+        // Whoever says two things says neither.
+        (format!(r#"[{complete},{{"aggregate":"unknown","assemblies":["s"]}}]"#), Completeness::Unstated),
+        (
+            format!(r#"[{complete},{{"aggregate":"not_specified","assemblies":["c"]}}]"#),
+            Completeness::Unstated,
+        ),
+        (
+            format!(r#"[{complete},{{"aggregate":"of-the-future","assemblies":["s"]}}]"#),
+            Completeness::Unstated,
+        ),
+        (format!("[{complete},{{}}]"), Completeness::Unstated),
+        (
+            format!(r#"[{complete},{{"aggregate":"incomplete","assemblies":["c"]}}]"#),
+            Completeness::Incomplete,
+        ),
+        (
+            format!(r#"[{complete},{{"aggregate":"incomplete_third_party_only","assemblies":["s"]}}]"#),
+            Completeness::Incomplete,
+        ),
+        // What is not of the form of a statement is none, and the components are read all the same.
+        (format!(r"[{complete},7]"), Completeness::Unstated),
+        (r#"{"aggregate":"complete","assemblies":["s"]}"#.to_owned(), Completeness::Unstated),
+        (r#"[{"aggregate":"Complete","assemblies":["s"]}]"#.to_owned(), Completeness::Unstated),
+    ] {
+        let read = read_document(cyclonedx(&compositions).as_bytes(), &Limits::default()).unwrap();
+        assert_eq!(read.completeness, expected, "{compositions}");
+        assert_eq!(read.inventory.components.len(), 1, "{compositions}");
+    }
+    let nameless =
+        cyclonedx(r#"[{"aggregate":"complete","assemblies":[""]}]"#).replace(r#""bom-ref":"s","#, "");
+    let read = read_document(nameless.as_bytes(), &Limits::default()).unwrap();
+    assert_eq!(read.completeness, Completeness::Unstated, "a subject without identifier is named by nothing");
+
+    let spdx = |comment: &str| {
+        format!(
+            r#"{{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","name":"a","comment":{comment},"packages":[{{"name":"b","SPDXID":"SPDXRef-b",
+            "versionInfo":"1","externalRefs":[{{"referenceCategory":"PACKAGE-MANAGER","referenceType":"purl","referenceLocator":"pkg:npm/b@1"}}]}}]}}"#
+        )
+    };
+    for comment in
+        [r#""Complete""#, r#""complete: no further components are known.""#, "7", r#"["Complete"]"#, "null"]
+    {
+        let read = read_document(spdx(comment).as_bytes(), &Limits::default()).unwrap();
+        assert_eq!(
+            (read.completeness, read.inventory.components.len()),
+            (Completeness::Unstated, 1),
+            "{comment}"
+        );
     }
 }
 

@@ -53,6 +53,7 @@ fn documents_of_other_tools_become_valid_ones_in_every_format_with_nothing_lost_
             created: Timestamp::UNIX_EPOCH,
             tool_version: "0",
             build: Build::default(),
+            states: read.completeness,
         };
         for format in formats().filter(|format| !format.reads().is_empty()) {
             for version in format.writes() {

@@ -205,6 +205,7 @@ fn documents_keep_the_severity_and_are_incomplete_only_where_something_is_missin
             created: "2026-11-20T10:00:00Z".parse().unwrap(),
             tool_version: "1",
             build: plimsoll_sbom::Build::default(),
+            states: plimsoll_sbom::Completeness::Complete,
         };
         let (mut spdx, mut cyclonedx) = (Vec::new(), Vec::new());
         write_spdx(&document, &mut spdx).unwrap();
@@ -213,6 +214,10 @@ fn documents_keep_the_severity_and_are_incomplete_only_where_something_is_missin
             [(spdx, "\"comment\": \"Incomplete: "), (cyclonedx, "\"aggregate\": \"incomplete\"")]
         {
             let text = String::from_utf8(bytes).unwrap();
+            assert_eq!(
+                read_document(text.as_bytes(), &Limits::default()).unwrap().completeness,
+                document.completeness()
+            );
             let is_marked = text.replace("\": ", "\":").contains(&mark.replace("\": ", "\":"));
             assert_eq!(is_marked, !complete, "{text}");
             let read = read_document(text.as_bytes(), &Limits::default()).unwrap().inventory;
@@ -234,6 +239,7 @@ fn an_image_without_a_system_stays_one_in_its_document() {
         created: "2026-11-20T10:00:00Z".parse().unwrap(),
         tool_version: "1",
         build: plimsoll_sbom::Build::default(),
+        states: plimsoll_sbom::Completeness::default(),
     };
     for write in [write_spdx, write_cyclonedx] {
         let mut bytes = Vec::new();

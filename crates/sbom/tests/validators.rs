@@ -132,6 +132,7 @@ fn written(id: &str, version: &str) -> Vec<(String, String)> {
             created: Timestamp::UNIX_EPOCH,
             tool_version: "0",
             build: Build::default(),
+            states: read.completeness,
         };
         found.push((name, text(&document)));
     }

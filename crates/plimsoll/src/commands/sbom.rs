@@ -15,7 +15,9 @@ use plimsoll_core::Kind;
 use plimsoll_core::text::shown;
 use plimsoll_gather::{Subject, inventory, open};
 use plimsoll_image::artifact::Image;
-use plimsoll_sbom::{BaseImage, Document, DocumentSubject, Inventory, Phase, ProblemCode, ProblemSeverity};
+use plimsoll_sbom::{
+    BaseImage, Completeness, Document, DocumentSubject, Inventory, Phase, ProblemCode, ProblemSeverity,
+};
 
 use crate::commands::catalogers::layers_without;
 use crate::commands::platforms;
@@ -183,6 +185,7 @@ fn one(
             .unwrap_or(settings.now),
         tool_version: env!("CARGO_PKG_VERSION"),
         build: settings.build.clone(),
+        states: Completeness::Complete,
     };
     output::emit(target, |out| match format {
         Format::Document(format, version) => format.write_version(&document, version, out).map_err(into_io),

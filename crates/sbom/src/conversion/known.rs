@@ -112,10 +112,10 @@ fn creator(value: &Value, _: bool) -> Option<&str> {
     unless(value.as_str().is_some_and(|creator| creator.starts_with("Tool: plimsoll-")))
 }
 
-/// What Plimsoll states about completeness follows from the problems.
+/// What Plimsoll states about completeness is read and written again.
 fn composition(value: &Value, _: bool) -> Option<&str> {
     unless(
-        text(value, "aggregate") == "incomplete"
+        matches!(text(value, "aggregate"), "incomplete" | "complete")
             && value.get("assemblies") == Some(&serde_json::json!(["Subject"])),
     )
 }

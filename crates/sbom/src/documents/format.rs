@@ -11,7 +11,7 @@ use super::envelope::Envelope;
 use super::json::{Member, Members};
 use super::stated::Stated;
 use crate::Error;
-use crate::document::{Document, DocumentSubject};
+use crate::document::{Completeness, Document, DocumentSubject};
 use crate::inventory::Inventory;
 
 /// Reads and writes documents of one format. It holds no state, so a panic leaves nothing half done in it.
@@ -195,6 +195,8 @@ pub struct ReadDocument {
     pub subject_purl: Option<Purl>,
     /// When it says it was made.
     pub created: Option<String>,
+    /// Whether it states that it lists everything. Its problems may say otherwise.
+    pub completeness: Completeness,
     /// What else it states, if it was read in whole.
     pub stated: Stated,
     /// What it was inside of, the outermost first. No signature was verified.
@@ -217,6 +219,7 @@ impl ReadDocument {
             subject_digest: None,
             subject_purl: None,
             created: None,
+            completeness: Completeness::Unstated,
             stated: Stated::default(),
             envelopes: Vec::new(),
             statement_subjects: Vec::new(),

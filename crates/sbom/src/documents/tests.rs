@@ -446,6 +446,7 @@ fn a_format_that_is_not_json_is_recognised_by_its_first_bytes() {
         created: plimsoll_core::Timestamp::UNIX_EPOCH,
         tool_version: "1",
         build: crate::Build::default(),
+        states: crate::Completeness::default(),
     };
     let error = DocumentFormat::new(&Lines).write(&document, &mut Vec::new()).unwrap_err();
     assert_eq!(error.to_string(), "Lines is read and not written");

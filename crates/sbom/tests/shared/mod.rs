@@ -14,9 +14,9 @@ use std::process::Command;
 use plimsoll_core::rootfs::LayerRef;
 use plimsoll_core::{Digest, Timestamp};
 use plimsoll_sbom::{
-    BaseImage, Build, Checksum, ChecksumAlgorithm, Component, ComponentIndex, Document, DocumentSubject,
-    Error, Inventory, Licence, Location, Origin, OsRelease, OwnerEvidence, Phase, Problem, ProblemCode,
-    Relationship, RelationshipKind, write_cyclonedx, write_spdx,
+    BaseImage, Build, Checksum, ChecksumAlgorithm, Completeness, Component, ComponentIndex, Document,
+    DocumentSubject, Error, Inventory, Licence, Location, Origin, OsRelease, OwnerEvidence, Phase, Problem,
+    ProblemCode, Relationship, RelationshipKind, write_cyclonedx, write_spdx,
 };
 
 pub(crate) type Function = fn(&Document<'_>, &mut dyn std::io::Write) -> Result<(), Error>;
@@ -59,6 +59,7 @@ pub(crate) fn document(inventory: &Inventory) -> Document<'_> {
         created: "2026-11-20T10:00:00.5Z".parse::<Timestamp>().unwrap(),
         tool_version: "0.1.0",
         build: Build { author: "Example".to_owned(), ..Build::default() },
+        states: Completeness::Complete,
     }
 }
 

@@ -11,6 +11,7 @@ pub(super) fn run(settings: &ConvertSettings<'_>, console: Console) -> Result<Ex
     let read = document::read(&settings.document, &bytes, limits, console)?;
     document::tell_unread(&settings.document, &bytes, &read, limits, console)?;
     let subject = document::subject(&settings.document, &read);
-    document::write(&read.inventory, subject, document::made(&read), &settings.new, console)?;
+    let (made, states) = (document::made(&read), read.completeness);
+    document::write(&read.inventory, subject, made, states, &settings.new, console)?;
     Ok(Exit::Done)
 }

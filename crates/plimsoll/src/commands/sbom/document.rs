@@ -4,7 +4,9 @@ use std::path::Path;
 
 use plimsoll_core::{Cancel, Limits, Timestamp};
 use plimsoll_gather::{StandardInput, envelope_remark, sbom_bytes};
-use plimsoll_sbom::{Build, Document, DocumentSubject, Inventory, Loss, ReadDocument, unread, unwritten};
+use plimsoll_sbom::{
+    Build, Completeness, Document, DocumentSubject, Inventory, Loss, ReadDocument, unread, unwritten,
+};
 
 use crate::failure::Failure;
 use crate::output::{self, Console};
@@ -51,6 +53,7 @@ pub(super) fn write(
     inventory: &Inventory,
     subject: DocumentSubject,
     made: Option<Timestamp>,
+    states: Completeness,
     settings: &NewDocument<'_>,
     console: Console,
 ) -> Result<(), Failure> {
@@ -61,6 +64,7 @@ pub(super) fn write(
         created: settings.source_date.clone()?.or(made).unwrap_or(settings.now),
         tool_version: env!("CARGO_PKG_VERSION"),
         build: Build::default(),
+        states,
     };
     let file = settings.file.as_deref();
     let Format::Document(format, version) = settings.format else {

@@ -1,6 +1,6 @@
 //! `plimsoll sbom merge`.
 
-use plimsoll_sbom::DocumentSubject;
+use plimsoll_sbom::{Completeness, DocumentSubject};
 
 use super::document;
 use crate::failure::{Exit, Failure};
@@ -10,6 +10,7 @@ use crate::settings::sbom::MergeSettings;
 pub(super) fn run(settings: &MergeSettings<'_>, console: Console) -> Result<Exit, Failure> {
     let limits = settings.new.limits;
     let (mut inventories, mut subjects, mut made) = (Vec::new(), Vec::new(), None);
+    let mut states = Completeness::Unstated;
     for path in &settings.documents {
         let bytes = document::bytes(path, limits)?;
         let read = document::read(path, &bytes, limits, console)?;
@@ -17,6 +18,10 @@ pub(super) fn run(settings: &MergeSettings<'_>, console: Console) -> Result<Exit
         subjects.push(document::subject(path, &read));
         // The newest of them.
         made = made.max(document::made(&read));
+        // Complete lists of parts are together no statement about the whole.
+        if read.completeness == Completeness::Incomplete {
+            states = Completeness::Incomplete;
+        }
         inventories.push(read.inventory);
     }
     let mut subject = common(&subjects);
@@ -26,7 +31,7 @@ pub(super) fn run(settings: &MergeSettings<'_>, console: Console) -> Result<Exit
     let first = subjects.into_iter().next().map(|one| one.name);
     subject.name = settings.subject.clone().or(first).unwrap_or_default();
     let merged = plimsoll_sbom::merge(inventories);
-    document::write(&merged, subject, made, &settings.new, console)?;
+    document::write(&merged, subject, made, states, &settings.new, console)?;
     Ok(Exit::Done)
 }
 

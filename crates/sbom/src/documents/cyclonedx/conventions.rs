@@ -20,3 +20,7 @@ pub(super) const OWNER_EVIDENCE: &str = "plimsoll:owner:evidence";
 pub(super) const DECLARED: &str = "plimsoll:declared";
 /// The prefix of Trivy's own properties.
 pub(super) const TRIVY: &str = "aquasecurity:trivy:";
+/// Aggregate of a composition: no further parts of the assembly are known.
+pub(super) const COMPLETE: &str = "complete";
+/// Aggregate of a composition: parts of the assembly may be missing. Others, as `incomplete_third_party_only`, begin with it.
+pub(super) const INCOMPLETE: &str = "incomplete";

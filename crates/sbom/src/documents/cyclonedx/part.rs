@@ -7,8 +7,11 @@ use plimsoll_core::{Digest, Purl};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::conventions::{CODENAME, DECLARED, LAYER, LOCATION, OWNER, OWNER_EVIDENCE, PROBLEM, TRIVY};
+use super::conventions::{
+    CODENAME, COMPLETE, DECLARED, INCOMPLETE, LAYER, LOCATION, OWNER, OWNER_EVIDENCE, PROBLEM, TRIVY,
+};
 use crate::Error;
+use crate::document::Completeness;
 use crate::documents::collector::{Claims, Collector, in_order, is_image, is_index, subject_digest};
 use crate::documents::format::ReadDocument;
 use crate::documents::json::{Few, Filled};
@@ -149,6 +152,31 @@ pub(super) struct Dependency<'a> {
     pub(super) depends_on: Few<Cow<'a, str>>,
 }
 
+/// One entry of `compositions`.
+#[derive(Deserialize, Default)]
+pub(super) struct Composition<'a> {
+    #[serde(borrow, default)]
+    pub(super) aggregate: Cow<'a, str>,
+    /// The identifiers of what is complete, or is not. It says nothing about their parts.
+    #[serde(borrow, default)]
+    pub(super) assemblies: Few<Cow<'a, str>>,
+}
+
+/// What `compositions` state about the subject. It is complete if one of them says so of the subject itself, and none says
+/// anything else of anything: a part that is not known in full may hide components too.
+fn completeness(compositions: &[Composition<'_>], subject: Option<&str>) -> Completeness {
+    if compositions.iter().any(|one| one.aggregate.starts_with(INCOMPLETE)) {
+        return Completeness::Incomplete;
+    }
+    let nothing_else = compositions.iter().all(|one| one.aggregate == COMPLETE);
+    let of_subject = |one: &Composition<'_>| one.assemblies.0.iter().any(|part| Some(&**part) == subject);
+    if nothing_else && compositions.iter().any(of_subject) {
+        Completeness::Complete
+    } else {
+        Completeness::Unstated
+    }
+}
+
 /// Adds what an entry of `dependencies` says.
 pub(super) fn depend(collector: &mut Collector, dependency: &Dependency<'_>) -> Result<(), Error> {
     if dependency.depends_on.0.is_empty() {
@@ -163,6 +191,7 @@ pub(super) fn finish(
     mut collector: Collector,
     mut document: ReadDocument,
     metadata: Metadata<'_>,
+    compositions: &[Composition<'_>],
 ) -> Result<ReadDocument, Error> {
     let mut subject_is_image = false;
     document.created = metadata.timestamp.map(Cow::into_owned);
@@ -178,6 +207,7 @@ pub(super) fn finish(
     document.stated.names_tool = metadata.has_tools;
     document.stated.names_phase = metadata.has_lifecycles;
     if let Some(subject) = metadata.component {
+        document.completeness = completeness(compositions, subject.reference.as_deref());
         subject_is_image = subject.r#type == "container" || subject.purl.as_deref().is_some_and(is_image);
         document.subject_digest = digest(&subject);
         document.subject_purl = subject.purl.as_deref().and_then(|purl| purl.parse().ok());

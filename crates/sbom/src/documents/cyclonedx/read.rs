@@ -2,11 +2,11 @@
 
 use serde_json::value::RawValue;
 
-use super::part::{Dependency, Metadata, Part, component, depend, finish};
+use super::part::{Composition, Dependency, Metadata, Part, component, depend, finish};
 use crate::Error;
 use crate::documents::collector::Collector;
 use crate::documents::format::{ReadDocument, Reading};
-use crate::documents::json::{Member, Members, parsed};
+use crate::documents::json::{Few, Member, Members, parsed};
 use crate::inventory::ComponentIndex;
 
 /// The members that are read.
@@ -16,6 +16,7 @@ pub(super) const MEMBERS: &[Member] = &[
     Member::Value("metadata"),
     Member::Items("components"),
     Member::Value("dependencies"),
+    Member::Value("compositions"),
 ];
 
 /// Completes `document` by what its members say.
@@ -40,7 +41,9 @@ pub(super) fn read(
             depend(&mut collector, &parsed::<Dependency<'_>>(dependency)?)?;
         }
     }
-    finish(collector, document, metadata)
+    // A statement that cannot be read is none. The components do not depend on it.
+    let compositions: Few<Composition<'_>> = members.value("compositions").ok().flatten().unwrap_or_default();
+    finish(collector, document, metadata, &compositions.0)
 }
 
 /// A component and those inside it.

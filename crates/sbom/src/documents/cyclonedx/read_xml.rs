@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::part::{
-    Dependency, Evidence, Hash, LicenceChoice, Metadata, Named, NamedLicence, Occurrence, Part, Property,
-    component, depend, finish,
+    Composition, Dependency, Evidence, Hash, LicenceChoice, Metadata, Named, NamedLicence, Occurrence, Part,
+    Property, component, depend, finish,
 };
 use crate::Error;
 use crate::documents::collector::{Collector, dangling};
@@ -22,6 +22,7 @@ pub(super) fn read(
     let mut walk =
         Walk { xml: &mut xml, collector: Collector::new(reading), declared: Vec::new(), used: Vec::new() };
     let mut head = None;
+    let mut compositions = Few::default();
     while let Some(child) = walk.xml.child()? {
         match child.name() {
             "metadata" => {
@@ -31,6 +32,7 @@ pub(super) fn read(
             "components" => {
                 walk.components()?;
             }
+            "compositions" => walk.compositions(&mut compositions)?,
             "services" if reading.is_whole() => walk.services()?,
             "dependencies" if reading.is_whole() => walk.dependencies()?,
             _ => walk.xml.skip()?,
@@ -41,7 +43,7 @@ pub(super) fn read(
     let declared = declared.iter().map(String::as_str).collect();
     let used = used.iter().map(String::as_str).filter(|id| !id.starts_with("urn:cdx:"));
     document.stated.dangling = dangling(used, &declared);
-    finish(collector, document, head.unwrap_or_default())
+    finish(collector, document, head.unwrap_or_default(), &compositions.0)
 }
 
 type Text = Cow<'static, str>;
@@ -249,6 +251,29 @@ impl<'a> Walk<'_, 'a> {
             depend(&mut self.collector, &dependency)?;
             self.used.push(dependency.r#ref.into_owned());
             self.used.extend(dependency.depends_on.0.into_iter().map(Cow::into_owned));
+        }
+        Ok(())
+    }
+
+    /// `<composition><aggregate>complete</aggregate><assemblies><assembly ref="a"/></assemblies></composition>`.
+    fn compositions(&mut self, compositions: &mut Few<Composition<'static>>) -> Result<(), Error> {
+        while let Some(_composition) = self.xml.child()? {
+            let (mut aggregate, mut assemblies) = (None, Few::default());
+            while let Some(child) = self.xml.child()? {
+                match child.name() {
+                    "aggregate" => self.text(&mut aggregate, "aggregate")?,
+                    "assemblies" => {
+                        while let Some(assembly) = self.xml.child()? {
+                            let part = assembly.attribute("ref")?.unwrap_or_default();
+                            push(&mut assemblies, "assembly", part.into())?;
+                            self.xml.skip()?;
+                        }
+                    }
+                    _ => self.xml.skip()?,
+                }
+            }
+            let aggregate = aggregate.unwrap_or_default();
+            push(compositions, "composition", Composition { aggregate, assemblies })?;
         }
         Ok(())
     }

@@ -18,10 +18,11 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::conventions::{
-    BASE, CODENAME, DECLARED, FROM_BASE, LAYER, LOCATION, OWNER, OWNER_EVIDENCE, PROBLEM, TRIVY,
+    BASE, CODENAME, COMPLETE, DECLARED, FROM_BASE, INCOMPLETE, LAYER, LOCATION, OWNER, OWNER_EVIDENCE,
+    PROBLEM, TRIVY,
 };
 use crate::cpe::Cpe;
-use crate::document::{BaseImage, Document, Phase};
+use crate::document::{BaseImage, Completeness, Document, Phase};
 use crate::documents::object::Object;
 use crate::documents::placed;
 use crate::inventory::{
@@ -129,7 +130,11 @@ impl<'a> Bom<'a> {
 
     /// The statement about the completeness of the subject, if there is one.
     pub(super) fn aggregate(&self) -> Option<&'static str> {
-        (!self.document.inventory.is_complete()).then_some("incomplete")
+        match self.document.completeness() {
+            Completeness::Complete => Some(COMPLETE),
+            Completeness::Incomplete => Some(INCOMPLETE),
+            Completeness::Unstated => None,
+        }
     }
 
     pub(super) fn metadata(&self) -> Metadata<'a> {

@@ -24,6 +24,8 @@ pub(super) const FOR_DEVELOPMENT: &str = "DEV_DEPENDENCY_OF";
 pub(super) const LAYER_DIFF_ID: &str = "LayerDiffID: ";
 /// Comment of a document whose problems hide components.
 pub(super) const INCOMPLETE: &str = "Incomplete: components may be missing, see the annotations.";
+/// Comment of a document that lists everything. SPDX 2 has no place for the statement itself.
+pub(super) const COMPLETE: &str = "Complete: no further components are known.";
 /// The name of a subject that has none.
 pub(super) const UNNAMED: &str = "unnamed";
 /// The value of a field of which nothing is known.
@@ -37,7 +39,7 @@ pub(crate) fn is_read_annotation(comment: &str, has_layers: bool) -> bool {
 
 /// Whether the comment of an element or of a relationship is read, or can be written again.
 pub(crate) fn is_read_comment(comment: &str) -> bool {
-    comment == INCOMPLETE
+    matches!(comment, INCOMPLETE | COMPLETE)
         || comment.starts_with(OWNERSHIP)
         || comment.lines().all(|line| line.starts_with(FOUND) || line.starts_with(DECLARED))
 }

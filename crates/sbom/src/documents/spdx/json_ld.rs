@@ -271,11 +271,9 @@ impl<'a> Graph<'a> {
     fn parts(mut self, reading: &Reading<'_>) -> Result<(Parts<'a>, Vec<Package<'a>>), Error> {
         let limit = reading.limits.relationships;
         let mut repeated = Repeated::new(reading.limits);
-        let mut parts = Parts {
-            name: self.document.take().and_then(|document| document.name),
-            declared: Some(std::mem::take(&mut self.declared)),
-            ..Parts::default()
-        };
+        let (name, comment) = self.document.take().map_or((None, None), |it| (it.name, it.comment));
+        let mut parts =
+            Parts { name, comment, declared: Some(std::mem::take(&mut self.declared)), ..Parts::default() };
         self.creation(&mut parts, &mut repeated)?;
         let mut declared: HashMap<Cow<'a, str>, Cow<'a, str>> = HashMap::new();
         let mut files: HashMap<Cow<'a, str>, Cow<'a, str>> = HashMap::new();

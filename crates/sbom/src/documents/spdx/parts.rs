@@ -8,8 +8,11 @@ use plimsoll_core::Digest;
 use plimsoll_core::rootfs::LayerRef;
 use serde::Deserialize;
 
-use super::conventions::{BUILT_FROM, DECLARED, FOUND, LAYER, NOASSERTION, OS, OWNERSHIP, PROBLEM, UNNAMED};
+use super::conventions::{
+    BUILT_FROM, COMPLETE, DECLARED, FOUND, INCOMPLETE, LAYER, NOASSERTION, OS, OWNERSHIP, PROBLEM, UNNAMED,
+};
 use crate::Error;
+use crate::document::Completeness;
 use crate::documents::collector::{
     Claims, Collector, Repeated, dangling, in_order, is_image, is_index, subject_digest,
 };
@@ -123,6 +126,8 @@ struct Layer {
 #[derive(Default)]
 pub(super) struct Parts<'a> {
     pub(super) name: Option<Cow<'a, str>>,
+    /// The comment of the document.
+    pub(super) comment: Option<Cow<'a, str>>,
     pub(super) creation: CreationInfo<'a>,
     pub(super) annotations: Few<Annotation<'a>>,
     pub(super) relationships: Vec<Relationship<'a>>,
@@ -135,7 +140,7 @@ pub(super) struct Parts<'a> {
 
 /// Completes `document` by what its parts and its `packages`, of which there are `count`, say.
 pub(super) fn read<'a>(
-    parts: Parts<'a>,
+    mut parts: Parts<'a>,
     packages: impl Iterator<Item = Result<Package<'a>, Error>>,
     count: usize,
     mut document: ReadDocument,
@@ -143,10 +148,9 @@ pub(super) fn read<'a>(
 ) -> Result<ReadDocument, Error> {
     let mut collector = Collector::new(reading);
     collector.count(count)?;
-    let Parts { name, creation, annotations, relationships, describes: subjects, licences: infos, declared } =
-        parts;
+    about_itself(&mut document, parts.comment.as_deref(), std::mem::take(&mut parts.creation));
+    let Parts { name, annotations, relationships, describes, licences, declared, .. } = parts;
     document.subject_name = name.and_then(stated_name);
-    made(&mut document, creation);
     collector.inventory.problems.extend(values(&annotations.0, PROBLEM).map(Problem::from_document));
 
     let described: Vec<&str> = relationships
@@ -156,13 +160,14 @@ pub(super) fn read<'a>(
             "DESCRIBED_BY" => Some(&*relationship.spdx_element_id),
             _ => None,
         })
-        .chain(subjects.0.iter().map(|id| &**id))
+        .chain(describes.0.iter().map(|id| &**id))
         .collect();
     let single = match described.as_slice() {
         [first, rest @ ..] if rest.iter().all(|id| id == first) => Some(*first),
         _ => None,
     };
-    let names = infos.0.iter().filter_map(|licence| Some((&*licence.license_id, licence.name.as_deref()?)));
+    let names =
+        licences.0.iter().filter_map(|licence| Some((&*licence.license_id, licence.name.as_deref()?)));
     let mut names = LicenceNames { names: names.collect(), repeated: Repeated::new(reading.limits) };
     let concerned = relate(&mut collector, &relationships)?;
 
@@ -254,8 +259,18 @@ fn stated_name(name: Cow<'_, str>) -> Option<String> {
     (!matches!(&*name, "" | NOASSERTION | UNNAMED)).then(|| name.into_owned())
 }
 
-/// Who made the document, when and with what.
-fn made(document: &mut ReadDocument, creation: CreationInfo<'_>) {
+/// What the comment of a document states. Only our own words do: what others write there is for people.
+fn completeness(comment: Option<&str>) -> Completeness {
+    match comment {
+        Some(COMPLETE) => Completeness::Complete,
+        Some(INCOMPLETE) => Completeness::Incomplete,
+        _ => Completeness::Unstated,
+    }
+}
+
+/// Who made the document, when and with what, and whether it states that it is complete.
+fn about_itself(document: &mut ReadDocument, comment: Option<&str>, creation: CreationInfo<'_>) {
+    document.completeness = completeness(comment);
     document.created = creation.created.map(Cow::into_owned);
     let makers = creation.creators.0.iter().map(|creator| creator.trim());
     let (tools, authors): (Vec<&str>, Vec<&str>) = makers.partition(|creator| creator.starts_with("Tool:"));

@@ -9,6 +9,7 @@ use crate::documents::json::{Member, Members, parsed};
 pub(super) const MEMBERS: &[Member] = &[
     Member::Value("spdxVersion"),
     Member::Value("name"),
+    Member::Value("comment"),
     Member::Value("creationInfo"),
     Member::Value("documentDescribes"),
     Member::Value("annotations"),
@@ -26,6 +27,8 @@ pub(super) fn read(
     let packages = members.take_items("packages");
     let parts = Parts {
         name: members.value("name")?,
+        // A statement that cannot be read is none.
+        comment: members.value("comment").ok().flatten(),
         creation: members.value_or_default("creationInfo")?,
         annotations: members.value_or_default("annotations")?,
         relationships: members.items("relationships", "relationships", reading.limits.relationships)?,

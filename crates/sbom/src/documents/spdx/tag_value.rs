@@ -105,6 +105,7 @@ impl<'a> Walk<'a, '_> {
                 self.section = Section::Document;
             }
             "DocumentName" => once(&mut self.parts.name, field)?,
+            "DocumentComment" => once(&mut self.parts.comment, field)?,
             "Created" => once(&mut self.parts.creation.created, field)?,
             "Creator" => self.parts.creation.creators.0.push(value.into()),
             "Relationship" => self.relationship(field)?,

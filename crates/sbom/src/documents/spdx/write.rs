@@ -14,11 +14,11 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::conventions::{
-    BASE, BUILT_FROM, DECLARED, FOR_DEVELOPMENT, FOUND, FROM_BASE, INCOMPLETE, LAYER, LAYER_DIFF_ID,
-    NOASSERTION, OS, OWNERSHIP, PROBLEM, UNNAMED,
+    BASE, BUILT_FROM, COMPLETE, DECLARED, FOR_DEVELOPMENT, FOUND, FROM_BASE, INCOMPLETE, LAYER,
+    LAYER_DIFF_ID, NOASSERTION, OS, OWNERSHIP, PROBLEM, UNNAMED,
 };
 use crate::cpe::Cpe;
-use crate::document::Document;
+use crate::document::{Completeness, Document};
 use crate::documents::object::Object;
 use crate::documents::placed;
 use crate::inventory::{self, Component, ComponentId, ComponentIndex, OsRelease, RelationshipKind};
@@ -179,8 +179,11 @@ impl<'a> Writer<'a> {
 
     /// The statement about the completeness of the document, if there is one.
     pub(super) fn comment(&self) -> Option<&'static str> {
-        let incomplete = !self.document.inventory.is_complete();
-        incomplete.then_some(INCOMPLETE)
+        match self.document.completeness() {
+            Completeness::Complete => Some(COMPLETE),
+            Completeness::Incomplete => Some(INCOMPLETE),
+            Completeness::Unstated => None,
+        }
     }
 
     /// Problems, as annotations of the document.

@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 use plimsoll_verify::person::same_name;
-use plimsoll_verify::{Identity, KeyId, PublicKey, Signer, Step, Text, Verified};
+use plimsoll_verify::{Identity, KeyId, NotChecked, PublicKey, Signer, Step, Text, Verified};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -121,6 +121,30 @@ impl<T> From<&Verified<T>> for Signed {
 /// Whether a step of the verification was performed and succeeded.
 pub(crate) fn was_checked<T>(verified: &Verified<T>, step: Step) -> bool {
     verified.observations().iter().any(|seen| seen.step == step && seen.checked)
+}
+
+/// The checks that were skipped for a signature that counts, as a verdict names them.
+pub(crate) fn not_checked<T>(verified: &Verified<T>) -> Vec<String> {
+    let mut left = Vec::new();
+    if !was_checked(verified, Step::LogInclusion) {
+        left.push(name_of(NotChecked::TransparencyLog).to_owned());
+    }
+    if verified.times().is_empty() {
+        left.push("trusted time".to_owned());
+    }
+    if matches!(verified.signer(), Signer::Certificate(_)) && !was_checked(verified, Step::CertificateLog) {
+        left.push("certificate log".to_owned());
+    }
+    left
+}
+
+/// What a verdict calls something that was not checked.
+pub(crate) fn name_of(what: NotChecked) -> &'static str {
+    match what {
+        NotChecked::TransparencyLog => "transparency log",
+        NotChecked::Timestamp => "timestamp",
+        _ => "further material",
+    }
 }
 
 impl Authority {

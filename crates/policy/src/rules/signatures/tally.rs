@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use plimsoll_core::Digest;
 use plimsoll_verify::person::Person;
-use plimsoll_verify::{NotChecked, Signer, Statement, Step, Verified};
+use plimsoll_verify::{Signer, Statement, Verified};
 
 use super::SignaturePolicy;
 use crate::assignment::assign;
-use crate::authority::{Authority, Signed, was_checked};
+use crate::authority::{Authority, Signed, name_of, not_checked};
 use crate::detail::{Detail, SignerRecord};
 use crate::evidence::{Collected, ImageDigests, RejectedSignature};
 use crate::verdict::earliest;
@@ -57,7 +57,8 @@ impl<'a> Tally<'a> {
                     let next = persons.len();
                     let person = *persons.entry(signed.signer.person()).or_insert(next);
                     let not_checked = not_checked(statement);
-                    let carried = statement.not_checked().iter().map(|what| name(*what).to_owned()).collect();
+                    let carried =
+                        statement.not_checked().iter().map(|what| name_of(*what).to_owned()).collect();
                     let bundle = *statement.bundle();
                     tally.counted.push(EligibleSignature {
                         person,
@@ -178,28 +179,5 @@ impl<'a> Tally<'a> {
         let refused = refused.into_iter();
         let refused = refused.map(|(bundle, reason)| Detail::RefusedSignature { bundle, reason });
         counted.into_iter().map(detail).chain(refused).collect()
-    }
-}
-
-/// The checks that were skipped for a signature that counts.
-fn not_checked(statement: &Verified<Statement>) -> Vec<String> {
-    let mut left = Vec::new();
-    if !was_checked(statement, Step::LogInclusion) {
-        left.push(name(NotChecked::TransparencyLog).to_owned());
-    }
-    if statement.times().is_empty() {
-        left.push("trusted time".to_owned());
-    }
-    if matches!(statement.signer(), Signer::Certificate(_)) && !was_checked(statement, Step::CertificateLog) {
-        left.push("certificate log".to_owned());
-    }
-    left
-}
-
-fn name(what: NotChecked) -> &'static str {
-    match what {
-        NotChecked::TransparencyLog => "transparency log",
-        NotChecked::Timestamp => "timestamp",
-        _ => "further material",
     }
 }

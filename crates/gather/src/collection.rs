@@ -106,9 +106,17 @@ impl Collection<'_> {
     /// Whether layers may be read by their tables of contents. Not if any digest is denied: it may be a diff ID, and that of
     /// such a layer is only what its configuration claims.
     pub(crate) fn layer_digests(&self) -> LayerDigests {
+        if self.allows_unhashed_layers() && !self.denies_digests() {
+            LayerDigests::Optional
+        } else {
+            LayerDigests::Computed
+        }
+    }
+
+    /// Whether any digest is denied.
+    pub(crate) fn denies_digests(&self) -> bool {
         let mut of_policies = self.policies.iter().flat_map(|under| under.policy.denied_algorithms());
-        let denies = of_policies.next().is_some() || !self.denials.is_empty();
-        if self.allows_unhashed_layers() && !denies { LayerDigests::Optional } else { LayerDigests::Computed }
+        of_policies.next().is_some() || !self.denials.is_empty()
     }
 
     /// The inventory as all policies together see it.

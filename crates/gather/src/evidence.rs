@@ -10,12 +10,13 @@ use plimsoll_image::artifact::{Absent, Artifact, Image};
 use plimsoll_image::layers::LayerDigests;
 use plimsoll_image::{Progress, Source, rootdir};
 use plimsoll_policy::{
-    Evidence, ImageDigests, InventorySource, Narrowed, SbomFacts, Signatures, SubjectFacts, SubjectKind,
-    VulnerabilityFacts,
+    Evidence, ImageDigests, InventorySource, Narrowed, SbomFacts, SbomSearch, Signatures, SignaturesByPolicy,
+    SubjectFacts, SubjectKind, VulnerabilityFacts,
 };
 use plimsoll_sbom::{Inventory, Problem, ProblemCode};
 use plimsoll_vuln::ScanSettings;
 
+use crate::attested_sbom::{AttestedSboms, Outcome};
 use crate::collection::{Collection, Layers, with_hint};
 use crate::signatures::signatures;
 use crate::{Error, OpenedSubject, Subject};
@@ -125,9 +126,53 @@ fn of_image(
         stated: around.stated,
         aliases: image.aliases.clone(),
     };
-    // Signatures are a few small requests; the layers are the long way. Both at once, so that the sum is the longer one.
+    let Collected { signatures, inventory, from, sbom_search, aliases } =
+        match AttestedSboms::new(subject, image, collection) {
+            Some(sboms) => attested_or_read(source, image, &digests, sboms, collection)?,
+            None => with_layers(source, image, &digests, collection)?,
+        };
+    digests.aliases.extend(aliases);
+    let mut facts = asked_for(subject, collection);
+    facts.platform = Some(image.platform.clone());
+    facts.digests = Some(digests);
+    Ok(Evidence {
+        subject: facts,
+        signatures,
+        sbom: inventory.as_ref().map_or_else(
+            || SbomFacts::Unavailable { reason: NO_INVENTORY.to_owned() },
+            |inventory| sbom_facts(inventory, &from, None),
+        ),
+        sbom_search,
+        vulnerabilities: inventory.as_ref().map_or_else(
+            || VulnerabilityFacts::Unavailable { reason: NO_INVENTORY.to_owned() },
+            |inventory| vulnerabilities(inventory, collection),
+        ),
+        narrowed: inventory
+            .as_ref()
+            .map_or_else(Vec::new, |inventory| narrowed(inventory, &from, None, collection)),
+    })
+}
+
+/// What was collected about an image.
+struct Collected {
+    signatures: SignaturesByPolicy,
+    inventory: Option<Inventory>,
+    /// Where the inventory is from.
+    from: InventorySource,
+    sbom_search: SbomSearch,
+    /// Digests of layers by another algorithm.
+    aliases: Vec<Digest>,
+}
+
+/// Signatures are a few small requests; the layers are the long way. Both at once, so that the sum is the longer one.
+fn with_layers(
+    source: &dyn Source,
+    image: &Image,
+    digests: &ImageDigests,
+    collection: &Collection<'_>,
+) -> Result<Collected, Error> {
     let (signatures, read) = thread::scope(|scope| {
-        let signatures = scope.spawn(|| signatures(source, &digests, collection));
+        let signatures = scope.spawn(|| signatures(source, digests, collection, None));
         let needs_inventory = collection.needs().inventory;
         let read = if collection.has_denials_by_another_name(image) {
             let read = collection.layers.shared.read_with_aliases(source, image, collection.progress);
@@ -147,29 +192,33 @@ fn of_image(
         (signatures.join(), read)
     });
     let (inventory, aliases) = read?;
-    digests.aliases.extend(aliases);
     let signatures = signatures.unwrap_or_else(|_| {
         let reason = "internal error while looking for signatures".to_owned();
         Signatures::Unavailable { reason }.into()
     });
-    let mut facts = asked_for(subject, collection);
-    facts.platform = Some(image.platform.clone());
-    facts.digests = Some(digests);
-    Ok(Evidence {
-        subject: facts,
-        signatures,
-        sbom: inventory.as_ref().map_or_else(
-            || SbomFacts::Unavailable { reason: NO_INVENTORY.to_owned() },
-            |inventory| sbom_facts(inventory, InventorySource::Cataloged, None),
-        ),
-        vulnerabilities: inventory.as_ref().map_or_else(
-            || VulnerabilityFacts::Unavailable { reason: NO_INVENTORY.to_owned() },
-            |inventory| vulnerabilities(inventory, collection),
-        ),
-        narrowed: inventory.as_ref().map_or_else(Vec::new, |inventory| {
-            narrowed(inventory, InventorySource::Cataloged, None, collection)
-        }),
-    })
+    let from = InventorySource::Cataloged;
+    Ok(Collected { signatures, inventory, from, sbom_search: SbomSearch::default(), aliases })
+}
+
+/// One after the other: an attested SBOM saves the long way.
+fn attested_or_read(
+    source: &dyn Source,
+    image: &Image,
+    digests: &ImageDigests,
+    mut sboms: AttestedSboms<'_>,
+    collection: &Collection<'_>,
+) -> Result<Collected, Error> {
+    let signatures = signatures(source, digests, collection, Some(&mut sboms));
+    let (inventory, from, sbom_search) = match sboms.finish() {
+        Outcome::Found(attestation, inventory) => {
+            (*inventory, InventorySource::Attested(attestation), SbomSearch::default())
+        }
+        Outcome::NotFound(search) => {
+            let read = of_layers(source, image, collection.layers, collection.progress, collection.cancel)?;
+            (read, InventorySource::Cataloged, search)
+        }
+    };
+    Ok(Collected { signatures, inventory: Some(inventory), from, sbom_search, aliases: Vec::new() })
 }
 
 /// What is known without the image itself. Nothing of it can pass: whoever asks about all platforms is told of this one.
@@ -180,7 +229,8 @@ fn of_absent(absent: &Absent, subject: &Subject, collection: &Collection<'_>) ->
     Evidence {
         subject: SubjectFacts { platform: Some(absent.platform()), ..facts },
         signatures: Signatures::Unavailable { reason }.into(),
-        sbom: sbom_facts(&inventory, InventorySource::Cataloged, None),
+        sbom: sbom_facts(&inventory, &InventorySource::Cataloged, None),
+        sbom_search: SbomSearch::default(),
         vulnerabilities: vulnerabilities(&inventory, collection),
         narrowed: Vec::new(),
     }
@@ -258,16 +308,17 @@ fn without_image(
             platform: None,
         },
         signatures: Signatures::Impossible { reason: unsigned }.into(),
-        sbom: sbom_facts(inventory, source, document),
+        sbom: sbom_facts(inventory, &source, document),
+        sbom_search: SbomSearch::default(),
         vulnerabilities: vulnerabilities(inventory, collection),
-        narrowed: narrowed(inventory, source, document, collection),
+        narrowed: narrowed(inventory, &source, document, collection),
     }
 }
 
 /// The same without the paths that policies leave out, once for all policies that leave out the same.
 fn narrowed(
     inventory: &Inventory,
-    source: InventorySource,
+    source: &InventorySource,
     document: Option<Digest>,
     collection: &Collection<'_>,
 ) -> Vec<Narrowed> {
@@ -288,9 +339,9 @@ fn narrowed(
     all
 }
 
-fn sbom_facts(inventory: &Inventory, source: InventorySource, digest: Option<Digest>) -> SbomFacts {
+fn sbom_facts(inventory: &Inventory, source: &InventorySource, digest: Option<Digest>) -> SbomFacts {
     SbomFacts::Inventory {
-        source,
+        source: source.clone(),
         components: inventory.components.len(),
         os: inventory.os.as_ref().map(plimsoll_sbom::OsRelease::distro),
         problems: inventory.problems.clone(),

@@ -6,6 +6,7 @@
 //! cannot be read completely is an error: there is no verdict on half an image.
 
 mod attached;
+mod attested_sbom;
 mod collection;
 mod error;
 mod evidence;

@@ -11,32 +11,41 @@ use plimsoll_policy::{
 use plimsoll_verify::TrustedRoot;
 
 use crate::attached::on_all_processors;
+use crate::attested_sbom::AttestedSboms;
 use crate::collection::{Collection, UnderPolicy, with_hint};
 
 /// Searches for signatures of the index and the platform's manifest, place by place as in [`Search`], until every
-/// policy is satisfied. Each bundle is fetched once, and verified for each policy with its own keys and roots. A failed
-/// search is not the same as finding none: it makes the signatures unavailable, whatever else was found.
+/// policy is satisfied and `sboms` has enough. Each bundle is fetched once, and verified for each policy with its own keys and
+/// roots. A failed search is not the same as finding none: it makes the signatures unavailable, whatever else was found.
 pub(crate) fn signatures(
     source: &dyn Source,
     digests: &ImageDigests,
     collection: &Collection<'_>,
+    mut sboms: Option<&mut AttestedSboms<'_>>,
 ) -> SignaturesByPolicy {
-    if !collection.needs().signatures {
-        let reason = "no rule of the policy needs signatures".to_owned();
-        return Signatures::Unavailable { reason }.into();
+    let needs_signatures = collection.needs().signatures;
+    if !needs_signatures && sboms.is_none() {
+        return unneeded();
     }
     let source = collection.evidence_repository.unwrap_or(source);
     let (limits, now) = (collection.layers.limits(), collection.now);
     let subjects: Vec<Digest> = [Some(digests.manifest), digests.index].into_iter().flatten().collect();
     let mut search = Search::new(source, &subjects, limits);
-    let mut policies: Vec<FoundForPolicy<'_>> = collection.policies.iter().map(FoundForPolicy::new).collect();
+    let asking = collection.policies.iter().filter(|_| needs_signatures);
+    let mut policies: Vec<FoundForPolicy<'_>> = asking.map(FoundForPolicy::new).collect();
     loop {
         let mut unsatisfied: Vec<_> = policies.iter_mut().filter(|policy| !policy.satisfied).collect();
-        if unsatisfied.is_empty() {
+        let sboms = sboms.as_deref_mut().filter(|sboms| !sboms.has_enough());
+        if unsatisfied.is_empty() && sboms.is_none() {
             break;
         }
         match search.next_place() {
             Ok(Some(place)) => {
+                if let Some(sboms) = sboms {
+                    for (subject, found) in &place {
+                        sboms.add(subject, found);
+                    }
+                }
                 for policy in unsatisfied {
                     for (subject, found) in &place {
                         policy.add(found, subject, now, limits);
@@ -46,6 +55,9 @@ pub(crate) fn signatures(
             }
             Ok(None) => break,
             Err(error) => {
+                if let Some(sboms) = sboms {
+                    sboms.failed(with_hint(&error));
+                }
                 for policy in &mut unsatisfied {
                     policy.failed = Some(with_hint(&error));
                 }
@@ -53,7 +65,14 @@ pub(crate) fn signatures(
             }
         }
     }
+    if !needs_signatures {
+        return unneeded();
+    }
     policies.into_iter().map(FoundForPolicy::finish).collect()
+}
+
+fn unneeded() -> SignaturesByPolicy {
+    Signatures::Unavailable { reason: "no rule of the policy needs signatures".to_owned() }.into()
 }
 
 /// What was found for the signers of one policy.

@@ -54,6 +54,30 @@ pub enum Detail {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         carried: Vec<String>,
     },
+    /// The attested SBOM that the inventory is from. The image's files were not read.
+    AttestedSbom {
+        /// Who attested it, by the policy's name for them.
+        authority: String,
+        /// The key or certificate behind the name, and when it signed.
+        #[serde(flatten)]
+        by: SignerRecord,
+        /// The digest of the bundle.
+        #[schemars(with = "String")]
+        bundle: Digest,
+        /// The digest of the manifest that it is about.
+        #[schemars(with = "String")]
+        signed: Digest,
+        /// The type of the statement's predicate.
+        predicate_type: String,
+        /// The document's format and version: `CycloneDX 1.6`.
+        format: String,
+        /// When the document says that it was made.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<Instant>")]
+        created: Option<Timestamp>,
+        /// What was not checked: `transparency log`, `trusted time`, `certificate log`.
+        not_checked: Vec<String>,
+    },
     /// A signature or statement that does not count.
     RefusedSignature {
         /// The digest of its bytes.

@@ -13,7 +13,7 @@ use plimsoll_core::{Cancel, Stopped};
 
 use crate::applicable::ApplicableWaivers;
 use crate::deny::DenyList;
-use crate::evidence::{Evidence, SbomFacts, VulnerabilityFacts};
+use crate::evidence::{Evidence, InventorySource, SbomFacts, VulnerabilityFacts};
 use crate::rule::{Answer, Context, Role};
 use crate::set::{PolicySet, label};
 use crate::verdict::{
@@ -148,6 +148,9 @@ fn records(evidence: &Evidence) -> Vec<EvidenceRecord> {
     }
     if let SbomFacts::Inventory { digest: Some(digest), .. } = &evidence.sbom {
         records.push(EvidenceRecord { kind: "sbom".to_owned(), digest: *digest });
+    }
+    if let SbomFacts::Inventory { source: InventorySource::Attested(attestation), .. } = &evidence.sbom {
+        records.push(EvidenceRecord { kind: "attested-sbom".to_owned(), digest: attestation.bundle });
     }
     records
 }

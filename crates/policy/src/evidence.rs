@@ -5,8 +5,9 @@
 //! only a verifier can make.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use plimsoll_core::{Digest, Platform};
+use plimsoll_core::{Digest, Platform, Timestamp};
 use plimsoll_sbom::Problem;
 use plimsoll_verify::{Statement, Verified};
 use plimsoll_vuln::Scan;
@@ -25,6 +26,8 @@ pub struct Evidence {
     pub signatures: SignaturesByPolicy,
     /// The inventory.
     pub sbom: SbomFacts,
+    /// The search for an attested SBOM, where it was made and the inventory is from elsewhere.
+    pub sbom_search: SbomSearch,
     /// The findings.
     pub vulnerabilities: VulnerabilityFacts,
     /// Inventory and findings once more for policies that leave out paths. For a policy whose own are not here, nothing is
@@ -73,7 +76,8 @@ pub enum SubjectKind {
     File,
 }
 
-/// The digests of one platform's image, all computed from the bytes read.
+/// The digests of one platform's image. Those of layers are as the manifest and the configuration name them; where layers were
+/// read, their bytes were compared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ImageDigests {
@@ -245,12 +249,55 @@ pub enum SbomFacts {
 }
 
 /// Where an inventory comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum InventorySource {
     /// The artifact's own files were read.
     Cataloged,
     /// A document lists them.
     Document,
+    /// An attested SBOM of the image lists them. No layer was read.
+    Attested(Arc<SbomAttestation>),
+}
+
+/// The SBOM that an inventory is from.
+#[derive(Debug, Clone)]
+pub struct SbomAttestation {
+    /// The digest of the bundle that contains it.
+    pub bundle: Digest,
+    /// Its format and version: `CycloneDX 1.6`.
+    pub format: String,
+    /// When the document says that it was made.
+    pub created: Option<Timestamp>,
+    /// Each policy has its own keys, roots and logs, so what was verified for one is not evidence for another.
+    pub(crate) verified: BTreeMap<Digest, Verified<Statement>>,
+}
+
+impl SbomAttestation {
+    /// An attestation that was verified for no policy yet.
+    pub fn new(bundle: Digest) -> Self {
+        Self { bundle, format: String::new(), created: None, verified: BTreeMap::new() }
+    }
+
+    /// Adds what was verified for `policy`, without the document, which may be many megabytes.
+    pub fn add(&mut self, policy: &Policy, statement: Verified<Statement>) {
+        let statement =
+            statement.map(|statement| Statement { predicate: serde_json::Value::Null, ..statement });
+        self.verified.insert(policy.effective_digest(), statement);
+    }
+
+    /// When it was signed at the latest, by the trusted clocks of any policy; none if no clock is known.
+    pub fn signed_at(&self) -> Option<Timestamp> {
+        self.verified.values().flat_map(|statement| statement.times().iter().copied()).min()
+    }
+}
+
+/// The search for an attested SBOM, as far as it did not lead to the inventory.
+#[derive(Debug, Clone, Default)]
+pub struct SbomSearch {
+    /// SBOMs that are attested and do not count, each with the reason.
+    pub refused: Vec<RejectedSignature>,
+    /// Why the image was read, if SBOMs were searched for.
+    pub image_read: Option<String>,
 }
 
 /// What is known of an artifact without the paths that a policy leaves out.

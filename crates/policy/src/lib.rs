@@ -46,8 +46,8 @@ pub use draft::WaiverDraft;
 pub use error::Error;
 pub use evaluate::{evaluate, evaluate_until};
 pub use evidence::{
-    Collected, Evidence, ImageDigests, InventorySource, Narrowed, RejectedSignature, SbomFacts, Signatures,
-    SignaturesByPolicy, SubjectFacts, SubjectKind, VulnerabilityFacts,
+    Collected, Evidence, ImageDigests, InventorySource, Narrowed, RejectedSignature, SbomAttestation,
+    SbomFacts, SbomSearch, Signatures, SignaturesByPolicy, SubjectFacts, SubjectKind, VulnerabilityFacts,
 };
 pub use exclusion::{Excluded, Exclusions};
 pub use kind::DocumentKind;
@@ -56,6 +56,7 @@ pub use policy::{KeyFiles, Policy};
 pub use preset::{Phase, Tier};
 pub use report::{SignatureClaim, WaiverReport, WaiverReports, WaiverStanding, WaiverState};
 pub use rule::Needs;
+pub use rules::sbom::{is_sbom, sbom_standard};
 pub use rules::vulnerabilities::UnratedAs;
 pub use rules::{RuleInfo, RuleName, built_in as built_in_rules};
 pub use set::PolicySet;

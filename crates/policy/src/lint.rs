@@ -76,7 +76,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// An approver's key also signs images: the signer could waive an image's faults.
+    /// An approver's key also signs images or attests SBOMs: the signer could waive an image's faults.
     ApproverSigns = "PL001",
     /// The list of blocking severities omits one that is higher than another in the list.
     BlockListGap = "PL002",
@@ -286,13 +286,13 @@ impl Lint {
         for (path, list) in lists {
             self.authorities(path, list, now);
             for (index, approver) in list.iter().enumerate() {
-                let signer = policy
-                    .signatures
-                    .entries()
-                    .find(|authority| authority.overlaps(approver) || authority.is_named(&approver.name));
-                if let Some(signer) = signer {
-                    let message =
-                        format!("{} approves waivers and signs images as {}", approver.name, signer.name);
+                let images = policy.signatures.entries().map(|signer| (signer, "signs images"));
+                let sboms = policy.sbom.attested_by.iter().map(|signer| (signer, "attests SBOMs"));
+                let signer = images
+                    .chain(sboms)
+                    .find(|(signer, _)| signer.overlaps(approver) || signer.is_named(&approver.name));
+                if let Some((signer, does)) = signer {
+                    let message = format!("{} approves waivers and {does} as {}", approver.name, signer.name);
                     self.error(
                         Code::ApproverSigns,
                         &format!("{path}[{index}]"),

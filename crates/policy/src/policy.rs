@@ -106,7 +106,7 @@ impl TrustPolicy {
         self.root.is_none() && self.transparency_log && self.certificate_log && self.timestamps == 0
     }
 
-    fn requirements(&self) -> Requirements {
+    pub(crate) fn requirements(&self) -> Requirements {
         Requirements {
             logs: self.transparency_log.then_some(NonZeroUsize::MIN),
             timestamps: usize::from(self.timestamps),
@@ -226,7 +226,8 @@ impl Policy {
     /// be logged, or times in which they count.
     pub fn wants_trusted_root(&self) -> bool {
         let waivers = &self.waivers;
-        let mut all = self.signatures.entries().chain(&waivers.approvers).chain(&waivers.second);
+        let approvers = waivers.approvers.iter().chain(&waivers.second);
+        let mut all = self.signatures.entries().chain(&self.sbom.attested_by).chain(approvers);
         all.any(Authority::wants_root)
     }
 
@@ -242,7 +243,7 @@ impl Policy {
 }
 
 fn resolve(doc: PolicyDocument, origin: &str, digest: Digest, files: &dyn KeyFiles) -> Result<Policy, Error> {
-    let spec = doc.spec;
+    let mut spec = doc.spec;
     let (phase, tier) = (spec.phase, spec.tier.or(Tier::Standard));
     let presets = Presets { phase, tier };
     let keys = Keys { origin, files };
@@ -260,7 +261,10 @@ fn resolve(doc: PolicyDocument, origin: &str, digest: Digest, files: &dyn KeyFil
         trust: keys.trust(spec.trust)?,
         signatures: signatures(spec.signatures, presets.strict(), &keys)?,
         exclude: Exclusions::new(spec.exclude.into_option().unwrap_or_default()),
-        sbom: spec.sbom.resolve(presets),
+        sbom: {
+            let attested_by = std::mem::take(&mut spec.sbom.attested_by);
+            spec.sbom.resolve(presets, keys.authorities(attested_by, "spec.sbom.attestedBy")?)
+        },
         vulnerabilities: spec.vulnerabilities.resolve(presets),
         denials: denials.into_iter().map(|d| Denial::new(d, &format!("policy {name}"))).collect(),
         waivers: waivers(spec.waivers, tier, &keys)?,

@@ -6,10 +6,11 @@ use plimsoll_core::Cancel;
 use crate::applicable::ApplicableWaivers;
 use crate::deny::DenyList;
 use crate::detail::Detail;
-use crate::evidence::{Evidence, Narrowed};
+use crate::evidence::{Evidence, InventorySource, Narrowed, SbomAttestation, SbomFacts};
 use crate::lint::Lint;
 use crate::policy::Policy;
 use crate::rules::RuleName;
+use crate::rules::sbom::Attester;
 use crate::setting::{Level, OnUnknown};
 use crate::verdict::{Effect, EvidenceRecord, Outcome, RuleResult, earliest};
 
@@ -108,6 +109,22 @@ impl Context<'_> {
 }
 
 impl Context<'_> {
+    /// The attested SBOM that the inventory is from and who attested it, if it is from one; an error if the policy does not
+    /// accept it. Every rule that uses the inventory asks.
+    pub(crate) fn attested(&self) -> Result<Option<(&SbomAttestation, Attester<'_>)>, String> {
+        let SbomFacts::Inventory { source: InventorySource::Attested(attestation), .. } = &self.evidence.sbom
+        else {
+            return Ok(None);
+        };
+        let Some(digests) = &self.evidence.subject.digests else {
+            return Err(
+                "the inventory is from an attested SBOM, but no digest of the image is known".to_owned()
+            );
+        };
+        let attester = attestation.attester(self.policy, &digests.manifest, self.now)?;
+        Ok(Some((attestation, attester)))
+    }
+
     /// What is known without the paths that the policy leaves out, if it leaves out any.
     pub(crate) fn narrowed(&self) -> Option<&Narrowed> {
         let exclusions = self.policy.exclusions();
@@ -216,6 +233,7 @@ mod tests {
             signatures: Signatures::Unavailable { reason: unavailable() }.into(),
             sbom: SbomFacts::Unavailable { reason: unavailable() },
             vulnerabilities: VulnerabilityFacts::Unavailable { reason: unavailable() },
+            sbom_search: crate::SbomSearch::default(),
             narrowed: Vec::new(),
         };
         let cancel = Cancel::never();

@@ -23,7 +23,10 @@
 //!       - name: build system
 //!         key: { file: keys/build.pub }
 //!   exclude: [{ path: "usr/local/go/**/testdata/**", reason: "…" }]
-//!   sbom: { required: true, onUnknown: block }
+//!   sbom:
+//!     required: true
+//!     onUnknown: block
+//!     attestedBy: [{ name: sbom builder, key: { file: keys/sbom.pub } }]
 //!   vulnerabilities: { block: [critical, high], unratedAs: high, maxDatabaseAge: 24h, ignoreUnfixed: false, onUnknown: block }
 //!   deny: { digests: [{ digest: "sha256:…", reason: "…" }] }
 //!   waivers:

@@ -286,7 +286,8 @@ pub struct DatabaseRecord {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct EvidenceRecord {
-    /// `signature`, `statement` (signed, and no signature), `trusted-root`, `sbom`, `waiver`.
+    /// `signature`, `statement` (signed, and no signature), `trusted-root`, `sbom`, `attested-sbom` (the bundle that the
+    /// inventory is from), `waiver`.
     pub kind: String,
     /// The digest of its bytes.
     #[schemars(with = "String")]

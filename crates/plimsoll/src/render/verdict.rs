@@ -189,10 +189,12 @@ impl Told<'_> {
         }
     }
 
-    /// The rule, and who signed.
+    /// The rule, and who signed or attested.
     fn short_name(&self) -> Cow<'_, str> {
         let rule = self.result.rule.as_str();
-        let signed = self.result.details.iter().any(|detail| matches!(detail, Detail::Signature { .. }));
+        let is_signed =
+            |detail: &Detail| matches!(detail, Detail::Signature { .. } | Detail::AttestedSbom { .. });
+        let signed = self.result.details.iter().any(is_signed);
         if signed { format!("{rule} ({})", safe(&self.result.reason)).into() } else { rule.into() }
     }
 
@@ -249,6 +251,10 @@ fn notes(result: &RuleResult) -> Vec<String> {
         Detail::Signature { authority, not_checked, .. } if !not_checked.is_empty() => {
             let what = safe(&not_checked.join(", ")).into_owned();
             Some(format!("signature by {}: not checked: {what}", safe(authority)))
+        }
+        Detail::AttestedSbom { authority, not_checked, .. } if !not_checked.is_empty() => {
+            let what = safe(&not_checked.join(", ")).into_owned();
+            Some(format!("SBOM attested by {}: not checked: {what}", safe(authority)))
         }
         _ => None,
     });
@@ -450,6 +456,27 @@ fn other_detail(detail: &Detail, explain: bool) -> Option<String> {
                 list("not checked", not_checked),
                 list("present but not checked", carried),
             ))
+        }
+        Detail::AttestedSbom {
+            authority,
+            by,
+            bundle,
+            signed,
+            predicate_type,
+            format,
+            created,
+            not_checked,
+        } => {
+            let made = created.map(|created| format!(", made {created}")).unwrap_or_default();
+            let skipped = safe(&not_checked.join(", ")).into_owned();
+            let skipped = if skipped.is_empty() { skipped } else { format!("; not checked: {skipped}") };
+            let more = if explain {
+                format!(", bundle {bundle}, signed {signed} as {}", safe(predicate_type))
+            } else {
+                String::new()
+            };
+            let (authority, format) = (safe(authority), safe(format));
+            Some(format!("SBOM ({format}{made}) attested by {authority} ({}){more}{skipped}", signer(by)))
         }
         Detail::RefusedSignature { bundle, reason } => {
             Some(format!("{} does not count: {}", short(bundle), safe(reason)))

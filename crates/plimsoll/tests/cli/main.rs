@@ -11,6 +11,7 @@
 )]
 
 mod alpine;
+mod attested_sboms;
 mod bad_input;
 mod cache;
 mod check;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::fixture::{NOW, Place, affected, patched};
 
-struct Schemas<'a>(&'a Place);
+pub(crate) struct Schemas<'a>(pub(crate) &'a Place);
 
 impl Schemas<'_> {
     fn validator(&self, name: &str) -> Validator {
@@ -17,7 +17,7 @@ impl Schemas<'_> {
     }
 
     #[track_caller]
-    fn fits(&self, name: &str, value: &Value) {
+    pub(crate) fn fits(&self, name: &str, value: &Value) {
         let problems: Vec<String> =
             self.validator(name).iter_errors(value).map(|e| format!("{}: {e}", e.instance_path())).collect();
         assert!(problems.is_empty(), "{name}: {problems:#?}\n{value:#}");

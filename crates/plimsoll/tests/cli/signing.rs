@@ -11,7 +11,7 @@ use plimsoll_testkit::{Object, ObjectKind, Registry, attachment};
 use crate::fixture::{Place, digest_of, patched, pushed, shop};
 
 /// Attaches `bytes` to an image of [`pushed`], as a bundle.
-fn attach(registry: &Registry, reference: &str, bytes: &[u8]) {
+pub(crate) fn attach(registry: &Registry, reference: &str, bytes: &[u8]) {
     const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
     let subject = Object {
         kind: ObjectKind::Manifest,

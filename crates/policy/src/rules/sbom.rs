@@ -9,9 +9,12 @@ use plimsoll_sbom::ProblemCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::attested::Attester;
+pub use self::attested::{is_sbom, sbom_standard};
 use super::RuleName;
+use crate::authority::{Authority, AuthoritySpec};
 use crate::detail::Detail;
-use crate::evidence::{InventorySource, SbomFacts};
+use crate::evidence::{InventorySource, RejectedSignature, SbomAttestation, SbomFacts};
 use crate::exclusion::Excluded;
 use crate::lint::{Code, Lint};
 use crate::policy::Policy;
@@ -22,6 +25,8 @@ use crate::setting::OnUnknown;
 use crate::setting::Setting;
 use crate::verdict::Outcome;
 
+mod attested;
+
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct SbomSpec {
@@ -31,6 +36,8 @@ pub(crate) struct SbomSpec {
     /// Whether layers of registries may be read in part, by the table of contents that eStargz and zstd:chunked layers have. Their
     /// own digests are not computed then, and the table may list other files than a runtime unpacks.
     pub(crate) layer_digest_not_computed: Setting<LayerDigestNotComputed>,
+    /// Whose attested SBOMs count in place of the image's own files, which are then not read. Nobody's, when left out.
+    pub(crate) attested_by: Setting<Vec<AuthoritySpec>>,
 }
 
 /// What happens if the digest of a layer is not computed.
@@ -58,15 +65,18 @@ pub(crate) struct SbomPolicy {
     /// The usual is not written, so that older policies keep their digests.
     #[serde(skip_serializing_if = "LayerDigestNotComputed::is_denied")]
     pub(crate) layer_digest_not_computed: LayerDigestNotComputed,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) attested_by: Vec<Authority>,
 }
 
 impl SbomSpec {
-    /// The policy with presets applied.
-    pub(crate) fn resolve(self, presets: Presets) -> SbomPolicy {
+    /// The policy with presets applied. The caller reads the keys of `attestedBy`.
+    pub(crate) fn resolve(self, presets: Presets, attested_by: Vec<Authority>) -> SbomPolicy {
         SbomPolicy {
             required: self.required.or(presets.strict()),
             on_unknown: self.on_unknown.or(OnUnknown::Block),
             layer_digest_not_computed: self.layer_digest_not_computed.or(LayerDigestNotComputed::Deny),
+            attested_by,
         }
     }
 }
@@ -97,7 +107,7 @@ impl Rule for SbomRule {
         Waivable::Failure
     }
 
-    fn lint(&self, policy: &Policy, _: Timestamp, lint: &mut Lint) {
+    fn lint(&self, policy: &Policy, now: Timestamp, lint: &mut Lint) {
         if policy.phase >= Phase::Beta && !policy.sbom.required {
             let message =
                 "images whose content is unknown pass this rule, although the phase asks for an SBOM";
@@ -109,6 +119,7 @@ impl Rule for SbomRule {
             lint.warn(Code::LayersUnhashed, "spec.sbom.layerDigestNotComputed", message, hint);
         }
         lint.on_unknown("spec.sbom.onUnknown", policy.sbom.on_unknown);
+        lint.authorities("spec.sbom.attestedBy", &policy.sbom.attested_by, now);
         lint.exclusions("spec.exclude", policy.exclusions());
     }
 
@@ -125,9 +136,14 @@ fn evaluate(context: &Context<'_>) -> Answer {
     let narrowed = context.narrowed();
     let facts = narrowed.map_or(&context.evidence.sbom, |narrowed| &narrowed.sbom);
     let (source, components, os, problems) = match facts {
-        SbomFacts::Inventory { source, components, os, problems, .. } => (*source, *components, os, problems),
+        SbomFacts::Inventory { source, components, os, problems, .. } => (source, *components, os, problems),
         SbomFacts::Unavailable { reason } => return unknown(format!("there is no inventory: {reason}")),
     };
+    let attested = match context.attested() {
+        Ok(attested) => attested,
+        Err(reason) => return unknown(reason),
+    };
+    let until = attested.as_ref().and_then(|(_, by)| by.until);
     // What was set aside is told where it matters, with the findings.
     let details = context.while_awaited(problems).filter(|problem| problem.code != ProblemCode::SetAside);
     let details = details.map(|problem| Detail::Problem {
@@ -137,7 +153,9 @@ fn evaluate(context: &Context<'_>) -> Answer {
         severity: problem.severity,
     });
     let excluded = narrowed.map(|narrowed| narrowed.excluded.as_slice()).unwrap_or_default();
-    let details: Vec<Detail> = details.chain(excluded.iter().map(Detail::from)).collect();
+    let details =
+        searched(context, attested.as_ref()).chain(details).chain(excluded.iter().map(Detail::from));
+    let details: Vec<Detail> = details.collect();
     if let Some(worst) = problems.iter().find(|problem| problem.hides_components()) {
         let at = if worst.path.is_empty() { String::new() } else { format!(" ({})", worst.path) };
         let reason = format!("components may be missing: {}{at}: {}", worst.code, worst.words());
@@ -161,13 +179,47 @@ fn evaluate(context: &Context<'_>) -> Answer {
             .or_waived(context);
     }
     let by = match source {
-        InventorySource::Cataloged => "read from its files",
-        InventorySource::Document => "as the document says",
+        InventorySource::Cataloged => match &context.evidence.sbom_search.image_read {
+            Some(why) if !policy.attested_by.is_empty() => format!("read from its files: {why}"),
+            _ => "read from its files".to_owned(),
+        },
+        InventorySource::Document => "as the document says".to_owned(),
+        InventorySource::Attested(_) => as_attested(attested.as_ref()),
     };
     let os = os.as_ref().map(|os| format!(" on {os}")).unwrap_or_default();
     let left_out = left_out(excluded);
     let reason = format!("{}{os}, {by}{left_out}", count(components, "component"));
-    Answer::new(NAME, Outcome::Pass, effect, reason).details(details)
+    let mut answer = Answer::new(NAME, Outcome::Pass, effect, reason).details(details);
+    answer.until = until;
+    answer
+}
+
+/// `as sbom builder attests in CycloneDX 1.6, signed 2026-11-20T10:00:00Z`.
+fn as_attested(attested: Option<&Attested<'_>>) -> String {
+    let Some((attestation, by)) = attested else { return "as attested".to_owned() };
+    let signed = match attestation.signed_at() {
+        Some(time) => format!("signed {time}"),
+        None => "signed at an unknown time".to_owned(),
+    };
+    format!("as {} attests in {}, {signed}", by.authority.name, attestation.format)
+}
+
+type Attested<'a> = (&'a SbomAttestation, Attester<'a>);
+
+/// The attested SBOM that the inventory is from, or those that do not count.
+fn searched<'a>(
+    context: &'a Context<'_>,
+    attested: Option<&'a Attested<'a>>,
+) -> impl Iterator<Item = Detail> + 'a {
+    let manifest = context.evidence.subject.digests.as_ref().map(|digests| digests.manifest);
+    let used = attested.zip(manifest).map(|((it, by), manifest)| it.detail(by, &manifest));
+    let wants = !context.policy.sbom.attested_by.is_empty();
+    let refused = context.while_awaited(&context.evidence.sbom_search.refused).filter(move |_| wants);
+    let refused = refused.map(|RejectedSignature { digest, reason }| Detail::RefusedSignature {
+        bundle: *digest,
+        reason: reason.clone(),
+    });
+    used.into_iter().chain(refused)
 }
 
 /// `; 2 components and 1 problem left out by spec.exclude`.

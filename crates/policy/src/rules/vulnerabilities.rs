@@ -188,6 +188,9 @@ impl Rule for VulnerabilitiesRule {
 fn evaluate(context: &Context<'_>) -> Answer {
     let policy = &context.policy.vulnerabilities;
     let unknown_effect = effect_of_unknown(true, policy.on_unknown);
+    if let Err(reason) = context.attested() {
+        return Answer::new(NAME, Outcome::Unknown, unknown_effect, reason);
+    }
     let narrowed = context.narrowed();
     let facts = narrowed.map_or(&context.evidence.vulnerabilities, |narrowed| &narrowed.vulnerabilities);
     let scan = match facts {

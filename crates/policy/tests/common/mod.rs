@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
 use plimsoll_core::{Algorithm, Digest, Limits, Timestamp};
 use plimsoll_policy::{
-    Collected, DenyList, Evidence, ImageDigests, InventorySource, Policy, RuleResult, SbomFacts, Signatures,
-    SubjectFacts, SubjectKind, Verdict, VulnerabilityFacts, Waiver,
+    Collected, DenyList, Evidence, ImageDigests, InventorySource, Policy, RuleResult, SbomFacts, SbomSearch,
+    Signatures, SubjectFacts, SubjectKind, Verdict, VulnerabilityFacts, Waiver,
 };
 use plimsoll_verify::{
     BUNDLE_V0_3, Bundle, COSIGN_SIGN_V1, IN_TOTO_PAYLOAD, PublicKey, Statement, Subject, Verified, WAIVER_V1,
@@ -106,7 +106,7 @@ pub fn full() -> String {
          digest: {{ pinned: true }}
          registries: {{ allow: ['registry.example/**'] }}
          signatures: {{ required: true, threshold: 1, anyOf: [{{ name: release, key: {{ file: keys/release.pub, notBefore: 2026-01-01T00:00:00Z, notAfter: 2027-06-01T00:00:00Z }} }}] }}
-         sbom: {{ required: true, onUnknown: block }}
+         sbom: {{ required: true, onUnknown: block, attestedBy: [{{ name: sbom builder, key: {{ file: keys/release.pub, transparencyLog: false }} }}] }}
          vulnerabilities: {{ block: [critical, high], unratedAs: high, maxDatabaseAge: 24h, ignoreUnfixed: false, onUnknown: block }}
          deny: {{ digests: [{{ digest: '{digest}', reason: miner }}] }}
          waivers: {{ approvers: [{{ name: secops@example, key: {{ file: keys/secops.pub }} }}], secondApprover: [{{ name: cto@example, key: {{ file: keys/cto.pub }} }}], maxDays: {{ critical: 30, high: 14, other: 90 }} }}"
@@ -163,6 +163,7 @@ pub fn evidence() -> Evidence {
             digest: None,
         },
         vulnerabilities: scanned(Vec::new(), Vec::new()),
+        sbom_search: SbomSearch::default(),
         narrowed: Vec::new(),
     }
 }

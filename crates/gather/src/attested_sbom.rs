@@ -1,0 +1,213 @@
+//! The search for an SBOM that is attested for one platform's image, so that its layers need not be pulled.
+//!
+//! Owns whether a document may stand for the files of an image. The policies decide who may attest it
+//! ([`plimsoll_policy::Policy::accepts_sbom`]). It stands for them only if nothing is left open, because nobody looks again:
+//!
+//! - The statement is about the platform's manifest and nothing else, and every policy in question accepts its signer.
+//! - The document is of the standard that the statement names, and about the same manifest if it names its subject.
+//! - It states that it is complete, has no problem that hides components, and lists at least one.
+//! - If it lists layers, they are the image's. If digests are denied, it has to: the denied content may be in a layer of
+//!   another digest, and only whoever read it knows.
+//!
+//! Otherwise the image is read, and the verdict says why. So it is if several count and list different components.
+
+use std::sync::Arc;
+
+use plimsoll_attach::evidence::{Bundles, FoundBundle, ParsedBundle};
+use plimsoll_core::Digest;
+use plimsoll_image::artifact::Image;
+use plimsoll_policy::{RejectedSignature, SbomAttestation, SbomSearch, Signers, is_sbom, sbom_standard};
+use plimsoll_sbom::{
+    Completeness, Envelope, Inventory, Problem, ReadDocument, SubjectKind, read_document_until,
+};
+use plimsoll_verify::{Statement, Verified};
+
+use crate::Subject;
+use crate::collection::{Collection, UnderPolicy, with_hint};
+
+/// The search for one image.
+pub(crate) struct AttestedSboms<'a> {
+    collection: &'a Collection<'a>,
+    image: &'a Image,
+    policies: Vec<(&'a UnderPolicy<'a>, Signers)>,
+    counting: Vec<Counting>,
+    refused: Vec<RejectedSignature>,
+    failed: Option<String>,
+}
+
+/// An SBOM that may stand for the image's files.
+struct Counting {
+    attestation: SbomAttestation,
+    inventory: Inventory,
+}
+
+/// The result of the search.
+pub(crate) enum Outcome {
+    /// The layers need not be read.
+    Found(Arc<SbomAttestation>, Box<Inventory>),
+    /// They have to be.
+    NotFound(SbomSearch),
+}
+
+impl<'a> AttestedSboms<'a> {
+    /// A search that has not started; none if the layers have to be read anyway: for a policy that accepts no attested SBOM,
+    /// or to hash them by the algorithm of a denied digest. In local places they are always read, because nobody else compares
+    /// their bytes with their digests.
+    pub(crate) fn new(subject: &Subject, image: &'a Image, collection: &'a Collection<'a>) -> Option<Self> {
+        let is_remote = matches!(subject, Subject::Registry(_));
+        let wanted =
+            is_remote && collection.needs().inventory && !collection.has_denials_by_another_name(image);
+        let policies = collection.policies.iter().map(|under| Some((under, under.policy.sbom_signers()?)));
+        let policies: Vec<_> = policies.collect::<Option<_>>()?;
+        (wanted && !policies.is_empty()).then(|| Self {
+            collection,
+            image,
+            policies,
+            counting: Vec::new(),
+            refused: Vec::new(),
+            failed: None,
+        })
+    }
+
+    /// Whether no other place has to be searched.
+    pub(crate) fn has_enough(&self) -> bool {
+        !self.counting.is_empty()
+    }
+
+    /// The place where it was searched could not be read.
+    pub(crate) fn failed(&mut self, reason: String) {
+        self.failed = Some(reason);
+    }
+
+    /// Looks at what was found for `subject`.
+    pub(crate) fn add(&mut self, subject: &Digest, found: &Bundles) {
+        for bundle in &found.found {
+            // A bundle that cannot be parsed is listed with the signatures.
+            let Ok(parsed) = bundle.parse(self.collection.layers.limits()) else { continue };
+            if !parsed.claimed_predicate().is_some_and(|claimed| is_sbom(&claimed)) {
+                continue;
+            }
+            let counts = if *subject == self.image.manifest.digest {
+                self.counts(bundle, &parsed)
+            } else {
+                Err("it is attached to the index, not to this platform's image".to_owned())
+            };
+            match counts {
+                Ok(counting) => self.counting.push(counting),
+                Err(reason) => self.refused.push(RejectedSignature { digest: bundle.digest, reason }),
+            }
+        }
+    }
+
+    fn counts(&self, bundle: &FoundBundle, parsed: &ParsedBundle<'_>) -> Result<Counting, String> {
+        let (now, manifest) = (self.collection.now, &self.image.manifest.digest);
+        let (mut attestation, mut inventory) = (SbomAttestation::new(bundle.digest), None);
+        for (under, signers) in &self.policies {
+            let statement = signers
+                .verify(parsed.bundle(), under.root.ok(), now, |check| parsed.verify(manifest, check))
+                .map_err(|error| match (error, under.root) {
+                    (plimsoll_verify::Error::NoTrustedRoot, Err(why)) => why.to_owned(),
+                    (error, _) => error.to_string(),
+                })?;
+            under.policy.accepts_sbom(&statement, manifest, now)?;
+            if inventory.is_none() {
+                let document = self.document(&statement)?;
+                attestation.format = format!("{} {}", document.format, document.version);
+                attestation.created = document.created.and_then(|created| created.parse().ok());
+                inventory = Some(document.inventory);
+            }
+            attestation.add(under.policy, statement);
+        }
+        let inventory = inventory.ok_or_else(|| "no policy accepts it".to_owned())?;
+        Ok(Counting { attestation, inventory })
+    }
+
+    /// The document in a statement, if it may stand for the image's files.
+    fn document(&self, statement: &Verified<Statement>) -> Result<ReadDocument, String> {
+        let (limits, cancel) = (self.collection.layers.limits(), self.collection.cancel);
+        let value = statement.value();
+        let document = read_document_until(&value.to_json(), limits, cancel)
+            .map_err(|error| format!("its document cannot be read: {}", with_hint(&error)))?;
+        let standard = sbom_standard(&value.predicate_type).unwrap_or_default();
+        if document.format != standard || document.envelopes != [Envelope::Statement] {
+            return Err(format!("it states that its document is of {standard}, and it is of another kind"));
+        }
+        let manifest = self.image.manifest.digest;
+        if document.stated.subject == SubjectKind::Index {
+            return Err("its document is about an index, not about this platform's image".to_owned());
+        }
+        if let Some(other) = document.subject_digest.filter(|digest| *digest != manifest) {
+            return Err(format!("its document is about {other}"));
+        }
+        match document.completeness {
+            Completeness::Complete => {}
+            Completeness::Incomplete => return Err("its document states that it is incomplete".to_owned()),
+            Completeness::Unstated => {
+                return Err("its document does not state that it is complete".to_owned());
+            }
+        }
+        let inventory = &document.inventory;
+        if let Some(Problem { code, .. }) = inventory.problems.iter().find(|it| it.hides_components()) {
+            return Err(format!("components may be missing in its document: {code}"));
+        }
+        if inventory.components.is_empty() {
+            return Err("its document lists no component".to_owned());
+        }
+        self.layers_agree(inventory)?;
+        Ok(document)
+    }
+
+    fn layers_agree(&self, inventory: &Inventory) -> Result<(), String> {
+        if inventory.layers.is_empty() {
+            if self.collection.denies_digests() {
+                return Err("digests are denied, and its document does not list the layers".to_owned());
+            }
+            return Ok(());
+        }
+        let listed = inventory.layers.iter().map(|layer| (layer.digest, layer.diff_id));
+        let own = self.image.layers.iter().map(|layer| (layer.descriptor.digest, layer.diff_id));
+        if listed.eq(own) { Ok(()) } else { Err("its document lists other layers than the image".to_owned()) }
+    }
+
+    /// The SBOM that was signed last, by the trusted clocks; of several, that of the greatest digest. The order in which a
+    /// registry lists them does not matter.
+    pub(crate) fn finish(self) -> Outcome {
+        let Self { mut counting, refused, failed, .. } = self;
+        counting.sort_by_key(|one| (one.attestation.signed_at(), one.attestation.bundle));
+        let agree = counting.windows(2).all(|pair| match pair {
+            [one, other] => list_the_same(&one.inventory, &other.inventory),
+            _ => true,
+        });
+        let image_read = match (counting.pop(), failed) {
+            (Some(Counting { attestation, inventory }), _) if agree => {
+                return Outcome::Found(Arc::new(attestation), Box::new(inventory));
+            }
+            (Some(_), _) => "attested SBOMs that count list different components".to_owned(),
+            (None, Some(reason)) => format!("could not search for attested SBOMs: {reason}"),
+            (None, None) => match refused.as_slice() {
+                [] => "no attested SBOM was found".to_owned(),
+                [only] => format!("the attested SBOM does not count: {}", only.reason),
+                [first, ..] => {
+                    format!("no attested SBOM counts, of {} found: {}", refused.len(), first.reason)
+                }
+            },
+        };
+        Outcome::NotFound(SbomSearch { refused, image_read: Some(image_read) })
+    }
+}
+
+/// Whether two inventories list the same packages of the same operating system. Order and places do not matter.
+fn list_the_same(one: &Inventory, other: &Inventory) -> bool {
+    let listed = |inventory: &Inventory| {
+        let mut all: Vec<_> = inventory
+            .components
+            .iter()
+            .map(|it| (it.purl.to_string(), it.version.clone(), it.source.clone()))
+            .collect();
+        all.sort();
+        all.dedup();
+        all
+    };
+    let os = |inventory: &Inventory| inventory.os.as_ref().map(plimsoll_sbom::OsRelease::distro);
+    os(one) == os(other) && listed(one) == listed(other)
+}

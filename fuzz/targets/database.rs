@@ -64,6 +64,7 @@ static EMPTY: LazyLock<(Vec<u8>, Vec<u8>)> = LazyLock::new(|| {
         id: "x".into(),
         publisher: "X".into(),
         as_of: Timestamp::UNIX_EPOCH,
+        published: None,
         releases: vec![],
         source: Digest::sha256(b""),
         licence: None,
@@ -101,7 +102,8 @@ fn assembled(header: &[u8], index: &[u8], body: &[u8]) -> Option<Vec<u8>> {
     }
     let header = header.to_string();
     let length = u32::try_from(header.len()).ok()?;
-    let mut file = b"\x89PLDB\r\n\x1a\x02\0\0\0".to_vec();
+    // Magic and format, of whichever version is written.
+    let mut file = EMPTY.0.get(..12)?.to_vec();
     file.extend_from_slice(&length.to_le_bytes());
     file.extend_from_slice(Digest::sha256(header.as_bytes()).as_bytes());
     for part in [header.as_bytes(), index, &body] {

@@ -1,7 +1,8 @@
-//! Publishers' data: OSV documents, Debian's tracker, Alpine's security database, and zip archives of any content. What a build accepts
+//! Publishers' data: OSV documents, Debian's tracker, Alpine's security database, KEV, EPSS, and zip archives of any content. What a build accepts
 //! becomes a database in which every record decodes.
 //!
-//! The first byte says where the rest goes: `o` one OSV document, `d` the tracker, `a` the security database, `z` a zip archive.
+//! The first byte says where the rest goes: `o` one OSV document, `d` the tracker, `a` the security database, `k` KEV,
+//! `e` EPSS, `g` the same compressed, `z` a zip archive.
 
 #![no_main]
 
@@ -14,6 +15,9 @@ use plimsoll_core::Timestamp;
 use plimsoll_fuzz::{limits, scratch};
 use plimsoll_vuln::Database;
 
+const ADVISORY: &str = r#"{"id": "GO-1", "modified": "2026-01-01T00:00:00Z", "affected": [
+    {"package": {"ecosystem": "Go", "name": "a"}, "versions": ["1.0.0"]}]}"#;
+
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(scratch);
 
 fuzz_target!(|bytes: &[u8]| -> Corpus {
@@ -21,6 +25,9 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
         Some(b'o') => ("PyPI", "advisory.json"),
         Some(b'd') => ("debian", "tracker.json"),
         Some(b'a') => ("alpine/v3.20", "main.json"),
+        Some(b'k') => ("kev", "known_exploited_vulnerabilities.json"),
+        Some(b'e') => ("epss", "epss_scores-current.csv"),
+        Some(b'g') => ("epss", "epss_scores-current.csv.gz"),
         Some(b'z') => ("PyPI", "all.zip"),
         _ => return Corpus::Reject,
     };
@@ -28,6 +35,9 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     for stale in [&from, &out] {
         let _ = fs::remove_dir_all(stale);
     }
+    // Facts by CVE are no database without advisories.
+    fs::create_dir_all(from.join("Go")).unwrap();
+    fs::write(from.join("Go/GO-1.json"), ADVISORY).unwrap();
     fs::create_dir_all(from.join(folder)).unwrap();
     fs::write(from.join(folder).join(file), &bytes[1..]).unwrap();
     let now = Timestamp::from_second(1_790_000_000).unwrap();

@@ -2,7 +2,7 @@
 //! aliases may still complete.
 
 use plimsoll_vuln::Rating;
-use plimsoll_vuln::database::Detail;
+use plimsoll_vuln::database::{Detail, Kev};
 
 /// Bytes of an identifier or of the name of a release. Those in use have up to 30.
 const MAX_ID: usize = 128;
@@ -33,6 +33,32 @@ pub(crate) struct PackageStatement {
     pub(crate) module: Option<String>,
     /// The affected versions in the stored form.
     pub(crate) affected: Vec<u8>,
+}
+
+/// What a publisher says about a CVE, whichever packages have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CveFact {
+    pub(crate) cve: String,
+    pub(crate) fact: Fact,
+}
+
+/// The statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fact {
+    /// It is known to be exploited.
+    Exploited(Kev),
+    /// It is exploited with this probability, in hundred-thousandths as the share of CVEs that are at most as likely.
+    Likely { probability: u32, percentile: u32 },
+}
+
+impl CveFact {
+    pub(crate) fn exploited(cve: String, kev: Kev) -> Self {
+        Self { cve, fact: Fact::Exploited(kev) }
+    }
+
+    pub(crate) fn likely(cve: String, probability: u32, percentile: u32) -> Self {
+        Self { cve, fact: Fact::Likely { probability, percentile } }
+    }
 }
 
 impl Draft {

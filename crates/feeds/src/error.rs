@@ -129,6 +129,14 @@ pub enum DocumentProblem {
         /// The field.
         field: &'static str,
     },
+    /// There are more or fewer entries than the document says.
+    #[error("got {got} entries, expected {expected}")]
+    Count {
+        /// The entries in it.
+        got: u64,
+        /// The number that it says.
+        expected: u64,
+    },
     /// A member of an object occurs twice.
     #[error("`{name}` occurs twice")]
     Twice {

@@ -68,6 +68,13 @@ pub(crate) fn folders(parent: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
     Ok(folders)
 }
 
+/// The files in `folder`, sorted.
+pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut files: Vec<_> = list(folder)?.into_iter().filter(|path| path.is_file()).collect();
+    files.sort();
+    Ok(files)
+}
+
 /// The documents in `folder` whose names have one of these endings, sorted.
 pub(crate) fn documents(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, Error> {
     let fits = |path: &PathBuf| {

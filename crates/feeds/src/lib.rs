@@ -8,6 +8,8 @@
 //! FROM/Go/GO-2024-2687.json       loose OSV documents
 //! FROM/debian/tracker.json        the Debian security tracker; also FROM/debian.json
 //! FROM/alpine/v3.20/main.json     the Alpine security database
+//! FROM/kev/known_exploited_vulnerabilities.json, FROM/epss/epss_scores-current.csv.gz
+//!                                 facts by CVE; also without the folder
 //! ```
 //!
 //! Nothing is dropped silently: the [`BuildReport`] counts each document as kept, withdrawn, or skipped for a
@@ -16,11 +18,13 @@
 
 mod draft;
 mod error;
+mod hashing;
 mod input;
 mod install;
 mod lock;
 mod mirror;
 mod offer;
+mod overlays;
 mod publisher;
 mod rating;
 mod report;
@@ -42,7 +46,7 @@ pub use report::{BuildReport, Doubt, FeedReport, Skip, Tally, Written};
 pub use wanted::{COMMON, Wanted};
 
 use input::Input;
-use publisher::{PUBLISHERS, Publisher, Reading};
+use publisher::{Covers, PUBLISHERS, Publisher, Reading};
 use rating::Ratings;
 
 /// Builds a database in the folder `out` from the publishers' data in the folder `from`, which was retrieved at `as_of`.
@@ -69,7 +73,7 @@ pub fn build(
         }
         feeds.push(ReadFeed { publisher, reading, report });
     }
-    if feeds.iter().all(|feed| feed.reading.ecosystem.is_none()) {
+    if feeds.iter().all(|feed| !matches!(feed.reading.covers, Covers::Packages(_))) {
         return Err(Error::NoFeeds { dir: from.to_owned() });
     }
     let mut ratings = Ratings::default();
@@ -77,12 +81,24 @@ pub fn build(
         feed.reading.drafts.iter().for_each(|draft| ratings.learn(draft, feed.publisher.id()));
     }
     let mut by_ecosystem: BTreeMap<&str, (Ecosystem, Vec<&mut ReadFeed>)> = BTreeMap::new();
+    let mut by_cve: Vec<&mut ReadFeed> = Vec::new();
     for feed in &mut feeds {
-        if let Some(ecosystem) = feed.reading.ecosystem {
-            by_ecosystem.entry(ecosystem.id()).or_insert((ecosystem, Vec::new())).1.push(feed);
+        match feed.reading.covers {
+            Covers::Packages(ecosystem) => {
+                by_ecosystem.entry(ecosystem.id()).or_insert((ecosystem, Vec::new())).1.push(feed);
+            }
+            Covers::Cves => by_cve.push(feed),
+            Covers::Nothing => {}
         }
     }
     let mut files = Vec::new();
+    if !by_cve.is_empty() {
+        let file = overlays::write(&mut by_cve, as_of)?;
+        for (feed, counts) in by_cve.into_iter().zip(&file.feeds) {
+            feed.report.written(&out.join(&file.name), &file, counts);
+        }
+        files.push(file);
+    }
     for (ecosystem, mut feeds) in by_ecosystem.into_values() {
         let file = write(ecosystem, &mut feeds, &ratings, as_of)?;
         for (feed, counts) in feeds.into_iter().zip(&file.feeds) {
@@ -117,6 +133,25 @@ struct ReadFeed {
     report: FeedReport,
 }
 
+/// What the database says about a feed.
+fn description(
+    publisher: &dyn Publisher,
+    reading: &mut Reading,
+    content: &str,
+    as_of: Timestamp,
+) -> FeedDescription {
+    FeedDescription {
+        id: publisher.id().to_owned(),
+        publisher: publisher.name().to_owned(),
+        as_of,
+        published: reading.published,
+        releases: std::mem::take(&mut reading.releases),
+        source: reading.source,
+        licence: publisher.licence(content).map(str::to_owned),
+        unproven: publisher.unproven(content),
+    }
+}
+
 /// The file of one ecosystem, from all feeds about it.
 fn write(
     ecosystem: Ecosystem,
@@ -126,15 +161,7 @@ fn write(
 ) -> Result<File, Error> {
     let mut writer = Writer::new(ecosystem);
     for ReadFeed { publisher, reading, .. } in feeds {
-        let feed = writer.feed(FeedDescription {
-            id: publisher.id().to_owned(),
-            publisher: publisher.name().to_owned(),
-            as_of,
-            releases: std::mem::take(&mut reading.releases),
-            source: reading.source,
-            licence: publisher.licence(ecosystem.name()).map(str::to_owned),
-            unproven: publisher.unproven(ecosystem.name()),
-        });
+        let feed = writer.feed(description(*publisher, reading, ecosystem.name(), as_of));
         let mut drafts = std::mem::take(&mut reading.drafts);
         // Two documents may have the same identifier; their origin breaks the tie.
         drafts.sort_by(|a, b| (&a.id, &a.origin).cmp(&(&b.id, &b.origin)));

@@ -6,7 +6,7 @@ use plimsoll_core::Ecosystem;
 use plimsoll_core::nearest::nearest;
 
 use crate::publisher::PUBLISHERS;
-use crate::wanted::Wanted;
+use crate::wanted::{CVES, Wanted};
 
 impl Wanted {
     /// The names of everything that can be wanted.
@@ -14,7 +14,7 @@ impl Wanted {
         let offered = |ecosystem: &&Ecosystem| {
             PUBLISHERS.iter().any(|publisher| !publisher.locations(&Self::whole(**ecosystem)).is_empty())
         };
-        Ecosystem::ALL.iter().filter(offered).map(|ecosystem| ecosystem.name())
+        Ecosystem::ALL.iter().filter(offered).map(|ecosystem| ecosystem.name()).chain([CVES])
     }
 }
 
@@ -45,14 +45,18 @@ impl FromStr for Wanted {
             let known: Vec<&'static str> = Self::names().collect();
             UnknownEcosystem { name: text.to_owned(), nearest: nearest(name, known.iter().copied()) }
         };
+        if text.eq_ignore_ascii_case(CVES) {
+            return Ok(Self::Cves);
+        }
         let known = Self::names().find(|known| known.eq_ignore_ascii_case(name)).ok_or_else(unknown)?;
         let ecosystem = Ecosystem::from_name(known).ok_or_else(unknown)?;
         let is_name = |release: &String| {
             !release.is_empty() && release.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b))
         };
-        let wanted = Self { ecosystem, release };
+        let is_sound = release.as_ref().is_none_or(is_name);
+        let wanted = Self::Packages { ecosystem, release };
         let offered = PUBLISHERS.iter().any(|publisher| !publisher.locations(&wanted).is_empty());
-        if wanted.release.as_ref().is_none_or(is_name) && offered { Ok(wanted) } else { Err(unknown()) }
+        if is_sound && offered { Ok(wanted) } else { Err(unknown()) }
     }
 }
 
@@ -67,6 +71,8 @@ mod tests {
             ("pypi", Some("PyPI")),
             ("Debian", Some("Debian")),
             ("alpine:v3.20", Some("Alpine:v3.20")),
+            ("cve", Some("CVE")),
+            ("CVE:2024", None),
             ("PyPI:3", None),
             ("Alpine:../x", None),
             ("Alpine:", None),

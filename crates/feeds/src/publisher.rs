@@ -7,25 +7,30 @@
 //! | --- | --- |
 //! | [`alpine`] | `alpine/v3.20/main.json`, `alpine/v3.20/community.json`, … |
 //! | [`debian`] | `debian/tracker.json`, or `debian.json` |
+//! | [`epss`] | `epss/epss_scores-*.csv.gz`, also without the folder and not compressed |
+//! | [`kev`] | `kev/known_exploited_vulnerabilities.json`, also without the folder |
 //! | [`osv`] | `osv/PyPI/all.zip` or `PyPI/all.zip`; `osv/Go/*.json` or `Go/*.json` |
 
 mod alpine;
 mod debian;
+mod epss;
+mod kev;
 mod osv;
 
 use std::fmt;
 use std::path::Path;
 
-use plimsoll_core::{Digest, Ecosystem, Limits};
+use plimsoll_core::{Digest, Ecosystem, Limits, Timestamp};
 
-use crate::draft::Draft;
-use crate::input::Input;
-use crate::wanted::Wanted;
+use crate::draft::{CveFact, Draft};
+use crate::input::{Files, Input, files};
+use crate::wanted::{CVES, Wanted};
 use crate::{Error, FeedReport};
 
 /// All publishers. Their order determines the numbers of the feeds in a file; it does not decide between
 /// ratings.
-pub(crate) const PUBLISHERS: [&dyn Publisher; 3] = [&alpine::Alpine, &debian::Debian, &osv::Osv];
+pub(crate) const PUBLISHERS: [&dyn Publisher; 5] =
+    [&alpine::Alpine, &debian::Debian, &epss::Epss, &kev::Kev, &osv::Osv];
 
 /// A publisher of advisories.
 pub(crate) trait Publisher: fmt::Debug + Sync {
@@ -68,13 +73,50 @@ pub(crate) struct Location {
 /// A completely read feed.
 #[derive(Debug)]
 pub(crate) struct Reading {
-    /// `None` if the database does not support it: its advisories only rate others by their aliases.
-    pub(crate) ecosystem: Option<Ecosystem>,
+    pub(crate) covers: Covers,
     pub(crate) drafts: Vec<Draft>,
+    pub(crate) facts: Vec<CveFact>,
+    /// The date that the publisher gives the data.
+    pub(crate) published: Option<Timestamp>,
     /// The releases that it covers, sorted; empty if the ecosystem has none.
     pub(crate) releases: Vec<String>,
     /// The digest of all that was read.
     pub(crate) source: Digest,
+}
+
+/// What a feed is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Covers {
+    /// Packages of an ecosystem.
+    Packages(Ecosystem),
+    /// CVEs, whichever packages have them.
+    Cves,
+    /// Packages that the database does not support: its advisories only rate others by their aliases.
+    Nothing,
+}
+
+impl Reading {
+    /// Of a feed in which nothing was read yet.
+    fn of(covers: Covers, source: Digest) -> Self {
+        let (drafts, facts, releases) = (Vec::new(), Vec::new(), Vec::new());
+        Self { covers, drafts, facts, published: None, releases, source }
+    }
+}
+
+/// The feed of facts by CVE in `from` or the publisher's folder in it: the one file whose name `fits`.
+fn fact_files(from: &Path, id: &str, fits: impl Fn(&str) -> bool) -> Result<Vec<Input>, Error> {
+    let mut found = Vec::new();
+    for folder in [from.to_owned(), from.join(id)] {
+        if folder.is_dir() {
+            found.extend(
+                files(&folder)?
+                    .into_iter()
+                    .filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(&fits)),
+            );
+        }
+    }
+    // Several are several inputs, which are refused as ambiguous.
+    Ok(found.into_iter().map(|path| Input { content: CVES.to_owned(), files: Files::One(path) }).collect())
 }
 
 /// Whether a folder below FROM is a publisher's own; others are named after an ecosystem.

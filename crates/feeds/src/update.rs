@@ -126,7 +126,7 @@ fn fetch_all(
 fn selection(asked: &[Wanted], before: &[Wanted]) -> Vec<Wanted> {
     let mut wanted: Vec<Wanted> = asked.iter().chain(before).cloned().collect();
     if wanted.is_empty() {
-        wanted.extend(COMMON.iter().map(|ecosystem| Wanted::whole(*ecosystem)));
+        wanted.extend(COMMON.iter().map(|ecosystem| Wanted::whole(*ecosystem)).chain([Wanted::Cves]));
     }
     wanted.sort();
     wanted.dedup();

@@ -25,7 +25,7 @@ use serde::Serialize;
 
 pub use advisories::{Advisories, Feed, Package};
 pub use list::{FileList, LIST};
-pub use overlays::{Epss, Kev, Overlay, Overlays, Statement, VexStatus};
+pub use overlays::{Epss, Kev, Overlay, Overlays, Statement, VexStatus, is_cve};
 pub use record::{Detail, Entry, Place};
 pub use writer::{Counts, FeedDescription, File, NewEntry, OverlayWriter, Writer, key};
 
@@ -57,6 +57,9 @@ pub struct FeedStatus {
     pub publisher: String,
     /// When it was retrieved from the publisher.
     pub as_of: Timestamp,
+    /// The date that the publisher gives the data, if it gives one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published: Option<Timestamp>,
     /// How many advisories are in it.
     pub advisories: u64,
     /// How many packages they cover; in an ecosystem with releases, each release counts.
@@ -83,6 +86,7 @@ impl FeedStatus {
             ecosystem: file.header().content.clone(),
             publisher: feed.publisher.clone(),
             as_of: feed.as_of,
+            published: feed.published,
             advisories: feed.advisories,
             packages: feed.packages,
             releases: feed.releases.clone(),

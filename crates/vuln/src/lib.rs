@@ -26,7 +26,7 @@ pub mod version;
 pub use database::{Database, FeedStatus};
 pub use error::{Damage, Error};
 pub use scan::{
-    Finding, Fix, Gap, GapReason, LookedUp, Scan, ScanSettings, SetAside, Suppressed, Suppression, scan,
-    scan_until,
+    Exploited, Finding, Fix, Gap, GapReason, InvalidThreshold, Likelihood, LookedUp, Risk, Scan,
+    ScanSettings, SetAside, Share, Suppressed, Suppression, Threshold, scan, scan_until,
 };
 pub use severity::{Rating, Severity, SeveritySource};

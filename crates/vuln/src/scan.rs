@@ -18,7 +18,9 @@ mod kernel;
 mod merge;
 mod newer;
 mod owner;
+mod risk;
 mod target;
+mod threshold;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
@@ -30,10 +32,12 @@ use serde::Serialize;
 
 pub use finding::{Finding, Fix, Noted, SetAside, Suppressed, Suppression};
 pub use gap::{Gap, GapReason};
+pub use risk::{Exploited, Likelihood, Risk, Share};
+pub use threshold::{InvalidThreshold, Threshold};
 
 use crate::affected::Status;
 use crate::conditions::Traits;
-use crate::database::{Advisories, Database, FeedStatus, key};
+use crate::database::{Advisories, Database, FeedStatus, Overlays, key};
 use crate::error::Error;
 use aside::Asides;
 use gap::Gaps;
@@ -75,6 +79,9 @@ pub struct Scan {
     pub noted: Vec<Noted>,
     /// The feeds of the database.
     pub database: Vec<FeedStatus>,
+    /// The feeds of facts by CVE.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub overlays: Vec<FeedStatus>,
     /// How many components there are.
     pub components: usize,
     /// How many of them were looked up in a feed.
@@ -129,6 +136,7 @@ pub fn scan_until(
         gaps: Vec::new(),
         noted: noted(inventory).collect(),
         database: database.feeds(),
+        overlays: database.overlays().into_iter().flat_map(Overlays::status).collect(),
         components: inventory.components.len(),
         matched_components: 0,
         looked_up: Vec::new(),
@@ -171,6 +179,8 @@ pub fn scan_until(
         .collect();
     scan.gaps = scanner.gaps.into_sorted();
     scan.set_aside = scanner.asides.into_list();
+    let suppressed = scan.suppressed.iter_mut().map(|suppressed| &mut suppressed.finding);
+    risk::add(scan.findings.iter_mut().chain(suppressed), database)?;
     // Components are usually sorted by purl, but an inventory is a public struct that any caller may fill.
     scan.findings.sort_by(|a, b| a.place().cmp(&b.place()));
     scan.suppressed.sort_by(|a, b| a.finding.place().cmp(&b.finding.place()));

@@ -35,7 +35,7 @@ use plimsoll_vuln::order::VersionOrder as _;
 use plimsoll_vuln::version::apk::Apk;
 use serde::Deserialize;
 
-use super::{Location, Publisher, Reading};
+use super::{Covers, Location, Publisher, Reading};
 use crate::draft::{Draft, PackageStatement, is_identifier, is_package_name};
 use crate::error::DocumentProblem;
 use crate::input::{Files, Input, documents, folders};
@@ -72,12 +72,12 @@ impl Publisher for Alpine {
 
     /// Each repository of each release is a file.
     fn locations(&self, wanted: &Wanted) -> Vec<Location> {
-        if wanted.ecosystem != Ecosystem::Alpine {
-            return Vec::new();
-        }
-        let releases = match &wanted.release {
-            Some(release) => vec![release.as_str()],
-            None => RELEASES.to_vec(),
+        let releases = match wanted {
+            Wanted::Packages { ecosystem: Ecosystem::Alpine, release: Some(release) } => {
+                vec![release.as_str()]
+            }
+            Wanted::Packages { ecosystem: Ecosystem::Alpine, release: None } => RELEASES.to_vec(),
+            _ => return Vec::new(),
         };
         let files = |release: &str| -> Vec<String> {
             repositories(release).iter().map(|repository| format!("{release}/{repository}.json")).collect()
@@ -113,7 +113,7 @@ impl Publisher for Alpine {
             missing.is_none().then_some(release)
         };
         let releases = releases.into_iter().filter_map(whole).collect();
-        Ok(Reading { ecosystem: Some(Ecosystem::Alpine), drafts, releases, source })
+        Ok(Reading { drafts, releases, ..Reading::of(Covers::Packages(Ecosystem::Alpine), source) })
     }
 }
 

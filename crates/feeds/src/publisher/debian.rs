@@ -23,10 +23,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{BufReader, Read as _};
 use std::path::Path;
 
-use plimsoll_core::{Algorithm, Digest, Ecosystem, Hasher, LimitExceeded, Limits};
+use plimsoll_core::{Ecosystem, LimitExceeded, Limits};
 use plimsoll_vuln::affected::{Affected, End, FixState, Interval};
 use plimsoll_vuln::database::{Detail, key};
 use plimsoll_vuln::order::VersionOrder as _;
@@ -35,9 +35,10 @@ use plimsoll_vuln::{Rating, Severity, SeveritySource};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 
-use super::{Location, Publisher, Reading};
+use super::{Covers, Location, Publisher, Reading};
 use crate::draft::{Draft, PackageStatement, is_identifier, is_package_name, one_line};
 use crate::error::DocumentProblem;
+use crate::hashing::HashingReader;
 use crate::input::{Files, Input};
 use crate::wanted::Wanted;
 use crate::{Doubt, Entry, Error, FeedReport, Skip};
@@ -107,10 +108,9 @@ fn read(path: &Path, limits: &Limits, report: &mut FeedReport) -> Result<Reading
     parsed.map_err(|error| entry.broken(DocumentProblem::Stream(error)))?;
     let State { drafts, releases, .. } = state;
     Ok(Reading {
-        ecosystem: Some(Ecosystem::Debian),
         drafts: drafts.into_values().collect(),
         releases: releases.into_iter().collect(),
-        source: digest,
+        ..Reading::of(Covers::Packages(Ecosystem::Debian), digest)
     })
 }
 
@@ -308,32 +308,6 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for UniqueMembers<T> {
             }
         }
         deserializer.deserialize_map(Members(std::marker::PhantomData))
-    }
-}
-
-/// Hashes and counts the bytes read through it.
-struct HashingReader<R> {
-    inner: R,
-    hasher: Hasher,
-    bytes: u64,
-}
-
-impl<R: Read> HashingReader<R> {
-    fn new(inner: R) -> Self {
-        Self { inner, hasher: Hasher::new(Algorithm::Sha256), bytes: 0 }
-    }
-
-    fn finish(self) -> (Digest, u64) {
-        (self.hasher.finish(), self.bytes)
-    }
-}
-
-impl<R: Read> Read for HashingReader<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.inner.read(buffer)?;
-        self.hasher.update(buffer.get(..length).unwrap_or_default());
-        self.bytes += length as u64;
-        Ok(length)
     }
 }
 

@@ -24,7 +24,7 @@ use plimsoll_vuln::order::{self, VersionOrder};
 use plimsoll_vuln::{Rating, Severity, SeveritySource};
 use serde::Deserialize;
 
-use super::{Location, Publisher, Reading, owns_folder};
+use super::{Covers, Location, Publisher, Reading, owns_folder};
 use crate::draft::{Draft, PackageStatement, is_identifier, is_package_name, one_line};
 use crate::error::DocumentProblem;
 use crate::input::{Files, Input, documents, folders};
@@ -71,10 +71,10 @@ impl Publisher for Osv {
 
     /// Not for ecosystems whose own publishers say more, nor for those that OSV does not know.
     fn locations(&self, wanted: &Wanted) -> Vec<Location> {
-        let name = wanted.ecosystem.name();
+        let Wanted::Packages { ecosystem, release: None } = wanted else { return Vec::new() };
+        let name = ecosystem.name();
         let elsewhere = [Ecosystem::Alpine, Ecosystem::OracleLinux, Ecosystem::AmazonLinux];
-        if wanted.release.is_some() || elsewhere.contains(&wanted.ecosystem) || Target::named(name).is_none()
-        {
+        if elsewhere.contains(ecosystem) || Target::named(name).is_none() {
             return Vec::new();
         }
         let path = format!("{}/all.zip", name.replace(' ', "%20"));
@@ -110,12 +110,8 @@ impl Publisher for Osv {
             releases
                 .extend(statements.filter_map(|statement| Some(statement.key.split_once('/')?.0.to_owned())));
         }
-        Ok(Reading {
-            ecosystem: target.map(|target| target.ecosystem),
-            drafts,
-            releases: releases.into_iter().collect(),
-            source,
-        })
+        let covers = target.map_or(Covers::Nothing, |target| Covers::Packages(target.ecosystem));
+        Ok(Reading { drafts, releases: releases.into_iter().collect(), ..Reading::of(covers, source) })
     }
 }
 

@@ -28,21 +28,23 @@ pub(crate) enum Command {
 /// Fetch the publishers' advisories and build the database
 ///
 /// Asks only for what changed since the last update, and goes on with a download that broke off. Without --ecosystem, updates
-/// what was updated before; the first time that is Alpine, Debian, Go, Maven, npm, NuGet, Packagist, PyPI, RubyGems and
-/// crates.io. The database changes only once everything has arrived and can be read.
+/// what was updated before; the first time that is Alpine, Debian, Go, Maven, npm, NuGet, Packagist, PyPI, RubyGems,
+/// crates.io, and CVE, which is what KEV and EPSS say about each CVE. The database changes only once everything has arrived and can be read.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   plimsoll db update
-  plimsoll db update --ecosystem AlmaLinux,Alpine:v3.19
+  plimsoll db update --ecosystem AlmaLinux,Alpine:v3.19,CVE
   plimsoll db update --mirror osv=https://m.example/osv --mirror debian=https://m.example/debian
 
 The publishers, for --mirror (docs/feeds.md):
   osv      https://osv-vulnerabilities.storage.googleapis.com/
   debian   https://security-tracker.debian.org/tracker/
-  alpine   https://secdb.alpinelinux.org/")]
+  alpine   https://secdb.alpinelinux.org/
+  kev      https://www.cisa.gov/sites/default/files/feeds/
+  epss     https://epss.empiricalsecurity.com/")]
 pub(crate) struct Update {
-    /// Cover this ecosystem or release from now on, besides what was updated before; may be repeated
+    /// Cover this ecosystem or release, or CVE, from now on, besides what was updated before; may be repeated
     #[arg(short, long, value_name = "NAME", env = "PLIMSOLL_ECOSYSTEM", value_delimiter = ',')]
     pub(crate) ecosystem: Vec<Wanted>,
     /// Where a publisher's files lie instead of at its own server; may be repeated
@@ -60,7 +62,8 @@ pub(crate) struct Update {
 /// Build the database from a folder of publishers' advisories
 ///
 /// Reads DIR/ECOSYSTEM/all.zip or DIR/ECOSYSTEM/*.json (OSV; also below DIR/osv), DIR/debian/tracker.json (the Debian
-/// security tracker) and DIR/alpine/RELEASE/*.json (the Alpine security database), and writes one file per ecosystem.
+/// security tracker), DIR/alpine/RELEASE/*.json (the Alpine security database),
+/// DIR/kev/known_exploited_vulnerabilities.json and DIR/epss/epss_scores-*.csv.gz, and writes one file per ecosystem.
 /// If a feed cannot be read completely, the database does not change.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -72,7 +75,9 @@ Examples:
 The publishers' files (docs/feeds.md has all of them):
   PyPI, Go, npm, …  https://osv-vulnerabilities.storage.googleapis.com/ECOSYSTEM/all.zip
   Debian            https://security-tracker.debian.org/tracker/data/json
-  Alpine            https://secdb.alpinelinux.org/RELEASE/main.json, …/community.json")]
+  Alpine            https://secdb.alpinelinux.org/RELEASE/main.json, …/community.json
+  KEV               https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json
+  EPSS              https://epss.empiricalsecurity.com/epss_scores-current.csv.gz")]
 pub(crate) struct Build {
     /// Folder with the publishers' files
     #[arg(long, value_name = "DIR", env = "PLIMSOLL_FROM")]

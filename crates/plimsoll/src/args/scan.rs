@@ -1,6 +1,7 @@
 //! `plimsoll scan`.
 
 use clap::{Args, ValueEnum};
+use plimsoll_vuln::Threshold;
 
 use super::catalogers_flag::CatalogerChoice;
 use super::shared::{DatabaseChoice, IMAGES, Instant, LayerReading, OUTPUT, Reading, parse_switch};
@@ -8,14 +9,15 @@ use super::shared::{DatabaseChoice, IMAGES, Instant, LayerReading, OUTPUT, Readi
 /// Find known vulnerabilities in an image or SBOM
 ///
 /// Prints findings, and components that no fresh feed covers. It does not judge: with findings, the exit code is still
-/// 0. If components could not be looked up, it is 11, because an empty answer would not mean safety. What was odd and hides
-/// nothing is noted, and changes no exit code.
+/// 0, unless --fail-on asks for 10. If components could not be looked up, it is 11, because an empty answer would not mean
+/// safety. What was odd and hides nothing is noted, and changes no exit code.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   plimsoll scan registry.example/team/app:1.4 --db db/
   plimsoll scan registry.example/team/app:1.4 --all-platforms
   plimsoll scan sbom:app.spdx.json --db db/ -o json
+  plimsoll scan app.tar --fail-on kev,critical,high+fixable,'epss>0.1'
   plimsoll scan app.tar -o sarif --output-file findings.sarif
   plimsoll scan registry.example/app@sha256:… -o vuln --output-file vuln.json
   plimsoll attest --type vuln --predicate vuln.json registry.example/app@sha256:…")]
@@ -26,6 +28,10 @@ pub(crate) struct Scan {
     /// Format of the result
     #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: Format,
+    /// End with 10 if a finding is like that: low, medium, high or critical (at least; unrated counts as high), kev (known
+    /// to be exploited), epss>0.1 (likelier to be), fixable, or several at once: high+fixable. May be repeated
+    #[arg(long, value_name = "CONDITION", env = "PLIMSOLL_FAIL_ON", value_delimiter = ',', help_heading = OUTPUT)]
+    pub(crate) fail_on: Vec<Threshold>,
     #[command(flatten)]
     pub(crate) db: DatabaseChoice,
     #[command(flatten)]

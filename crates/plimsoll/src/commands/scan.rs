@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use plimsoll_core::Kind;
 use plimsoll_core::text::shown;
+use plimsoll_core::{Kind, quantity};
 use plimsoll_gather::{Access, Layers, OpenedSubject, Subject, inventory, of_nothing, open};
 use plimsoll_image::artifact::Image;
 use plimsoll_image::layers::LayerDigests;
-use plimsoll_vuln::{Database, scan, scan_until};
+use plimsoll_vuln::{Database, Finding, scan, scan_until};
 
 use crate::commands::catalogers::layers_without;
 use crate::commands::platforms;
@@ -31,7 +31,8 @@ pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Fai
         },
         console,
     };
-    let (mut results, mut errors, mut exit) = (Vec::new(), Vec::new(), Exit::Done);
+    let (mut results, mut errors) = (Vec::new(), Vec::new());
+    let mut exit = scanner.facts()?;
     for text in &settings.subjects {
         // One that cannot be scanned says nothing about the others.
         let failed = scanner.subject(text, &mut results).unwrap_or_else(|failure| vec![(None, failure)]);
@@ -55,6 +56,7 @@ pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Fai
     if results.iter().any(|result| !result.scan.gaps.is_empty()) {
         exit = exit.and(Exit::Kind(Kind::Indeterminate));
     }
+    exit = exit.and(failed_on(settings, &results, console));
     // If nothing could be scanned, the table would be empty; the errors are reported anyway.
     if !results.is_empty() || settings.format != Format::Table {
         emit(Report::new(settings.now, results, errors), settings, console)?;
@@ -72,6 +74,32 @@ struct Scanner<'a> {
 }
 
 impl Scanner<'_> {
+    /// Whether the database has what the thresholds need: without it, no finding would ever meet them.
+    fn facts(&self) -> Result<Exit, Failure> {
+        let mut exit = Exit::Done;
+        for threshold in &self.settings.fail_on {
+            for publisher in threshold.needs() {
+                let Some(as_of) = self.database.overlays().and_then(|overlays| overlays.as_of(publisher))
+                else {
+                    let message = format!(
+                        "`--fail-on {threshold}` needs {publisher}, which the database does not have"
+                    );
+                    return Err(Failure::new(Kind::NotFound, message)
+                        .with_hint("`plimsoll db update --ecosystem CVE` fetches KEV and EPSS"));
+                };
+                let age = self.settings.now.duration_since(as_of);
+                if age > self.rules.max_age {
+                    let age = quantity::age(self.settings.now, as_of);
+                    self.console.say(format_args!(
+                        "`--fail-on {threshold}` cannot be decided: {publisher} is {age} old"
+                    ));
+                    exit = Exit::Kind(Kind::Indeterminate);
+                }
+            }
+        }
+        Ok(exit)
+    }
+
     /// Scans the images of a subject, and adds what is found to `results`. Gives out the platforms whose image could not be
     /// scanned, which says nothing about the others.
     fn subject(
@@ -141,6 +169,27 @@ impl Scanner<'_> {
             scan,
         })
     }
+}
+
+/// Says which findings must not be, of those that count.
+fn failed_on(settings: &ScanSettings, results: &[Scanned], console: Console) -> Exit {
+    /// So many are named.
+    const NAMED: usize = 3;
+    let mut exit = Exit::Done;
+    for threshold in &settings.fail_on {
+        let findings = results.iter().flat_map(|result| &result.scan.findings);
+        let met: Vec<&Finding> = findings.filter(|finding| threshold.is_met_by(finding)).collect();
+        if met.is_empty() {
+            continue;
+        }
+        exit = Exit::Kind(Kind::Denied);
+        let names = met.iter().take(NAMED).map(|it| format!("{} in {}", it.id, it.package));
+        let more = if met.len() > NAMED { ", …" } else { "" };
+        let names = names.collect::<Vec<_>>().join(", ");
+        let count = quantity::count(met.len(), "finding");
+        console.say(format_args!("failed on {threshold}: {count} ({}{more})", shown(&names)));
+    }
+    exit
 }
 
 fn emit(report: Report, settings: &ScanSettings, console: Console) -> Result<(), Failure> {

@@ -147,6 +147,7 @@ mod tests {
             ecosystem: "Alpine".to_owned(),
             publisher: publisher.to_owned(),
             as_of: now,
+            published: None,
             advisories: 2,
             packages: 1,
             releases: vec!["v3.20".to_owned()],

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use plimsoll_core::quantity::{self, count};
 use plimsoll_core::{Digest, Timestamp};
 use plimsoll_sbom::{Location, ProblemSeverity};
-use plimsoll_vuln::{Finding, Fix, Scan, Severity};
+use plimsoll_vuln::{Finding, Fix, Scan, Severity, Share};
 
 use super::inventory::{Aside, set_aside};
 use super::table::{Page, Tone, first, fit, in_layer, safe};
@@ -18,6 +18,9 @@ const PLACES: usize = 3;
 
 /// So many versions that fix a vulnerability are shown: one for each branch that is maintained.
 const VERSIONS: usize = 3;
+
+/// The probability from which it is shown. Most are below one in a hundred, and would make noise beside every identifier.
+const LIKELY: Share = Share(1_000);
 
 /// Writes what was found in each subject.
 pub(crate) fn write_all(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
@@ -48,7 +51,7 @@ pub(crate) fn write(
     packages(&scan.findings, "", layers, page, out)?;
     writeln!(out, "{}", summary(scan))?;
     page.paragraph(out, "", 0, &looked_up(scan))?;
-    for feed in &scan.database {
+    for feed in scan.database.iter().chain(&scan.overlays) {
         let age = quantity::age(now, feed.as_of);
         writeln!(out, "database {}: {}, {age}", safe(&feed.ecosystem), safe(&feed.publisher))?;
     }
@@ -102,9 +105,41 @@ struct Package<'a> {
 }
 
 /// What is shown of an advisory. The worst comes first, and those with one fix side by side.
-type Advisory<'a> = (Reverse<Severity>, Vec<&'a str>, &'static str, &'a str);
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Advisory<'a> {
+    exploited: Reverse<bool>,
+    severity: Reverse<Severity>,
+    versions: Vec<&'a str>,
+    state: &'static str,
+    likelihood: Reverse<Option<Share>>,
+    id: &'a str,
+    /// Whether ransomware uses it.
+    ransomware: bool,
+}
 
-/// The packages, the worst first; those with as grave findings by how many there are, and by name.
+impl Advisory<'_> {
+    /// Whether it shares a line with `other`.
+    fn is_beside(&self, other: &Self) -> bool {
+        let key = |it: &Self| (it.exploited, it.severity, it.state);
+        key(self) == key(other) && self.versions == other.versions
+    }
+
+    /// The identifier with what is known about it.
+    fn words(&self) -> String {
+        let exploited = match (self.exploited.0, self.ransomware) {
+            (true, true) => Some("exploited, also by ransomware".to_owned()),
+            (true, false) => Some("exploited".to_owned()),
+            (false, _) => None,
+        };
+        let likely = self.likelihood.0.filter(|share| *share >= LIKELY);
+        let likely = likely.map(|share| format!("EPSS {:.0} %", share.as_f64() * 100.0));
+        let known: Vec<String> = exploited.into_iter().chain(likely).collect();
+        let id = safe(self.id);
+        if known.is_empty() { id.into_owned() } else { format!("{id} ({})", known.join("; ")) }
+    }
+}
+
+/// The packages, the greatest risk first; those with equal risks by how many there are, and by name.
 fn grouped(findings: &[Finding]) -> Vec<Package<'_>> {
     let mut components: BTreeMap<(String, &str, &str), Vec<&Finding>> = BTreeMap::new();
     for finding in findings {
@@ -121,8 +156,8 @@ fn grouped(findings: &[Finding]) -> Vec<Package<'_>> {
     let package = |((name, version, advisories), findings)| Package { name, version, advisories, findings };
     let mut packages: Vec<Package<'_>> = packages.into_iter().map(package).collect();
     packages.sort_by_cached_key(|package| {
-        let severities: Vec<_> = package.advisories.iter().map(|advisory| advisory.0).collect();
-        (severities.first().copied(), Reverse(severities.len()))
+        let worst = package.findings.iter().map(|finding| finding.risk()).max();
+        (Reverse(worst), Reverse(package.advisories.len()))
     });
     packages
 }
@@ -134,7 +169,15 @@ fn advisory(finding: &Finding) -> Advisory<'_> {
         Fix::WontFix => (Vec::new(), "will not be fixed"),
         Fix::Unknown => (Vec::new(), "no fix is known"),
     };
-    (Reverse(finding.severity), versions, state, &finding.id)
+    Advisory {
+        exploited: Reverse(finding.exploited.is_some()),
+        severity: Reverse(finding.severity),
+        versions,
+        state,
+        likelihood: Reverse(finding.likelihood.as_ref().map(|likelihood| likelihood.score)),
+        id: &finding.id,
+        ransomware: finding.exploited.as_ref().is_some_and(|exploited| exploited.ransomware),
+    }
 }
 
 fn packages(
@@ -170,7 +213,7 @@ fn write_package(
         names if deb => format!(" ({})", safe(&names.join(", "))),
         _ => String::new(),
     };
-    let all = package.advisories.iter().map(|(_, versions, state, _)| fixed(versions, state, page));
+    let all = package.advisories.iter().map(|it| fixed(&it.versions, it.state, page));
     let mut fixes: Vec<String> = all.collect();
     fixes.dedup();
     let only = if fixes.len() == 1 { fixes.pop() } else { None };
@@ -183,15 +226,16 @@ fn write_package(
         writeln!(out, "{lead}{installed}{told}")?;
     }
     // Those with the same severity and fix share a line.
-    for group in package.advisories.chunk_by(|one, next| (one.0, &one.1, one.2) == (next.0, &next.1, next.2))
-    {
-        let Some((Reverse(severity), versions, state, _)) = group.first() else { continue };
+    for group in package.advisories.chunk_by(Advisory::is_beside) {
+        let Some(Advisory { severity: Reverse(severity), versions, state, .. }) = group.first() else {
+            continue;
+        };
         let fix = if only.is_some() { String::new() } else { format!(" ({})", fixed(versions, state, page)) };
-        let ids: Vec<&str> = group.iter().map(|advisory| advisory.3).collect();
+        let ids: Vec<String> = group.iter().map(Advisory::words).collect();
         let word = page.paint.paint(tone(*severity), severity.name());
         let padding = " ".repeat(10_usize.saturating_sub(severity.name().len()));
         let lead = format!("{indent}  {word}{padding}");
-        page.paragraph(out, &lead, indent.len() + 12, &format!("{}{fix}", safe(&ids.join(", "))))?;
+        page.paragraph(out, &lead, indent.len() + 12, &format!("{}{fix}", ids.join(", ")))?;
     }
     write_places(package, indent, layers, page, out)
 }
@@ -206,7 +250,7 @@ fn write_places(
 ) -> io::Result<()> {
     // Equal components in one place, which nothing else distinguishes. One advisory has a finding for each.
     let mut components: BTreeMap<(Option<&Location>, String), usize> = BTreeMap::new();
-    let one = package.advisories.first().map(|advisory| advisory.3);
+    let one = package.advisories.first().map(|advisory| advisory.id);
     for finding in package.findings.iter().filter(|finding| Some(finding.id.as_str()) == one) {
         *components.entry((finding.locations.first(), finding.component.to_string())).or_default() += 1;
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use plimsoll_core::Timestamp;
 use plimsoll_gather::Access;
 use plimsoll_image::layers::LayerDigests;
+use plimsoll_vuln::Threshold;
 
 use super::{Context, Platforms, reading_access};
 use crate::args::scan::Scan;
@@ -24,6 +25,8 @@ pub(crate) struct ScanSettings {
     pub(crate) digests: LayerDigests,
     /// Whether findings count in what is for development only.
     pub(crate) development: bool,
+    /// What a finding must not be like.
+    pub(crate) fail_on: Vec<Threshold>,
     pub(crate) access: Access,
     /// Folder of the advisory database.
     pub(crate) database: PathBuf,
@@ -42,6 +45,7 @@ impl ScanSettings {
             without: arguments.catalogers.off(),
             digests: arguments.layers.digests(),
             development: arguments.include_dev_deps,
+            fail_on: arguments.fail_on.clone(),
             access: reading_access(&arguments.reading, context)?,
             database: context.database_folder(&arguments.db)?,
             now: context.now(&arguments.instant),

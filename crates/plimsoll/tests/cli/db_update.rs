@@ -96,10 +96,81 @@ fn an_update_that_is_killed_at_any_point_leaves_a_whole_database() {
 }
 
 #[test]
+fn what_is_exploited_comes_first_and_can_fail_a_scan() {
+    let place = Place::new();
+    let server = Publisher::start();
+    let second = ADVISORY.replace("PYSEC-1", "PYSEC-2").replace(
+        "\"affected\"",
+        r#""severity": [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}], "affected""#,
+    );
+    let known = ADVISORY.replace("\"affected\"", r#""aliases": ["CVE-2024-1111"], "affected""#);
+    server.put("/PyPI/all.zip", &archive(&[("PYSEC-1.json", &known), ("PYSEC-2.json", &second)]));
+    server.put(
+        "/known_exploited_vulnerabilities.json",
+        br#"{"count": 1, "vulnerabilities": [{"cveID": "CVE-2024-1111", "dateAdded": "2024-05-01",
+            "dueDate": "2024-05-22", "knownRansomwareCampaignUse": "Known"}]}"#,
+    );
+    let scores = "#model_version:v1,score_date:2026-11-19\ncve,epss,percentile\nCVE-2024-1111,0.25,0.9\n";
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut packed, scores.as_bytes()).unwrap();
+    server.put("/epss_scores-current.csv.gz", &packed.finish().unwrap());
+    let document = place.write(
+        "app.cdx.json",
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":[
+        {"type":"library","name":"jinja2","version":"2.11.2","purl":"pkg:pypi/jinja2@2.11.2"}]}"#,
+    );
+    let (sbom, db, feeds) = (format!("sbom:{document}"), place.path("fetched"), place.path("publishers"));
+    let mirrors: Vec<String> =
+        ["osv", "kev", "epss"].iter().map(|id| format!("{id}={}", server.url())).collect();
+    let update = |ecosystem: &str| {
+        let arguments = ["db", "update", "--db", &db, "--feeds", &feeds, "--ecosystem", ecosystem];
+        let mirrors: Vec<&str> = mirrors.iter().flat_map(|mirror| ["--mirror", mirror]).collect();
+        place.run(&[&arguments[..], &mirrors].concat()).exits(0)
+    };
+    let scan = |conditions: &str| place.run(&["scan", "--db", &db, "--fail-on", conditions, &sbom]);
+
+    update("PyPI");
+    scan("kev").exits(4).says("db update --ecosystem CVE");
+    update("CVE").says("CVE from CISA KEV: 1 of 1");
+    place.run(&update_again(&db, &feeds, &mirrors)).exits(0).keeps_quiet_about(", fetched");
+
+    let table = place.run(&["scan", "--db", &db, &sbom]).exits(0);
+    let text = table.stdout.clone();
+    let (first, then) = (text.find("CVE-2024-1111"), text.find("PYSEC-2"));
+    assert!(first.is_some() && first < then, "exploited before critical: {text}");
+    table.says("CVE-2024-1111 (exploited, also by ransomware; EPSS 25 %)").says("database CVE: CISA KEV");
+    for (conditions, code) in [
+        ("kev", 10),
+        ("epss>0.2", 10),
+        ("epss>0.3", 0),
+        ("critical", 10),
+        ("critical+kev", 0),
+        ("critical+kev,high+kev", 10),
+        ("fixable", 10),
+        ("epss>0.3,low", 10),
+    ] {
+        scan(conditions).exits(code);
+    }
+    scan("kev").says("failed on kev: 1 finding (CVE-2024-1111 in jinja2)");
+    scan("hihg").exits(2).says("expected low, medium, high, critical");
+    // What is too old to tell is not told.
+    let later = ["scan", "--db", &db, "--fail-on", "epss>0.9", "--at", "2036-01-01T00:00:00Z", &sbom];
+    place.run(&later).exits(11).says("`--fail-on epss>0.9` cannot be decided");
+}
+
+fn update_again<'a>(db: &'a str, feeds: &'a str, mirrors: &'a [String]) -> Vec<&'a str> {
+    let mirrors = mirrors.iter().flat_map(|mirror| ["--mirror", mirror.as_str()]);
+    ["db", "update", "--db", db, "--feeds", feeds].into_iter().chain(mirrors).collect()
+}
+
+#[test]
 fn what_cannot_be_updated_says_what_to_do() {
     let place = Place::new();
     place.run(&["db", "update", "--ecosystem", "pypii"]).exits(2).says("did you mean PyPI?");
-    place.run(&["db", "update", "--mirror", "nvd=https://x.example"]).exits(2).says("alpine, debian, osv");
+    place
+        .run(&["db", "update", "--mirror", "nvd=https://x.example"])
+        .exits(2)
+        .says("alpine, debian, epss, kev, osv");
     place.run(&["db", "update", "--offline", "--ecosystem", "pypi"]).exits(1).says("--offline");
     place.run(&["scan", "--db", "none", "sbom:x"]).says("plimsoll db update");
 }

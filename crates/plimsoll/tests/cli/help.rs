@@ -41,7 +41,7 @@ fn habits_of_other_tools_are_answered() {
         (&["scan", "--severity", "HIGH", "x"], "plimsoll policy example"),
         (&["scan", "--ignore-unfixed", "x"], "plimsoll policy example"),
         (&["check", "--exit-code", "1", "x"], "ends with 10"),
-        (&["scan", "x", "--fail-on", "high"], "plimsoll check"),
+        (&["check", "x", "--fail-on", "high"], "plimsoll scan --fail-on"),
         (&["image", "alpine:3.20"], "plimsoll scan SUBJECT"),
         (&["fs", "."], "dir:PATH"),
         (&["packages", "x"], "plimsoll sbom SUBJECT"),

@@ -34,7 +34,7 @@ use super::record::Place;
 /// First bytes of a file. The high bit and the line ends show a transfer that mangled it, as in PNG.
 pub(crate) const MAGIC: [u8; 8] = *b"\x89PLDB\r\n\x1a";
 /// Raised with every change that an older reader would misread.
-pub(crate) const FORMAT: u32 = 3;
+pub(crate) const FORMAT: u32 = 4;
 /// Bytes before the header.
 pub(crate) const PREAMBLE: usize = 48;
 /// A header lists at most some dozens of feeds and releases, which is far below 64 KiB.
@@ -73,6 +73,9 @@ pub(crate) struct FeedHeader {
     /// The publisher's name for people.
     pub(crate) publisher: String,
     pub(crate) as_of: Timestamp,
+    /// The date that the publisher gives the data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) published: Option<Timestamp>,
     pub(crate) advisories: u64,
     pub(crate) packages: u64,
     /// The releases that the feed covers; empty if the ecosystem has none.

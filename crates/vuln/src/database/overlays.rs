@@ -1,12 +1,20 @@
 //! Facts about a vulnerability by its CVE identifier, independent of packages: how likely it is to be exploited (EPSS),
 //! whether it is exploited (KEV), and vendors' statements about their products (VEX).
 //!
-//! One file, [`STEM`], beside those of the ecosystems, with the same layout: its index has CVE identifiers, and a
-//! record is one [`Overlay`]. A database without the file is a database without overlays. Nothing here judges: an
-//! overlay lowers a finding only if a policy says so.
+//! One file, [`STEM`], beside those of the ecosystems, with the same layout. A record is a block of CVEs that differ in their
+//! last two digits, and its name in the index is what they share: `CVE-2024-123` has `CVE-2024-12300` to `CVE-2024-12399`.
+//! With a record for each of the 300,000 CVEs that have an EPSS, every scan would read and hash an index of ten megabytes.
+//!
+//! A database without the file is a database without overlays. Nothing here judges: an overlay lowers a finding only if a
+//! policy says so.
+
+use std::collections::BTreeMap;
+
+use plimsoll_core::Timestamp;
 
 use super::FeedStatus;
 use super::file::TableFile;
+use super::format::FeedHeader;
 use super::wire::{Reader, put_list, put_number, put_text};
 use crate::error::Error;
 
@@ -33,6 +41,8 @@ pub struct Overlay {
 /// The Exploit Prediction Scoring System's estimate for the coming thirty days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Epss {
+    /// The number of its feed in the file.
+    pub feed: usize,
     /// The probability, in hundred-thousandths, which is how it is published.
     pub probability: u32,
     /// The share of all CVEs with at most this probability, in hundred-thousandths.
@@ -83,8 +93,24 @@ impl VexStatus {
 impl Overlays {
     /// The facts about a CVE; `None` if no feed names it.
     pub fn find(&self, cve: &str) -> Result<Option<Overlay>, Error> {
-        let Some(record) = self.0.find(cve)? else { return Ok(None) };
-        self.decode(record.content()).map(Some)
+        let Some((block, number)) = split(cve) else { return Ok(None) };
+        let Some(record) = self.0.find(block)? else { return Ok(None) };
+        Ok(self.decode(record.content())?.remove(&number))
+    }
+
+    /// The date that the publisher gives the data of a feed.
+    pub fn published(&self, feed: usize) -> Option<Timestamp> {
+        self.feed(feed)?.published
+    }
+
+    /// When the data of the publisher with this stable name was retrieved; `None` if there is none of it.
+    pub fn as_of(&self, publisher: &str) -> Option<Timestamp> {
+        let mut feeds = self.0.header().feeds.iter();
+        feeds.find(|feed| feed.id == publisher).map(|feed| feed.as_of)
+    }
+
+    fn feed(&self, number: usize) -> Option<&FeedHeader> {
+        self.0.header().feeds.get(number)
     }
 
     /// The state of each feed.
@@ -96,12 +122,54 @@ impl Overlays {
         self.0.verify(|record| self.decode(record.content()).map(|_| ()))
     }
 
-    fn decode(&self, bytes: &[u8]) -> Result<Overlay, Error> {
-        let feeds = self.0.header().feeds.len();
-        let overlay =
-            Overlay::decode(bytes).filter(|overlay| overlay.vex.iter().all(|said| said.feed < feeds));
-        overlay.ok_or_else(|| self.0.encoding("overlay"))
+    fn decode(&self, bytes: &[u8]) -> Result<BTreeMap<u8, Overlay>, Error> {
+        let known = |feed: usize| self.feed(feed).is_some();
+        let sound = |overlay: &Overlay| {
+            overlay.vex.iter().all(|said| known(said.feed))
+                && overlay.epss.is_none_or(|epss| known(epss.feed))
+        };
+        let block = decode_block(bytes).filter(|block| block.values().all(sound));
+        block.ok_or_else(|| self.0.encoding("overlay"))
     }
+}
+
+/// Whether a text is the identifier of a CVE.
+pub fn is_cve(text: &str) -> bool {
+    split(text).is_some()
+}
+
+/// The block of a CVE and its number in it. `None` if the text is no CVE identifier: `CVE-`, a year, and at least four digits.
+pub(super) fn split(cve: &str) -> Option<(&str, u8)> {
+    /// More than enough: there are five to seven.
+    const DIGITS: std::ops::RangeInclusive<usize> = 4..=19;
+    let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let (year, number) = cve.strip_prefix("CVE-")?.split_once('-')?;
+    if year.len() != 4 || !DIGITS.contains(&number.len()) || !is_number(year) || !is_number(number) {
+        return None;
+    }
+    let (block, last) = cve.split_at_checked(cve.len().checked_sub(2)?)?;
+    Some((block, last.parse().ok()?))
+}
+
+/// The stored form of a block.
+pub(super) fn encode_block(block: &BTreeMap<u8, Overlay>) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (number, overlay) in block {
+        out.push(*number);
+        overlay.encode(&mut out);
+    }
+    out
+}
+
+fn decode_block(bytes: &[u8]) -> Option<BTreeMap<u8, Overlay>> {
+    let (mut reader, mut block) = (Reader::new(bytes), BTreeMap::new());
+    while !reader.is_at_end() {
+        let number = reader.byte().filter(|number| *number < 100)?;
+        if block.insert(number, Overlay::decode(&mut reader)?).is_some() {
+            return None;
+        }
+    }
+    Some(block)
 }
 
 const EPSS: u8 = 1;
@@ -111,7 +179,7 @@ const RANSOMWARE: u8 = 8;
 const KNOWN: u8 = EPSS | KEV | DUE | RANSOMWARE;
 
 impl Overlay {
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Vec<u8>) {
         let due = self.kev.and_then(|kev| kev.due);
         let flag = |set: bool, flag: u8| if set { flag } else { 0 };
         out.push(
@@ -121,6 +189,7 @@ impl Overlay {
                 | flag(self.kev.is_some_and(|kev| kev.ransomware), RANSOMWARE),
         );
         if let Some(epss) = self.epss {
+            put_number(out, epss.feed as u64);
             put_number(out, epss.probability.into());
             put_number(out, epss.percentile.into());
         }
@@ -135,8 +204,7 @@ impl Overlay {
         });
     }
 
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut reader = Reader::new(bytes);
+    fn decode(reader: &mut Reader<'_>) -> Option<Self> {
         let flags = reader.byte()?;
         let contradictory = flags & KEV == 0 && flags & (DUE | RANSOMWARE) != 0;
         if flags & !KNOWN != 0 || contradictory {
@@ -146,13 +214,17 @@ impl Overlay {
         let time = |reader: &mut Reader<'_>| Some(i64::from_le_bytes(reader.bytes(8)?.try_into().ok()?));
         let epss = match flags & EPSS {
             0 => None,
-            _ => Some(Epss { probability: share(&mut reader)?, percentile: share(&mut reader)? }),
+            _ => Some(Epss {
+                feed: usize::try_from(reader.number()?).ok()?,
+                probability: share(reader)?,
+                percentile: share(reader)?,
+            }),
         };
         let kev = match flags & KEV {
             0 => None,
             _ => Some(Kev {
-                added: time(&mut reader)?,
-                due: if flags & DUE == 0 { None } else { Some(time(&mut reader)?) },
+                added: time(reader)?,
+                due: if flags & DUE == 0 { None } else { Some(time(reader)?) },
                 ransomware: flags & RANSOMWARE != 0,
             }),
         };
@@ -164,6 +236,6 @@ impl Overlay {
                 justification: reader.text()?.to_owned(),
             })
         })?;
-        reader.is_at_end().then_some(Self { epss, kev, vex })
+        Some(Self { epss, kev, vex })
     }
 }

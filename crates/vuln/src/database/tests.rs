@@ -23,6 +23,7 @@ fn about(id: &str) -> FeedDescription {
         id: id.to_owned(),
         publisher: format!("publisher {id}"),
         as_of: "2026-08-21T00:00:00Z".parse().unwrap(),
+        published: None,
         releases: vec![],
         source: Digest::sha256(b"source"),
         licence: Some("CC0-1.0".to_owned()),
@@ -363,9 +364,10 @@ fn an_entry_of_a_feed_or_label_that_is_not_there_is_damage() {
 
 fn overlays() -> File {
     let mut writer = OverlayWriter::default();
-    let (_, vex) = (writer.feed(about("epss"), 2), writer.feed(about("vendor"), 1));
-    writer.overlay("CVE-2024-1").epss = Some(Epss { probability: 94_321, percentile: 99_999 });
-    *writer.overlay("CVE-2024-2") = Overlay {
+    let (epss, vex) = (writer.feed(about("epss"), 2), writer.feed(about("vendor"), 1));
+    writer.overlay("CVE-2024-0001").unwrap().epss =
+        Some(Epss { feed: epss, probability: 94_321, percentile: 99_999 });
+    *writer.overlay("CVE-2024-0002").unwrap() = Overlay {
         epss: None,
         kev: Some(Kev { added: 1_700_000_000, due: Some(1_701_000_000), ransomware: true }),
         vex: vec![Statement {
@@ -375,7 +377,7 @@ fn overlays() -> File {
             justification: "vulnerable_code_not_present".to_owned(),
         }],
     };
-    writer.overlay("CVE-2024-3").kev = Some(Kev { added: -1, due: None, ransomware: false });
+    writer.overlay("CVE-2024-10003").unwrap().kev = Some(Kev { added: -1, due: None, ransomware: false });
     writer.finish().unwrap()
 }
 
@@ -390,12 +392,20 @@ fn overlays_are_found_by_cve_and_count_for_the_digest() {
     database.verify().unwrap();
     assert_ne!(database.digest(), without.digest());
     let known = |cve| database.overlays().unwrap().find(cve).unwrap();
-    assert_eq!(known("CVE-2024-1").unwrap().epss.unwrap().probability, 94_321);
-    let second = known("CVE-2024-2").unwrap();
+    assert_eq!(known("CVE-2024-0001").unwrap().epss.unwrap().probability, 94_321);
+    let second = known("CVE-2024-0002").unwrap();
     assert_eq!(second.kev, Some(Kev { added: 1_700_000_000, due: Some(1_701_000_000), ransomware: true }));
     assert_eq!((second.vex.len(), second.vex[0].status), (1, VexStatus::NotAffected));
-    assert_eq!(known("CVE-2024-3").unwrap().kev.unwrap().added, -1);
-    assert_eq!(known("CVE-2024-4"), None);
+    assert_eq!(known("CVE-2024-10003").unwrap().kev.unwrap().added, -1);
+    // The first two are in blocks that are there.
+    for unknown in ["CVE-2024-0004", "CVE-2024-10004", "CVE-2024-0101", "CVE-2023-0001", "CVE-2024-00001"] {
+        assert_eq!(known(unknown), None, "{unknown}");
+    }
+    for other in ["", "CVE-", "CVE-2024-1", "CVE-2024-0ü1", "CVE-2024--001", "GHSA-2024-0001", "CVE-24-0001"]
+    {
+        assert_eq!(known(other), None, "{other}");
+        assert!(OverlayWriter::default().overlay(other).is_none(), "{other}");
+    }
     // Feeds of overlays are shown, but a scan does not depend on them.
     assert_eq!((database.feeds().len(), database.status().len()), (1, 3));
     assert_eq!(database.status()[2].ecosystem, "CVE");

@@ -7,7 +7,7 @@ use plimsoll_core::{Digest, Ecosystem, LimitExceeded, Timestamp};
 
 use super::format::{self, FORMAT, FeedHeader, Header, MAGIC, MAX_RECORD, Section};
 use super::list::file_name;
-use super::overlays::{CONTENT, Overlay, STEM};
+use super::overlays::{self, CONTENT, Overlay, STEM};
 use super::record::{ConditionLabels, Detail, Place, StoredEntry};
 use super::wire::{put_list, put_text};
 use crate::conditions::Conditions;
@@ -23,6 +23,8 @@ pub struct FeedDescription {
     pub publisher: String,
     /// When the data was retrieved from the publisher.
     pub as_of: Timestamp,
+    /// The date that the publisher gives the data, if it gives one.
+    pub published: Option<Timestamp>,
     /// The releases that the data covers; empty if the ecosystem has none.
     pub releases: Vec<String>,
     /// Digest of the publisher's data.
@@ -149,12 +151,13 @@ impl Writer {
 #[derive(Debug)]
 pub struct OverlayWriter {
     file: FileWriter,
-    overlays: BTreeMap<String, Overlay>,
+    /// By block, then by the number in it.
+    blocks: BTreeMap<String, BTreeMap<u8, Overlay>>,
 }
 
 impl Default for OverlayWriter {
     fn default() -> Self {
-        Self { file: FileWriter::new(STEM, CONTENT), overlays: BTreeMap::new() }
+        Self { file: FileWriter::new(STEM, CONTENT), blocks: BTreeMap::new() }
     }
 }
 
@@ -168,18 +171,20 @@ impl OverlayWriter {
         number
     }
 
-    /// The facts about a CVE so far, to add to.
-    pub fn overlay(&mut self, cve: &str) -> &mut Overlay {
-        self.overlays.entry(cve.to_owned()).or_default()
+    /// The facts about a CVE so far, to add to; `None` if the text is no CVE identifier.
+    pub fn overlay(&mut self, cve: &str) -> Option<&mut Overlay> {
+        let (block, number) = overlays::split(cve)?;
+        if !self.blocks.contains_key(block) {
+            self.blocks.insert(block.to_owned(), BTreeMap::new());
+        }
+        Some(self.blocks.get_mut(block)?.entry(number).or_default())
     }
 
     /// The bytes of the file.
     pub fn finish(mut self) -> Result<File, Error> {
-        let mut names = Vec::with_capacity(self.overlays.len());
-        for (cve, overlay) in self.overlays {
-            let mut content = Vec::new();
-            overlay.encode(&mut content);
-            names.push((cve, self.file.record(&content)?));
+        let mut names = Vec::with_capacity(self.blocks.len());
+        for (name, block) in self.blocks {
+            names.push((name, self.file.record(&overlays::encode_block(&block))?));
         }
         self.file.finish(&names, &Labels::default())
     }
@@ -251,12 +256,13 @@ impl FileWriter {
     }
 
     fn feed(&mut self, about: FeedDescription) -> usize {
-        let FeedDescription { id, publisher, as_of, releases, source, licence, unproven } = about;
+        let FeedDescription { id, publisher, as_of, published, releases, source, licence, unproven } = about;
         let (advisories, packages) = (0, 0);
         self.feeds.push(FeedHeader {
             id,
             publisher,
             as_of,
+            published,
             advisories,
             packages,
             releases,

@@ -7,6 +7,7 @@ use plimsoll_core::{Purl, Timestamp};
 use plimsoll_sbom::{Location, ProblemCode};
 use serde::Serialize;
 
+use super::risk::{Exploited, Likelihood};
 use crate::severity::{Severity, SeveritySource};
 
 /// One vulnerability of one component.
@@ -32,6 +33,12 @@ pub struct Finding {
     pub severity: Severity,
     /// The source of the severity.
     pub severity_source: SeveritySource,
+    /// Present if it is known to be exploited.
+    #[serde(rename = "kev", skip_serializing_if = "Option::is_none")]
+    pub exploited: Option<Exploited>,
+    /// How likely it is to be exploited, if there is an estimate.
+    #[serde(rename = "epss", skip_serializing_if = "Option::is_none")]
+    pub likelihood: Option<Likelihood>,
     /// Whether a newer version fixes it.
     pub fix: Fix,
     /// One line.

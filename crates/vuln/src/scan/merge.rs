@@ -70,6 +70,8 @@ impl Vulnerability {
             version: version.to_owned(),
             severity: self.rating.severity,
             severity_source: self.rating.source,
+            exploited: None,
+            likelihood: None,
             fix: self.fix,
             summary: self.detail.summary,
             locations: component.locations.clone(),

@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 use plimsoll_core::{Digest, Ecosystem, Timestamp};
 use plimsoll_fuzz::{documents, scratch};
 use plimsoll_sbom::read;
-use plimsoll_vuln::database::{FeedDescription, OverlayWriter, Writer, file_path, overlays_path};
+use plimsoll_vuln::database::{FeedDescription, Malformed, OverlayWriter, Writer, file_path, overlays_path};
 use plimsoll_vuln::{Database, ScanSettings, scan};
 use serde_json::{Value, json};
 
@@ -69,6 +69,7 @@ static EMPTY: LazyLock<(Vec<u8>, Vec<u8>)> = LazyLock::new(|| {
         source: Digest::sha256(b""),
         licence: None,
         unproven: false,
+        malformed: Malformed::default(),
     };
     let (mut advisories, mut overlays) = (Writer::new(Ecosystem::PyPI), OverlayWriter::default());
     advisories.feed(about.clone());

@@ -1,7 +1,7 @@
-//! Publishers' data: OSV documents, Debian's tracker, Alpine's security database, KEV, EPSS, and zip archives of any content. What a build accepts
+//! Publishers' data: OSV documents, Debian's tracker, Alpine's security database, KEV, EPSS, RubySec, FriendsOfPHP, and zip archives of any content. What a build accepts
 //! becomes a database in which every record decodes.
 //!
-//! The first byte says where the rest goes: `o` one OSV document, `d` the tracker, `a` the security database, `k` KEV,
+//! The first byte says where the rest goes: `o` one OSV document, `d` the tracker, `a` the security database, `k` KEV, `r` RubySec, `p` FriendsOfPHP,
 //! `e` EPSS, `g` the same compressed, `z` a zip archive.
 
 #![no_main]
@@ -28,6 +28,8 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
         Some(b'k') => ("kev", "known_exploited_vulnerabilities.json"),
         Some(b'e') => ("epss", "epss_scores-current.csv"),
         Some(b'g') => ("epss", "epss_scores-current.csv.gz"),
+        Some(b'r') => ("rubysec/gems/demo", "CVE-2026-0001.yml"),
+        Some(b'p') => ("friendsofphp/demo/demo", "CVE-2026-0001.yaml"),
         Some(b'z') => ("PyPI", "all.zip"),
         _ => return Corpus::Reject,
     };

@@ -1,8 +1,11 @@
 //! An advisory before it is stored in the database: parsed, with its ranges compiled, but with a rating that
 //! aliases may still complete.
 
-use plimsoll_vuln::Rating;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use plimsoll_vuln::affected::{Affected, FixState, Interval};
 use plimsoll_vuln::database::{Detail, Kev};
+use plimsoll_vuln::{Class, Rating};
 
 /// Bytes of an identifier or of the name of a release. Those in use have up to 30.
 const MAX_ID: usize = 128;
@@ -31,6 +34,8 @@ pub(crate) struct PackageStatement {
     pub(crate) rating: Rating,
     /// The module stream that it is about.
     pub(crate) module: Option<String>,
+    /// What kind of statement it is.
+    pub(crate) class: Class,
     /// The affected versions in the stored form.
     pub(crate) affected: Vec<u8>,
 }
@@ -62,6 +67,16 @@ impl CveFact {
 }
 
 impl Draft {
+    /// An advisory about a package that could not be read: any version may be affected.
+    pub(crate) fn undecided(id: String, origin: String, key: String) -> Self {
+        let (intervals, doubtful, versions) = (Vec::new(), vec![Interval::ALL], Vec::new());
+        let mut affected = Vec::new();
+        Affected { intervals, doubtful, versions, fix_state: FixState::Unknown }.encode(&mut affected);
+        let (rating, class) = (Rating::default(), Class::Vulnerability);
+        let statement = PackageStatement { key, rating: rating.clone(), module: None, class, affected };
+        Self { id, origin, detail: Detail::default(), rating, statements: vec![statement] }
+    }
+
     /// The advisory's own identifier and its aliases.
     pub(crate) fn identifiers(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.id).chain(&self.detail.aliases).map(String::as_str)
@@ -76,6 +91,22 @@ pub(crate) fn is_identifier(text: &str) -> bool {
 /// Whether a text may be a package's name.
 pub(crate) fn is_package_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= MAX_NAME && !text.chars().any(|c| c.is_control() || c.is_whitespace())
+}
+
+/// The maximum bytes of a link that is kept.
+const MAX_URL: usize = 512;
+
+/// Whether a text is a link that may be shown.
+pub(crate) fn is_web(url: &str) -> bool {
+    (url.starts_with("https://") || url.starts_with("http://"))
+        && url.len() <= MAX_URL
+        && !url.chars().any(|c| c.is_control() || c.is_whitespace())
+}
+
+/// The beginning of the day with which a text starts, in seconds since 1970.
+pub(crate) fn midnight(text: &str) -> Option<i64> {
+    let day: Date = text.get(..10)?.parse().ok()?;
+    Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second())
 }
 
 /// The first non-empty line, shortened.

@@ -129,6 +129,12 @@ pub enum DocumentProblem {
         /// The field.
         field: &'static str,
     },
+    /// A requirement on versions admits none, or is none.
+    #[error("{got} is no requirement on versions")]
+    Requirement {
+        /// It, or what is wrong with it.
+        got: String,
+    },
     /// There are more or fewer entries than the document says.
     #[error("got {got} entries, expected {expected}")]
     Count {

@@ -68,6 +68,36 @@ pub(crate) fn folders(parent: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
     Ok(folders)
 }
 
+/// Documents of a repository: its `archive` in `folder`, or those with this ending so many levels below `root`. `None` if there
+/// are neither.
+pub(crate) fn tree(
+    folder: PathBuf,
+    archive: &str,
+    root: PathBuf,
+    levels: usize,
+    ending: &str,
+) -> Result<Option<Files>, Error> {
+    let zip = folder.join(archive);
+    let mut parents = if root.is_dir() { vec![root] } else { Vec::new() };
+    for _ in 0..levels {
+        let mut below = Vec::new();
+        for parent in parents {
+            below.extend(folders(&parent)?.into_iter().map(|(_, path)| path));
+        }
+        parents = below;
+    }
+    let mut files = Vec::new();
+    for parent in parents {
+        files.extend(documents(&parent, &[ending])?);
+    }
+    match (zip.is_file(), files.first()) {
+        (true, None) => Ok(Some(Files::Zip(zip))),
+        (true, Some(first)) => Err(Error::Ambiguous { first: zip, second: first.clone() }),
+        (false, Some(_)) => Ok(Some(Files::Loose { folder, files })),
+        (false, None) => Ok(None),
+    }
+}
+
 /// The files in `folder`, sorted.
 pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut files: Vec<_> = list(folder)?.into_iter().filter(|path| path.is_file()).collect();

@@ -8,6 +8,8 @@
 //! FROM/Go/GO-2024-2687.json       loose OSV documents
 //! FROM/debian/tracker.json        the Debian security tracker; also FROM/debian.json
 //! FROM/alpine/v3.20/main.json     the Alpine security database
+//! FROM/rubysec/gems/rack/CVE-2022-30122.yml, FROM/friendsofphp/cakephp/cakephp/CVE-2019-11458.yaml
+//!                                 advisories about gems and Composer's packages; also as the archives of their repositories
 //! FROM/kev/known_exploited_vulnerabilities.json, FROM/epss/epss_scores-current.csv.gz
 //!                                 facts by CVE; also without the folder
 //! ```
@@ -28,6 +30,7 @@ mod overlays;
 mod publisher;
 mod rating;
 mod report;
+mod requirement;
 pub mod update;
 mod wanted;
 mod zip_input;
@@ -93,14 +96,14 @@ pub fn build(
     }
     let mut files = Vec::new();
     if !by_cve.is_empty() {
-        let file = overlays::write(&mut by_cve, as_of)?;
+        let file = overlays::write(&mut by_cve)?;
         for (feed, counts) in by_cve.into_iter().zip(&file.feeds) {
             feed.report.written(&out.join(&file.name), &file, counts);
         }
         files.push(file);
     }
     for (ecosystem, mut feeds) in by_ecosystem.into_values() {
-        let file = write(ecosystem, &mut feeds, &ratings, as_of)?;
+        let file = write(ecosystem, &mut feeds, &ratings)?;
         for (feed, counts) in feeds.into_iter().zip(&file.feeds) {
             feed.report.written(&out.join(&file.name), &file, counts);
         }
@@ -137,31 +140,28 @@ struct ReadFeed {
 fn description(
     publisher: &dyn Publisher,
     reading: &mut Reading,
+    report: &FeedReport,
     content: &str,
-    as_of: Timestamp,
 ) -> FeedDescription {
     FeedDescription {
         id: publisher.id().to_owned(),
         publisher: publisher.name().to_owned(),
-        as_of,
+        as_of: report.as_of,
         published: reading.published,
         releases: std::mem::take(&mut reading.releases),
         source: reading.source,
         licence: publisher.licence(content).map(str::to_owned),
         unproven: publisher.unproven(content),
+        malformed: report.malformed_documents(),
     }
 }
 
 /// The file of one ecosystem, from all feeds about it.
-fn write(
-    ecosystem: Ecosystem,
-    feeds: &mut [&mut ReadFeed],
-    ratings: &Ratings,
-    as_of: Timestamp,
-) -> Result<File, Error> {
+fn write(ecosystem: Ecosystem, feeds: &mut [&mut ReadFeed], ratings: &Ratings) -> Result<File, Error> {
     let mut writer = Writer::new(ecosystem);
-    for ReadFeed { publisher, reading, .. } in feeds {
-        let feed = writer.feed(description(*publisher, reading, ecosystem.name(), as_of));
+    for ReadFeed { publisher, reading, report } in feeds {
+        let about = description(*publisher, reading, report, ecosystem.name());
+        let feed = writer.feed(about);
         let mut drafts = std::mem::take(&mut reading.drafts);
         // Two documents may have the same identifier; their origin breaks the tie.
         drafts.sort_by(|a, b| (&a.id, &a.origin).cmp(&(&b.id, &b.origin)));
@@ -176,6 +176,7 @@ fn write(
                     rating: &rating,
                     rated_by: rated_by.filter(|other| *other != publisher.id()),
                     conditions: Conditions { module: word.module.as_deref(), ..Conditions::default() },
+                    class: word.class,
                     detail,
                     affected: &word.affected,
                 };
@@ -198,6 +199,24 @@ pub(crate) struct Entry<'a> {
 }
 
 impl Entry<'_> {
+    /// The path, below the folder or in the archive.
+    fn path(&self) -> String {
+        self.name.map_or_else(|| self.file.display().to_string(), str::to_owned)
+    }
+
+    /// The part of the path before so many others: 0 is the file's name.
+    fn part(&self, from_end: usize) -> Option<&str> {
+        match self.name {
+            Some(name) => name.rsplit('/').nth(from_end),
+            None => self.file.iter().rev().nth(from_end)?.to_str(),
+        }
+    }
+
+    /// The file's name without this ending.
+    fn stem(&self, ending: &str) -> Option<&str> {
+        self.part(0)?.strip_suffix(ending)?.strip_suffix('.')
+    }
+
     fn broken(&self, reason: error::DocumentProblem) -> Error {
         Error::Broken { file: PathBuf::from(self.file), entry: self.name.map(str::to_owned), reason }
     }

@@ -75,7 +75,10 @@ mod tests {
     fn what_is_no_mirror_says_what_was_expected() {
         for (text, expected) in [
             ("https://mirror.example.com", "expected PUBLISHER=URL"),
-            ("nvd=https://mirror.example.com", "expected one of alpine, debian, epss, kev, osv"),
+            (
+                "nvd=https://mirror.example.com",
+                "expected one of alpine, debian, epss, friendsofphp, kev, osv, rubysec",
+            ),
             ("osv=mirror.example.com", "expected https://"),
             ("osv=file:///srv", "expected https://"),
         ] {

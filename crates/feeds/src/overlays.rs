@@ -1,6 +1,5 @@
 //! The file of facts by CVE, from all feeds that have any.
 
-use plimsoll_core::Timestamp;
 use plimsoll_vuln::database::{Epss, File, OverlayWriter};
 
 use crate::draft::Fact;
@@ -9,10 +8,10 @@ use crate::wanted::CVES;
 use crate::{Entry, Error, ReadFeed, description};
 
 /// Each publisher states another fact, so none overwrites that of another.
-pub(crate) fn write(feeds: &mut [&mut ReadFeed], as_of: Timestamp) -> Result<File, Error> {
+pub(crate) fn write(feeds: &mut [&mut ReadFeed]) -> Result<File, Error> {
     let mut writer = OverlayWriter::default();
     for ReadFeed { publisher, reading, report } in feeds {
-        let about = description(*publisher, reading, CVES, as_of);
+        let about = description(*publisher, reading, report, CVES);
         let feed = writer.feed(about, reading.facts.len() as u64);
         for stated in std::mem::take(&mut reading.facts) {
             let Some(overlay) = writer.overlay(&stated.cve) else {

@@ -8,14 +8,18 @@
 //! | [`alpine`] | `alpine/v3.20/main.json`, `alpine/v3.20/community.json`, … |
 //! | [`debian`] | `debian/tracker.json`, or `debian.json` |
 //! | [`epss`] | `epss/epss_scores-*.csv.gz`, also without the folder and not compressed |
+//! | [`friendsofphp`] | `friendsofphp/security-advisories.zip` or `friendsofphp/VENDOR/PACKAGE/*.yaml` |
 //! | [`kev`] | `kev/known_exploited_vulnerabilities.json`, also without the folder |
 //! | [`osv`] | `osv/PyPI/all.zip` or `PyPI/all.zip`; `osv/Go/*.json` or `Go/*.json` |
+//! | [`rubysec`] | `rubysec/ruby-advisory-db.zip` or `rubysec/gems/GEM/*.yml` |
 
 mod alpine;
 mod debian;
 mod epss;
+mod friendsofphp;
 mod kev;
 mod osv;
+mod rubysec;
 
 use std::fmt;
 use std::path::Path;
@@ -29,8 +33,15 @@ use crate::{Error, FeedReport};
 
 /// All publishers. Their order determines the numbers of the feeds in a file; it does not decide between
 /// ratings.
-pub(crate) const PUBLISHERS: [&dyn Publisher; 5] =
-    [&alpine::Alpine, &debian::Debian, &epss::Epss, &kev::Kev, &osv::Osv];
+pub(crate) const PUBLISHERS: [&dyn Publisher; 7] = [
+    &alpine::Alpine,
+    &debian::Debian,
+    &epss::Epss,
+    &friendsofphp::FriendsOfPhp,
+    &kev::Kev,
+    &osv::Osv,
+    &rubysec::RubySec,
+];
 
 /// A publisher of advisories.
 pub(crate) trait Publisher: fmt::Debug + Sync {

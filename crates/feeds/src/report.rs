@@ -6,12 +6,16 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_core::text::terminal;
 use plimsoll_core::{Digest, Timestamp};
-use plimsoll_vuln::database::{Counts, File};
+use plimsoll_vuln::database::{Counts, File, Malformed};
 use plimsoll_vuln::events::RangeProblem;
 use serde::Serialize;
 
+use crate::error::DocumentProblem;
+
 /// How many identifiers a [`Tally`] names.
 const EXAMPLES: usize = 5;
+/// Characters of the name of a document in the database.
+const NAME: usize = 200;
 
 /// The result for each feed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -114,6 +118,9 @@ pub enum Doubt {
     /// Debian: resolved without a version, or with an invalid one.
     #[error("resolved without a valid version")]
     FixedVersion,
+    /// It cannot be read, so its package is undecided.
+    #[error("malformed")]
+    Malformed,
     /// It also names packages of ecosystems that other feeds cover.
     #[error("also names other ecosystems")]
     OtherEcosystems,
@@ -182,6 +189,22 @@ impl FeedReport {
 
     pub(crate) fn doubt(&mut self, doubt: impl Into<Doubt>, example: &str) {
         self.doubts.entry(doubt.into()).or_default().add(example);
+    }
+
+    /// Counts a document that could not be read.
+    pub(crate) fn malformed(&mut self, document: &str, problem: &DocumentProblem) {
+        tracing::debug!("{document}: {problem}");
+        self.doubt(Doubt::Malformed, document);
+    }
+
+    /// The documents that could not be read, for the database to name.
+    pub(crate) fn malformed_documents(&self) -> Malformed {
+        let shown = |name: &String| terminal(name).chars().take(NAME).collect();
+        let tally = self.doubts.get(&Doubt::Malformed);
+        tally.map_or_else(Malformed::default, |tally| Malformed {
+            count: tally.count,
+            examples: tally.examples.iter().map(shown).collect(),
+        })
     }
 
     pub(crate) fn written(&mut self, path: &Path, file: &File, counts: &Counts) {

@@ -519,3 +519,66 @@ fn several_publishers_about_one_ecosystem_are_one_finding_and_two_feeds() {
     let scan = place.scan(None, &[&purl("3.19.0")]);
     assert_eq!((scan.findings.len(), scan.gaps.len()), (1, 0));
 }
+
+#[test]
+fn malicious_packages_and_what_only_informs_are_classes_of_their_own() {
+    let place = Place::new();
+    let document = |id: &str, ecosystem: &str, change: Value| {
+        let mut document = advisory(id, ecosystem, "a", "2.0.0");
+        for (name, value) in change.as_object().unwrap() {
+            document[name] = value.clone();
+        }
+        document
+    };
+    let informational = |id: &str, word: &str, change: Value| {
+        let mut document = document(id, "crates.io", change);
+        document["affected"][0]["database_specific"] = json!({"informational": word});
+        document
+    };
+    let rated =
+        json!({"severity": [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}]});
+    loose(
+        &place.from().join("crates.io"),
+        &[
+            informational("RUSTSEC-1", "unmaintained", json!({})),
+            informational("RUSTSEC-2", "unsound", json!({"aliases": ["GHSA-1"]})),
+            informational("RUSTSEC-3", "notice", json!({})),
+            // Somebody holds these for vulnerabilities all the same.
+            informational("RUSTSEC-4", "unsound", json!({"aliases": ["CVE-2026-0004"]})),
+            informational("RUSTSEC-5", "unsound", rated),
+            informational("RUSTSEC-6", "unheard-of", json!({})),
+            informational("RUSTSEC-7", "unsound", json!({"aliases": ["GHSA-7"]})),
+            document("GHSA-7", "crates.io", json!({})),
+        ],
+    );
+    loose(
+        &place.from().join("PyPI"),
+        &[
+            document("MAL-2026-1", "PyPI", json!({})),
+            document("PYSEC-1", "PyPI", json!({"aliases": ["MAL-2026-1"]})),
+        ],
+    );
+    place.build().unwrap();
+    let scan = place.scan(None, &["pkg:cargo/a@1.0.0", "pkg:pypi/a@1.0.0"]);
+    let told = |findings: &[plimsoll_vuln::Finding]| {
+        findings.iter().map(|it| format!("{} {}", it.id, it.class)).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told(&scan.informational),
+        ["RUSTSEC-1 unmaintained", "RUSTSEC-2 unsound", "RUSTSEC-3 notice"]
+    );
+    let findings = [
+        "CVE-2026-0004 vulnerability",
+        "GHSA-7 vulnerability",
+        "RUSTSEC-5 vulnerability",
+        "RUSTSEC-6 vulnerability",
+        "MAL-2026-1 malicious",
+    ];
+    assert_eq!(told(&scan.findings), findings);
+    assert!(scan.findings[4].risk() > scan.findings[2].risk(), "unrated, but published to do harm");
+    let fails =
+        |threshold: &str| threshold.parse::<plimsoll_vuln::Threshold>().unwrap().is_met_by(&scan.findings[4]);
+    assert!(fails("critical") && !fails("kev"));
+    let shown = serde_json::to_value(&scan.informational[0]).unwrap();
+    assert_eq!(shown["class"], json!({"kind": "informational", "topic": "unmaintained"}));
+}

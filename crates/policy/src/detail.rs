@@ -211,7 +211,7 @@ pub struct FindingRecord {
     pub package: String,
     /// Installed version.
     pub version: String,
-    /// As rated: `critical` … `unrated`.
+    /// As rated: `critical` … `unrated`; `malicious` if the package was published to do harm.
     pub severity: String,
     /// The severity it counts as; missing if it is unrated and the policy does not decide.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -20,7 +20,7 @@ use plimsoll_policy::{
     SbomFacts, Signatures, SubjectKind, Verdict, VulnerabilityFacts, evaluate_until,
 };
 use plimsoll_sbom::{Problem, ProblemCode};
-use plimsoll_vuln::{Fix, Gap, GapReason, Severity};
+use plimsoll_vuln::{Class, Fix, Gap, GapReason, Severity, Topic};
 
 /// Nothing blocks except what a test adds.
 const OPEN: &str = "phase: pilot\ndigest: { pinned: false }\nvulnerabilities: { block: [] }";
@@ -470,6 +470,40 @@ fn unrated_counts_as_the_policy_says_or_is_unknown() {
         &found(Severity::Unrated, Vec::new()),
     );
     expect(&default, "vulnerabilities", Outcome::Fail, Decision::Deny, "unrated");
+}
+
+#[test]
+fn a_malicious_package_blocks_whatever_the_policy_says_of_vulnerabilities() {
+    for severity in [Severity::Unrated, Severity::None, Severity::Low] {
+        let mut malicious = finding("MAL-2026-1", severity);
+        (malicious.class, malicious.fix) = (Class::Malicious, Fix::NotFixed);
+        let evidence = Evidence { vulnerabilities: scanned(vec![malicious], Vec::new()), ..evidence() };
+        for spec in [
+            "phase: pilot",
+            "phase: pilot\nvulnerabilities: { block: [], ignoreUnfixed: true, unratedAs: low }",
+            "phase: ga\nsignatures: { required: false }\nvulnerabilities: { block: [critical], ignoreUnfixed: true, unratedAs: unknown }",
+        ] {
+            let verdict = judge(&policy(spec), &evidence);
+            expect(&verdict, "vulnerabilities", Outcome::Fail, Decision::Deny, "MAL-2026-1 (malicious)");
+        }
+    }
+}
+
+#[test]
+fn what_only_informs_is_listed_and_blocks_nothing() {
+    let mut informational = finding("RUSTSEC-2026-1", Severity::Unrated);
+    informational.class = Class::Informational(Topic::Unmaintained);
+    let VulnerabilityFacts::Scanned(mut scan) = scanned(Vec::new(), Vec::new()) else { panic!("no scan") };
+    scan.informational.push(informational);
+    let evidence = Evidence { vulnerabilities: VulnerabilityFacts::Scanned(scan), ..evidence() };
+    let verdict = judge(&policy("phase: pilot\nvulnerabilities: { block: [low] }"), &evidence);
+    let result = rule(&verdict, "vulnerabilities");
+    assert_eq!((verdict.decision, result.outcome), (Decision::Allow, Outcome::Pass));
+    let told = result.details.iter().any(|detail| {
+        matches!(detail, Detail::SetAside { what, reason }
+            if what == "RUSTSEC-2026-1 in foo" && reason == "informational: unmaintained")
+    });
+    assert!(told, "{:?}", result.details);
 }
 
 #[test]

@@ -19,7 +19,7 @@ use plimsoll_policy::{
     Decision, DenyList, Detail, Disposition, Error, Evidence, Outcome, Policy, SubjectKind, Verdict, Waiver,
     WaiverUse,
 };
-use plimsoll_vuln::{Finding, Severity};
+use plimsoll_vuln::{Class, Finding, Severity};
 use serde_json::{Value, json};
 
 const UNSIGNED: &str = "phase: pilot\nwaivers: { allowUnsigned: I accept unsigned waivers }";
@@ -230,6 +230,37 @@ fn where_a_second_approver_is_named_both_must_sign_the_same_words() {
     let verdict =
         judged(&production, &critical(), &[sign(&first, &waiver()), sign(&second, &waiver())], now());
     assert_eq!(uses(&verdict)[0].approvers, ["secops", "cto"]);
+}
+
+#[test]
+fn a_malicious_package_is_waived_by_two_and_never_by_one() {
+    let (secops, cto) = (key(), key());
+    let mut malicious = finding("CVE-2026-1", Severity::Unrated);
+    malicious.class = Class::Malicious;
+    let evidence = with(vec![malicious]);
+    let unsigned_one = judged(&policy(UNSIGNED), &evidence, &[unsigned(&waiver())], now());
+    assert_eq!(unsigned_one.decision, Decision::Deny);
+    assert!(uses(&unsigned_one)[0].reason.contains("0 of the 2 approvers"), "{:?}", uses(&unsigned_one));
+
+    let one = policy(&format!(
+        "phase: pilot\nwaivers: {{ approvers: [{{ name: secops, key: {} }}] }}",
+        secops.yaml()
+    ));
+    let two = policy(&format!(
+        "phase: pilot\nwaivers: {{ approvers: [{{ name: secops, key: {} }}], secondApprover: [{{ name: cto, key: {} }}] }}",
+        secops.yaml(),
+        cto.yaml()
+    ));
+    let read = |policy: &Policy, bundle: &[u8]| {
+        Waiver::from_bundle(bundle, "w", policy, Err("no root"), now(), &Limits::default()).unwrap()
+    };
+    let first = secops.approve(&waiver());
+    let verdict = judged(&one, &evidence, &[read(&one, &first)], now());
+    assert_eq!(verdict.decision, Decision::Deny);
+    assert!(uses(&verdict)[0].reason.contains("1 of the 2 approvers"), "{:?}", uses(&verdict));
+
+    let both = [read(&two, &first), read(&two, &cto.approve(&waiver()))];
+    assert_eq!(judged(&two, &evidence, &both, now()).decision, Decision::Allow);
 }
 
 #[test]

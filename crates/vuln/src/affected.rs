@@ -14,10 +14,21 @@ use crate::version::{InvalidVersion, Version};
 /// An interval of versions in the order of the ecosystem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Interval<'a> {
-    /// The first version in it; `None` means from the very first.
-    pub from: Option<&'a str>,
+    /// Where it starts.
+    pub from: Start<'a>,
     /// Where it ends.
     pub end: End<'a>,
+}
+
+/// The start of an [`Interval`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Start<'a> {
+    /// The very first version is inside.
+    First,
+    /// The first version inside.
+    At(&'a str),
+    /// The last version outside.
+    After(&'a str),
 }
 
 /// The end of an [`Interval`].
@@ -35,7 +46,7 @@ pub enum End<'a> {
 
 impl Interval<'_> {
     /// All versions.
-    pub const ALL: Self = Self { from: None, end: End::Open };
+    pub const ALL: Self = Self { from: Start::First, end: End::Open };
 }
 
 /// What is known about a fix when no interval names a later version.
@@ -136,9 +147,12 @@ impl<'x> Affected<'x> {
 fn contains<'x, V: Version<'x>>(interval: &Interval<'x>, version: &V) -> Option<bool> {
     let relation = |bound: &'x str| Some(version.compare_to_bound(&V::parse(bound).ok()?));
     let relation_to_numbers = |numbers: &'x str| Some(version.compare_to_numbers(&V::parse(numbers).ok()?));
-    if let Some(from) = interval.from
-        && relation(from)? == Ordering::Less
-    {
+    let is_below = match interval.from {
+        Start::First => false,
+        Start::At(from) => relation(from)? == Ordering::Less,
+        Start::After(from) => relation(from)? != Ordering::Greater,
+    };
+    if is_below {
         return Some(false);
     }
     Some(match interval.end {
@@ -165,11 +179,11 @@ mod tests {
     fn sample() -> Affected<'static> {
         Affected {
             intervals: vec![
-                Interval { from: None, end: End::Before("1.5") },
-                Interval { from: Some("2.0"), end: End::Before("2.3") },
-                Interval { from: Some("3.0"), end: End::Through("3.1") },
+                Interval { from: Start::First, end: End::Before("1.5") },
+                Interval { from: Start::At("2.0"), end: End::Before("2.3") },
+                Interval { from: Start::At("3.0"), end: End::Through("3.1") },
             ],
-            doubtful: vec![Interval { from: Some("5.0"), end: End::Before("6.0") }],
+            doubtful: vec![Interval { from: Start::At("5.0"), end: End::Before("6.0") }],
             versions: vec!["4.0.0", "trunk"],
             fix_state: FixState::Unknown,
         }
@@ -190,12 +204,17 @@ mod tests {
     #[test]
     fn doubt_and_strange_versions_are_never_unaffected() {
         let affected = sample();
+        let after =
+            Affected { intervals: vec![Interval { from: Start::After("1.0"), end: End::Open }], ..sample() };
+        assert_eq!(judge(&after, "1.0.0"), Status::NotAffected);
+        assert!(matches!(judge(&after, "1.0.1"), Status::Affected(_)));
         assert_eq!(judge(&affected, "5.5"), Status::Undecided);
         assert_eq!(judge(&affected, "trunk"), Status::Affected(vec!["1.5", "2.3"]));
         assert!(matches!(judge(&affected, "trunk2"), Status::Incomparable(_)));
         let everything = Affected { intervals: vec![Interval::ALL], ..sample() };
         assert!(matches!(judge(&everything, "trunk2"), Status::Affected(_)));
-        let broken = Affected { intervals: vec![Interval { from: Some("?"), end: End::Open }], ..sample() };
+        let broken =
+            Affected { intervals: vec![Interval { from: Start::At("?"), end: End::Open }], ..sample() };
         assert_eq!(judge(&broken, "1.0"), Status::Undecided);
     }
 

@@ -24,6 +24,7 @@ use plimsoll_core::{Algorithm, Digest, Ecosystem, Hasher, Timestamp};
 use serde::Serialize;
 
 pub use advisories::{Advisories, Feed, Package};
+pub use format::Malformed;
 pub use list::{FileList, LIST};
 pub use overlays::{Epss, Kev, Overlay, Overlays, Statement, VexStatus, is_cve};
 pub use record::{Detail, Entry, Place};
@@ -78,6 +79,9 @@ pub struct FeedStatus {
     /// The reader has not been tested with the publisher's real files yet.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unproven: bool,
+    /// Documents that could not be read, whose packages are undecided.
+    #[serde(skip_serializing_if = "Malformed::is_none")]
+    pub malformed: Malformed,
 }
 
 impl FeedStatus {
@@ -95,6 +99,7 @@ impl FeedStatus {
             bytes: file.bytes(),
             licence: feed.licence.clone(),
             unproven: feed.unproven,
+            malformed: feed.malformed.clone(),
         }
     }
 }

@@ -13,7 +13,7 @@
 //! bounds out of order), the versions in question become doubtful, and each such list is reported as a
 //! [`RangeProblem`].
 
-use crate::affected::{Affected, End, FixState, Interval};
+use crate::affected::{Affected, End, FixState, Interval, Start};
 use crate::version::Version;
 
 /// The kind of an event.
@@ -119,7 +119,7 @@ struct Point<'a, V> {
 /// The kind of event.
 #[derive(Clone, Copy)]
 enum EventKind<'a> {
-    Start(Option<&'a str>),
+    Start(Start<'a>),
     End(End<'a>),
 }
 
@@ -127,9 +127,11 @@ enum EventKind<'a> {
 fn point<'a, V: Version<'a>>(event: Event, text: &'a str) -> Option<Point<'a, V>> {
     let end = match event {
         Event::Limit => return None,
-        Event::Introduced if text == "0" => return Some(Point { at: None, mark: EventKind::Start(None) }),
+        Event::Introduced if text == "0" => {
+            return Some(Point { at: None, mark: EventKind::Start(Start::First) });
+        }
         Event::Introduced => {
-            return Some(Point { at: Some(V::parse(text).ok()?), mark: EventKind::Start(Some(text)) });
+            return Some(Point { at: Some(V::parse(text).ok()?), mark: EventKind::Start(Start::At(text)) });
         }
         Event::Fixed => End::Before(text),
         Event::LastAffected => End::Through(text),
@@ -186,14 +188,16 @@ impl<'a> Sweep<'_, 'a> {
     /// `is_at_start` says that the current interval starts at the same version, however the publisher spells it.
     fn close(&mut self, end: End<'a>, is_at_start: bool) {
         match (self.open.take(), self.last_end) {
-            (Some(Interval { from: Some(from), .. }), _) if is_at_start && matches!(end, End::Before(_)) => {
+            (Some(Interval { from: Start::At(from), .. }), _)
+                if is_at_start && matches!(end, End::Before(_)) =>
+            {
                 self.odd.push(RangeProblem::Empty);
-                self.affected.doubtful.push(Interval { from: Some(from), end: End::Through(from) });
+                self.affected.doubtful.push(Interval { from: Start::At(from), end: End::Through(from) });
             }
             (Some(interval), _) => self.affected.intervals.push(Interval { end, ..interval }),
             (None, Some(End::Before(last) | End::Through(last) | End::Around(last))) => {
                 self.odd.push(RangeProblem::TwoEnds);
-                self.affected.doubtful.push(Interval { from: Some(last), end });
+                self.affected.doubtful.push(Interval { from: Start::At(last), end });
             }
             (None, _) => self.odd.push(RangeProblem::EndBeforeStart),
         }

@@ -13,6 +13,7 @@
 //! make a verdict unknown.
 
 pub mod affected;
+mod class;
 pub mod conditions;
 pub mod database;
 pub mod error;
@@ -21,8 +22,10 @@ pub mod lookup;
 pub mod order;
 pub mod scan;
 pub mod severity;
+pub mod spans;
 pub mod version;
 
+pub use class::{Class, Topic};
 pub use database::{Database, FeedStatus};
 pub use error::{Damage, Error};
 pub use scan::{

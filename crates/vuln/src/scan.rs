@@ -36,6 +36,7 @@ pub use risk::{Exploited, Likelihood, Risk, Share};
 pub use threshold::{InvalidThreshold, Threshold};
 
 use crate::affected::Status;
+use crate::class::Class;
 use crate::conditions::Traits;
 use crate::database::{Advisories, Database, FeedStatus, Overlays, key};
 use crate::error::Error;
@@ -68,6 +69,8 @@ impl ScanSettings {
 pub struct Scan {
     /// Sorted by component, then identifier.
     pub findings: Vec<Finding>,
+    /// What is known about components and is no vulnerability: that nobody maintains one. Sorted as findings.
+    pub informational: Vec<Finding>,
     /// Findings that do not count, with the reason.
     pub suppressed: Vec<Suppressed>,
     /// Files that no cataloger reads and components of ecosystems without advisories that count as covered, with the reason.
@@ -131,6 +134,7 @@ pub fn scan_until(
     let mut aside = Gaps::default();
     let mut scan = Scan {
         findings: Vec::new(),
+        informational: Vec::new(),
         suppressed: Vec::new(),
         set_aside: Vec::new(),
         gaps: Vec::new(),
@@ -167,7 +171,12 @@ pub fn scan_until(
             _ => None,
         };
         match reason {
-            None => scan.findings.extend(found),
+            None => {
+                let is_no_vulnerability = |it: &Finding| matches!(it.class, Class::Informational(_));
+                let (informational, found) = found.into_iter().partition::<Vec<_>, _>(is_no_vulnerability);
+                scan.informational.extend(informational);
+                scan.findings.extend(found);
+            }
             Some(reason) => scan
                 .suppressed
                 .extend(found.into_iter().map(|finding| Suppressed { finding, reason: reason.clone() })),
@@ -180,9 +189,10 @@ pub fn scan_until(
     scan.gaps = scanner.gaps.into_sorted();
     scan.set_aside = scanner.asides.into_list();
     let suppressed = scan.suppressed.iter_mut().map(|suppressed| &mut suppressed.finding);
-    risk::add(scan.findings.iter_mut().chain(suppressed), database)?;
+    risk::add(scan.findings.iter_mut().chain(&mut scan.informational).chain(suppressed), database)?;
     // Components are usually sorted by purl, but an inventory is a public struct that any caller may fill.
     scan.findings.sort_by(|a, b| a.place().cmp(&b.place()));
+    scan.informational.sort_by(|a, b| a.place().cmp(&b.place()));
     scan.suppressed.sort_by(|a, b| a.finding.place().cmp(&b.finding.place()));
     Ok(scan)
 }

@@ -63,6 +63,18 @@ impl Severity {
         .map(|(_, severity)| severity)
     }
 
+    /// The severity of a score from 0 to 10. `None` if it is not one.
+    pub fn from_score(score: f64) -> Option<Self> {
+        match score {
+            0.0 => Some(Self::None),
+            _ if !(0.0..=10.0).contains(&score) => None,
+            _ if score < 4.0 => Some(Self::Low),
+            _ if score < 7.0 => Some(Self::Medium),
+            _ if score < 9.0 => Some(Self::High),
+            _ => Some(Self::Critical),
+        }
+    }
+
     /// The severity of a CVSS vector (v2, v3.0, v3.1, v4.0), by the score of its metrics. `None` if it is not a vector.
     pub fn from_cvss(vector: &str) -> Option<Self> {
         // The crate parses into fixed fields; the bound avoids scanning a megabyte of text.

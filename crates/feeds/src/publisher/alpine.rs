@@ -27,12 +27,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use plimsoll_core::{Distribution, Ecosystem, LimitExceeded, Limits, yaml};
-use plimsoll_vuln::Rating;
 use plimsoll_vuln::affected::{Affected, FixState};
 use plimsoll_vuln::database::{Detail, key};
 use plimsoll_vuln::events::Event;
 use plimsoll_vuln::order::VersionOrder as _;
 use plimsoll_vuln::version::apk::Apk;
+use plimsoll_vuln::{Class, Rating};
 use serde::Deserialize;
 
 use super::{Covers, Location, Publisher, Reading};
@@ -279,7 +279,13 @@ fn statement(key: String, versions: &[String], id: &str, report: &mut FeedReport
     }
     let mut encoded = Vec::new();
     affected.encode(&mut encoded);
-    PackageStatement { key, rating: Rating::default(), module: None, affected: encoded }
+    PackageStatement {
+        key,
+        rating: Rating::default(),
+        module: None,
+        class: Class::Vulnerability,
+        affected: encoded,
+    }
 }
 
 #[cfg(test)]

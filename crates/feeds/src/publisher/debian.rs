@@ -27,11 +27,11 @@ use std::io::{BufReader, Read as _};
 use std::path::Path;
 
 use plimsoll_core::{Ecosystem, LimitExceeded, Limits};
-use plimsoll_vuln::affected::{Affected, End, FixState, Interval};
+use plimsoll_vuln::affected::{Affected, End, FixState, Interval, Start};
 use plimsoll_vuln::database::{Detail, key};
 use plimsoll_vuln::order::VersionOrder as _;
 use plimsoll_vuln::version::dpkg::Dpkg;
-use plimsoll_vuln::{Rating, Severity, SeveritySource};
+use plimsoll_vuln::{Class, Rating, Severity, SeveritySource};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 
@@ -191,7 +191,7 @@ impl State<'_> {
                 return;
             }
             (Status::Resolved, Some(fixed)) if Dpkg.check(fixed).is_ok() => {
-                (vec![Interval { from: None, end: End::Before(fixed) }], Vec::new())
+                (vec![Interval { from: Start::First, end: End::Before(fixed) }], Vec::new())
             }
             (Status::Resolved, _) => {
                 self.report.doubt(Doubt::FixedVersion, &example());
@@ -208,6 +208,7 @@ impl State<'_> {
             key: key(Some(release), package.into()).into_owned(),
             rating: rating.clone(),
             module: None,
+            class: Class::Vulnerability,
             affected: encoded,
         };
         let draft = self.drafts.entry(id.to_owned()).or_insert_with(|| Draft {

@@ -21,11 +21,11 @@ use plimsoll_vuln::affected::{Affected, End, FixState, Interval};
 use plimsoll_vuln::database::{Detail, key};
 use plimsoll_vuln::events::{self, Event, RangeProblem};
 use plimsoll_vuln::order::{self, VersionOrder};
-use plimsoll_vuln::{Rating, Severity, SeveritySource};
+use plimsoll_vuln::{Class, Rating, Severity, SeveritySource, Topic};
 use serde::Deserialize;
 
 use super::{Covers, Location, Publisher, Reading, owns_folder};
-use crate::draft::{Draft, PackageStatement, is_identifier, is_package_name, one_line};
+use crate::draft::{Draft, PackageStatement, is_identifier, is_package_name, is_web, one_line};
 use crate::error::DocumentProblem;
 use crate::input::{Files, Input, documents, folders};
 use crate::wanted::Wanted;
@@ -33,8 +33,6 @@ use crate::{Doubt, Entry, Error, FeedReport, Skip};
 
 /// How many links of an advisory are kept. Some advisories list fifty commits.
 const MAX_URLS: usize = 5;
-/// The maximum bytes of a link that is kept.
-const MAX_URL: usize = 512;
 
 /// OSV, which republishes the ecosystems' own databases.
 #[derive(Debug)]
@@ -312,10 +310,12 @@ fn statement(
         Some(severity) => Rating { severity, source: SeveritySource::Vendor },
         None => rate(advisory, affected),
     };
+    let class = class(advisory, affected);
     let statement = |module: Option<&str>| PackageStatement {
         key: key.clone(),
         rating: rating.clone(),
         module: module.map(str::to_owned),
+        class,
         affected: encoded.clone(),
     };
     let is_of_module =
@@ -325,6 +325,23 @@ fn statement(
         [] => vec![statement(None)],
         streams => streams.iter().map(|stream| statement(Some(stream))).collect(),
     })
+}
+
+/// OpenSSF's records of malicious packages have identifiers of their own. RustSec says which of its advisories only inform, but
+/// a CVE or a rating means that somebody holds it for a vulnerability all the same.
+fn class(advisory: &Advisory, affected: &AffectedPackage) -> Class {
+    if advisory.id.starts_with("MAL-") {
+        return Class::Malicious;
+    }
+    let named = advisory.aliases.iter().flatten().any(|alias| alias.starts_with("CVE-"));
+    let word = affected.database_specific.get("informational").and_then(|word| word.as_str());
+    match word.filter(|_| !named && !rate(advisory, affected).is_rated()) {
+        Some("unmaintained") => Class::Informational(Topic::Unmaintained),
+        Some("unsound") => Class::Informational(Topic::Unsound),
+        Some("notice") => Class::Informational(Topic::Notice),
+        // A word that is not known may mean anything.
+        _ => Class::Vulnerability,
+    }
 }
 
 fn compile<'a>(order: &dyn VersionOrder, affected: &'a AffectedPackage) -> (Affected<'a>, Vec<Doubt>) {
@@ -456,11 +473,6 @@ fn urls(references: &[Reference]) -> Vec<String> {
     let rank = |reference: &&Reference| {
         let kind = reference.kind.as_deref().unwrap_or_default();
         ORDER.iter().position(|known| *known == kind).unwrap_or(ORDER.len())
-    };
-    let is_web = |url: &str| {
-        (url.starts_with("https://") || url.starts_with("http://"))
-            && url.len() <= MAX_URL
-            && !url.chars().any(|c| c.is_control() || c.is_whitespace())
     };
     let mut known: Vec<_> = references.iter().filter(|reference| is_web(&reference.url)).collect();
     known.sort_by_key(rank);

@@ -41,6 +41,9 @@ The publishers, for --mirror (docs/feeds.md):
   osv      https://osv-vulnerabilities.storage.googleapis.com/
   debian   https://security-tracker.debian.org/tracker/
   alpine   https://secdb.alpinelinux.org/
+  rubysec  https://codeload.github.com/rubysec/ruby-advisory-db/zip/refs/heads/
+  friendsofphp
+           https://codeload.github.com/FriendsOfPHP/security-advisories/zip/refs/heads/
   kev      https://www.cisa.gov/sites/default/files/feeds/
   epss     https://epss.empiricalsecurity.com/")]
 pub(crate) struct Update {
@@ -62,7 +65,8 @@ pub(crate) struct Update {
 /// Build the database from a folder of publishers' advisories
 ///
 /// Reads DIR/ECOSYSTEM/all.zip or DIR/ECOSYSTEM/*.json (OSV; also below DIR/osv), DIR/debian/tracker.json (the Debian
-/// security tracker), DIR/alpine/RELEASE/*.json (the Alpine security database),
+/// security tracker), DIR/alpine/RELEASE/*.json (the Alpine security database), DIR/rubysec/ruby-advisory-db.zip,
+/// DIR/friendsofphp/security-advisories.zip (also unpacked),
 /// DIR/kev/known_exploited_vulnerabilities.json and DIR/epss/epss_scores-*.csv.gz, and writes one file per ecosystem.
 /// If a feed cannot be read completely, the database does not change.
 #[derive(Debug, Args)]

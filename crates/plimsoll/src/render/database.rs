@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use plimsoll_core::{Timestamp, quantity};
 use plimsoll_vuln::FeedStatus;
+use plimsoll_vuln::database::Malformed;
 use plimsoll_vuln::lookup::{Advice, Change, Changed, Difference, Range};
 
 use super::table::{Page, Tone, columns, safe, short};
@@ -26,7 +27,20 @@ pub(crate) fn write(feeds: &[FeedStatus], now: Timestamp, out: &mut dyn Write) -
         })
         .collect();
     let header = ["ECOSYSTEM", "PUBLISHER", "AS OF", "AGE", "ADVISORIES", "PACKAGES", "SIZE", "DIGEST"];
-    columns(out, "", Some(header), &rows)
+    columns(out, "", Some(header), &rows)?;
+    for feed in feeds.iter().filter(|feed| !feed.malformed.is_none()) {
+        let Malformed { count, examples } = &feed.malformed;
+        let more = if *count > examples.len() as u64 { ", …" } else { "" };
+        let count = quantity::count(*count, "malformed advisory");
+        let (ecosystem, publisher) = (safe(&feed.ecosystem), safe(&feed.publisher));
+        let names = examples.join(", ");
+        writeln!(
+            out,
+            "{ecosystem} from {publisher}: {count}, whose packages are undecided: {}{more}",
+            safe(&names)
+        )?;
+    }
+    Ok(())
 }
 
 /// The publisher, and where reading its files is not proven, that it is not.
@@ -156,6 +170,7 @@ mod tests {
             bytes: 1,
             licence: None,
             unproven,
+            malformed: Malformed::default(),
         };
         let mut out = Vec::new();
         write(&[feed("Alpine security database", false), feed("OSV", true)], now, &mut out).unwrap();

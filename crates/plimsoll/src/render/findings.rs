@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use plimsoll_core::quantity::{self, count};
 use plimsoll_core::{Digest, Timestamp};
 use plimsoll_sbom::{Location, ProblemSeverity};
-use plimsoll_vuln::{Finding, Fix, Scan, Severity, Share};
+use plimsoll_vuln::{Class, Finding, Fix, Scan, Severity, Share};
 
 use super::inventory::{Aside, set_aside};
 use super::table::{Page, Tone, first, fit, in_layer, safe};
@@ -49,6 +49,7 @@ pub(crate) fn write(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     packages(&scan.findings, "", layers, page, out)?;
+    informational(scan, "", page, out)?;
     writeln!(out, "{}", summary(scan))?;
     page.paragraph(out, "", 0, &looked_up(scan))?;
     for feed in scan.database.iter().chain(&scan.overlays) {
@@ -89,11 +90,28 @@ pub(crate) fn write(
 
 /// Writes every finding of a verdict's scan, those that block nothing included.
 pub(crate) fn explain(scan: &Scan, layers: &[Digest], page: Page, out: &mut dyn Write) -> io::Result<()> {
-    if scan.findings.is_empty() {
-        return Ok(());
+    if !scan.findings.is_empty() {
+        writeln!(out, "  every finding:")?;
+        packages(&scan.findings, "    ", layers, page, out)?;
     }
-    writeln!(out, "  every finding:")?;
-    packages(&scan.findings, "    ", layers, page, out)
+    informational(scan, "    ", page, out)
+}
+
+/// What one should know about packages that have no vulnerability.
+fn informational(scan: &Scan, indent: &str, page: Page, out: &mut dyn Write) -> io::Result<()> {
+    // Several components of one package are one line.
+    let mut told: Vec<(&str, &str, &str, Class, &str)> = scan
+        .informational
+        .iter()
+        .map(|it| (it.package.as_str(), it.version.as_str(), it.id.as_str(), it.class, it.summary.as_str()))
+        .collect();
+    told.dedup();
+    for (package, version, id, class, summary) in &told {
+        let (package, version, id) = (safe(package), safe(version), safe(id));
+        let text = format!("{package} {version}: {class} ({id}): {}", safe(summary));
+        page.paragraph(out, &format!("{indent}informational: "), indent.len() + 15, &text)?;
+    }
+    if told.is_empty() { Ok(()) } else { writeln!(out) }
 }
 
 /// What advisories say about one version of a package, the same for each component that was built from it.
@@ -107,6 +125,7 @@ struct Package<'a> {
 /// What is shown of an advisory. The worst comes first, and those with one fix side by side.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Advisory<'a> {
+    malicious: Reverse<bool>,
     exploited: Reverse<bool>,
     severity: Reverse<Severity>,
     versions: Vec<&'a str>,
@@ -120,8 +139,16 @@ struct Advisory<'a> {
 impl Advisory<'_> {
     /// Whether it shares a line with `other`.
     fn is_beside(&self, other: &Self) -> bool {
-        let key = |it: &Self| (it.exploited, it.severity, it.state);
+        let key = |it: &Self| (it.malicious, it.exploited, it.severity, it.state);
         key(self) == key(other) && self.versions == other.versions
+    }
+
+    /// What it is, with its colour.
+    fn severity(&self) -> (&'static str, Tone) {
+        match (self.malicious.0, self.severity.0) {
+            (true, _) => ("malicious", Tone::Bad),
+            (false, severity) => (severity.name(), tone(severity)),
+        }
     }
 
     /// The identifier with what is known about it.
@@ -170,6 +197,7 @@ fn advisory(finding: &Finding) -> Advisory<'_> {
         Fix::Unknown => (Vec::new(), "no fix is known"),
     };
     Advisory {
+        malicious: Reverse(finding.class == Class::Malicious),
         exploited: Reverse(finding.exploited.is_some()),
         severity: Reverse(finding.severity),
         versions,
@@ -227,13 +255,13 @@ fn write_package(
     }
     // Those with the same severity and fix share a line.
     for group in package.advisories.chunk_by(Advisory::is_beside) {
-        let Some(Advisory { severity: Reverse(severity), versions, state, .. }) = group.first() else {
-            continue;
-        };
+        let Some(first) = group.first() else { continue };
+        let Advisory { versions, state, .. } = first;
+        let (severity, tone) = first.severity();
         let fix = if only.is_some() { String::new() } else { format!(" ({})", fixed(versions, state, page)) };
         let ids: Vec<String> = group.iter().map(Advisory::words).collect();
-        let word = page.paint.paint(tone(*severity), severity.name());
-        let padding = " ".repeat(10_usize.saturating_sub(severity.name().len()));
+        let word = page.paint.paint(tone, severity);
+        let padding = " ".repeat(10_usize.saturating_sub(severity.len()));
         let lead = format!("{indent}  {word}{padding}");
         page.paragraph(out, &lead, indent.len() + 12, &format!("{}{fix}", ids.join(", ")))?;
     }
@@ -310,10 +338,13 @@ pub(super) fn concerned(components: usize, files: Option<&str>) -> String {
 }
 
 fn summary(scan: &Scan) -> String {
-    let mut severities: Vec<_> = scan.findings.iter().map(|finding| finding.severity).collect();
-    severities.sort_unstable_by_key(|severity| Reverse(*severity));
-    let of_each = severities.chunk_by(|a, b| a == b).filter_map(|group| {
-        let name = group.first()?.name();
+    let kind = |finding: &Finding| (finding.class == Class::Malicious, finding.severity);
+    let mut kinds: Vec<_> = scan.findings.iter().map(kind).collect();
+    kinds.sort_unstable_by_key(|kind| Reverse(*kind));
+    let name =
+        |(malicious, severity): (bool, Severity)| if malicious { "malicious" } else { severity.name() };
+    let of_each = kinds.chunk_by(|a, b| name(*a) == name(*b)).filter_map(|group| {
+        let name = name(*group.first()?);
         Some(format!("{} {name}", group.len()))
     });
     let of_each: Vec<String> = of_each.collect();

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 use plimsoll_core::{Digest, Ecosystem, Purl};
 use plimsoll_policy::{Decision, Detail, Effect, FindingRecord, Outcome, RuleName, RuleResult, Verdict};
-use plimsoll_vuln::{Fix, Scan, Severity};
+use plimsoll_vuln::{Class, Finding, Fix, Scan, Severity};
 use serde_json::{Value, json};
 
 const SCHEMA: &str =
@@ -61,13 +61,22 @@ impl Log {
         for aside in &scan.set_aside {
             self.aside(subject, &format!("{} ({}): {}", aside.ecosystem, aside.files, aside.reason()));
         }
+        for finding in &scan.informational {
+            let Finding { id, package, version, class, .. } = finding;
+            let text = format!("{subject}: {package} {version} is {class}: {id}: {}", finding.summary);
+            self.notify("note", "plimsoll/informational", &text);
+        }
         for finding in &scan.findings {
             let location = finding.locations.first();
             self.finding(
                 subject,
                 &Found {
                     id: &finding.id,
-                    severity: finding.severity.name(),
+                    severity: if finding.class == Class::Malicious {
+                        MALICIOUS
+                    } else {
+                        finding.severity.name()
+                    },
                     package: &finding.package,
                     version: &finding.version,
                     component: finding.component.to_string(),
@@ -287,9 +296,14 @@ fn finding(detail: &Detail) -> Option<&FindingRecord> {
 }
 
 /// SARIF's level, and the number that code scanning services sort by: the lower end of the severity's CVSS range.
+/// The severity of packages that were published to do harm.
+const MALICIOUS: &str = "malicious";
+
 fn level(severity: &str) -> (&'static str, &'static str) {
     let is = |s: Severity| severity == s.name();
-    if is(Severity::Critical) {
+    if severity == MALICIOUS {
+        ("error", "10.0")
+    } else if is(Severity::Critical) {
         ("error", "9.0")
     } else if is(Severity::High) {
         ("error", "7.0")

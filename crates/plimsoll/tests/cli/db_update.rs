@@ -170,7 +170,7 @@ fn what_cannot_be_updated_says_what_to_do() {
     place
         .run(&["db", "update", "--mirror", "nvd=https://x.example"])
         .exits(2)
-        .says("alpine, debian, epss, kev, osv");
+        .says("alpine, debian, epss, friendsofphp, kev, osv, rubysec");
     place.run(&["db", "update", "--offline", "--ecosystem", "pypi"]).exits(1).says("--offline");
     place.run(&["scan", "--db", "none", "sbom:x"]).says("plimsoll db update");
 }

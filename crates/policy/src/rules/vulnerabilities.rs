@@ -1,6 +1,7 @@
 //! `vulnerabilities`: no known vulnerability in the image is too severe, and every component could be looked up.
 //!
-//! A finding blocks from the lowest listed severity upwards, unless a waiver covers it. A component without fresh
+//! A finding blocks from the lowest listed severity upwards, unless a waiver covers it. A malicious package blocks in every
+//! phase, whatever is listed, unless two approvers accept it. A component without fresh
 //! advisory data makes the rule unknown, but never weakens a fail: deny takes precedence over indeterminate.
 
 use std::collections::BTreeSet;
@@ -272,7 +273,12 @@ fn set_aside(scan: &Scan) -> impl Iterator<Item = Detail> {
         let what = format!("{} ({})", aside.ecosystem, aside.files);
         Detail::SetAside { what, reason: aside.reason() }
     };
-    scan.suppressed.iter().map(finding).chain(scan.set_aside.iter().map(files))
+    let informational = |finding: &Finding| Detail::SetAside {
+        what: format!("{} in {}", finding.id, finding.package),
+        reason: format!("informational: {}", finding.class),
+    };
+    let findings = scan.suppressed.iter().map(finding).chain(scan.informational.iter().map(informational));
+    findings.chain(scan.set_aside.iter().map(files))
 }
 
 const BUILD_DATABASE: &str =

@@ -199,11 +199,13 @@ pub fn scanned(findings: Vec<Finding>, gaps: Vec<Gap>) -> VulnerabilityFacts {
         bytes: 1,
         licence: None,
         unproven: false,
+        malformed: plimsoll_vuln::database::Malformed::default(),
     };
     VulnerabilityFacts::Scanned(Box::new(Scan {
         findings,
         set_aside: Vec::new(),
         noted: Vec::new(),
+        informational: Vec::new(),
         overlays: Vec::new(),
         suppressed: Vec::new(),
         gaps,
@@ -218,6 +220,7 @@ pub fn finding(id: &str, severity: Severity) -> Finding {
     Finding {
         id: id.to_owned(),
         advisory: format!("DEBIAN-{id}"),
+        class: plimsoll_vuln::Class::Vulnerability,
         aliases: Vec::new(),
         named_by: [(format!("DEBIAN-{id}"), [id.to_owned()].into())].into(),
         component: "pkg:deb/debian/libfoo1@1.0-1?arch=amd64&distro=debian-12".parse().unwrap(),

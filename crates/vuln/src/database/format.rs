@@ -84,6 +84,25 @@ pub(crate) struct FeedHeader {
     pub(crate) source: Digest,
     pub(crate) licence: Option<String>,
     pub(crate) unproven: bool,
+    #[serde(default, skip_serializing_if = "Malformed::is_none")]
+    pub(crate) malformed: Malformed,
+}
+
+/// Documents of a publisher that could not be read. Nothing is decided about their packages.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Malformed {
+    /// How many.
+    pub count: u64,
+    /// The first of them.
+    pub examples: Vec<String>,
+}
+
+impl Malformed {
+    /// Whether all documents could be read.
+    pub fn is_none(&self) -> bool {
+        self.count == 0
+    }
 }
 
 /// One of the two parts after the header.

@@ -8,7 +8,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::wire::{Reader, put_list, put_number, put_text};
-use crate::affected::{Affected, End, FixState, Interval};
+use crate::affected::{Affected, End, FixState, Interval, Start};
+use crate::class::Class;
 use crate::severity::{Rating, Severity, SeveritySource};
 
 /// The position of a record in the body of a database file.
@@ -32,6 +33,8 @@ pub struct Entry<'a> {
     /// The publisher whose rating was adopted, by the number of a label.
     pub(super) rated_by: Option<u32>,
     pub(super) conditions: ConditionLabels,
+    /// What kind of statement it is.
+    pub class: Class,
     /// The advisory's [`Detail`].
     pub detail: Place,
     /// The affected versions.
@@ -77,12 +80,13 @@ impl Entry<'_> {
 }
 
 // The first byte of an entry after its identifier: three bits of severity, two for the kind of its source, and whether
-// conditions and the publisher of an adopted rating follow.
+// a class, conditions and the publisher of an adopted rating follow.
 const SEVERITY: u8 = 0b0000_0111;
 const SOURCE_SHIFT: u8 = 3;
 const SOURCE: u8 = 0b11;
 const CONDITIONAL: u8 = 0b0010_0000;
 const RATED_BY: u8 = 0b0100_0000;
+const CLASSED: u8 = 0b1000_0000;
 
 const UNRATED: u8 = 0;
 const VENDOR: u8 = 1;
@@ -118,6 +122,12 @@ impl Affected<'_> {
     }
 }
 
+// The first byte of an interval: whether a version starts it and is itself outside, and the kind of its end.
+const STARTS: u8 = 0b0001;
+const AFTER: u8 = 0b1000;
+const END_SHIFT: u8 = 1;
+const END: u8 = 0b11;
+
 fn put_interval(out: &mut Vec<u8>, interval: &Interval<'_>) {
     let (end, text) = match interval.end {
         End::Open => (0, None),
@@ -125,14 +135,24 @@ fn put_interval(out: &mut Vec<u8>, interval: &Interval<'_>) {
         End::Through(text) => (2, Some(text)),
         End::Around(text) => (3, Some(text)),
     };
-    out.push(end << 1 | u8::from(interval.from.is_some()));
-    interval.from.into_iter().chain(text).for_each(|text| put_text(out, text));
+    let (start, from) = match interval.from {
+        Start::First => (0, None),
+        Start::At(from) => (STARTS, Some(from)),
+        Start::After(from) => (STARTS | AFTER, Some(from)),
+    };
+    out.push(end << END_SHIFT | start);
+    from.into_iter().chain(text).for_each(|text| put_text(out, text));
 }
 
 fn interval<'a>(reader: &mut Reader<'a>) -> Option<Interval<'a>> {
     let flags = reader.byte()?;
-    let from = if flags & 1 == 1 { Some(reader.text()?) } else { None };
-    let end = match flags >> 1 {
+    let from = match flags & !(END << END_SHIFT) {
+        0 => Start::First,
+        STARTS => Start::At(reader.text()?),
+        start if start == STARTS | AFTER => Start::After(reader.text()?),
+        _ => return None,
+    };
+    let end = match flags >> END_SHIFT & END {
         0 => End::Open,
         1 => End::Before(reader.text()?),
         2 => End::Through(reader.text()?),
@@ -149,6 +169,7 @@ pub(super) struct StoredEntry<'a> {
     pub(super) rating: &'a Rating,
     pub(super) rated_by: Option<u32>,
     pub(super) conditions: ConditionLabels,
+    pub(super) class: Class,
     pub(super) detail: Place,
     pub(super) affected: &'a [u8],
 }
@@ -170,7 +191,13 @@ impl StoredEntry<'_> {
         if self.rated_by.is_some() {
             flags |= RATED_BY;
         }
+        if self.class != Class::default() {
+            flags |= CLASSED;
+        }
         out.push(flags);
+        if self.class != Class::default() {
+            out.push(self.class.number());
+        }
         put_number(out, self.feed as u64);
         if let Some(text) = text {
             put_text(out, text);
@@ -205,6 +232,7 @@ pub(crate) fn visit_entries<'a, E>(
         source: (UNRATED, ""),
         rated_by: None,
         conditions: ConditionLabels::default(),
+        class: Class::default(),
         detail: Place { offset: 0, length: 0 },
         affected: Affected {
             intervals: Vec::new(),
@@ -230,6 +258,10 @@ fn read_entry<'a>(reader: &mut Reader<'a>, entry: &mut Entry<'a>) -> Option<()> 
     entry.id = reader.text()?;
     let flags = reader.byte()?;
     entry.severity = *Severity::ALL.get(usize::from(flags & SEVERITY))?;
+    entry.class = match flags & CLASSED {
+        0 => Class::default(),
+        _ => Class::of_number(reader.byte()?).filter(|class| *class != Class::default())?,
+    };
     entry.feed = usize::try_from(reader.number()?).ok()?;
     entry.source = match flags >> SOURCE_SHIFT & SOURCE {
         kind @ (UNRATED | VENDOR) => (kind, ""),
@@ -303,8 +335,9 @@ mod tests {
     fn entries_and_details_come_back() {
         let affected = Affected {
             intervals: vec![
-                Interval { from: None, end: End::Before("1.5") },
-                Interval { from: Some("2"), end: End::Through("3") },
+                Interval { from: Start::First, end: End::Before("1.5") },
+                Interval { from: Start::At("2"), end: End::Through("3") },
+                Interval { from: Start::After("4"), end: End::Open },
             ],
             doubtful: vec![Interval::ALL],
             versions: vec!["trunk"],
@@ -321,6 +354,7 @@ mod tests {
             rating,
             rated_by: Some(9),
             conditions,
+            class: Class::Malicious,
             detail,
             affected: &encoded,
         };
@@ -333,7 +367,7 @@ mod tests {
                 read.push((
                     entry.id.to_owned(),
                     entry.rating(),
-                    (entry.feed, entry.rated_by, entry.conditions.clone()),
+                    (entry.feed, entry.rated_by, entry.conditions.clone(), entry.class),
                     entry.detail,
                     format!("{:?}", entry.affected),
                 ));
@@ -342,11 +376,17 @@ mod tests {
             (all.is_some(), read)
         };
         let affected = format!("{affected:?}");
-        let first = ("PYSEC-1".to_owned(), rating, (3, Some(9), conditions), detail, affected.clone());
+        let first = (
+            "PYSEC-1".to_owned(),
+            rating,
+            (3, Some(9), conditions, Class::Malicious),
+            detail,
+            affected.clone(),
+        );
         let second = (
             "PYSEC-2".to_owned(),
             Rating::default(),
-            (3, Some(9), ConditionLabels::default()),
+            (3, Some(9), ConditionLabels::default(), Class::Malicious),
             detail,
             affected,
         );

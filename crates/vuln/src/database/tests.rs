@@ -5,14 +5,15 @@ use std::path::PathBuf;
 
 use super::format::FORMAT;
 use super::*;
-use crate::affected::{Affected, End, FixState, Interval};
+use crate::Class;
+use crate::affected::{Affected, End, FixState, Interval, Start};
 use crate::conditions::Conditions;
 use crate::error::Damage;
 use crate::severity::Rating;
 use plimsoll_core::{Classify as _, Kind};
 
 fn affected() -> Vec<u8> {
-    let intervals = vec![Interval { from: None, end: End::Before("2.0") }];
+    let intervals = vec![Interval { from: Start::First, end: End::Before("2.0") }];
     let mut out = Vec::new();
     Affected { intervals, doubtful: vec![], versions: vec![], fix_state: FixState::Unknown }.encode(&mut out);
     out
@@ -28,6 +29,7 @@ fn about(id: &str) -> FeedDescription {
         source: Digest::sha256(b"source"),
         licence: Some("CC0-1.0".to_owned()),
         unproven: false,
+        malformed: Malformed::default(),
     }
 }
 
@@ -43,6 +45,7 @@ fn file(ecosystem: Ecosystem, keys: &[&str]) -> File {
             rating: &Rating::default(),
             rated_by: None,
             conditions: Conditions { architectures: vec!["x86_64"], ..Conditions::default() },
+            class: Class::default(),
             detail,
             affected: &affected(),
         };
@@ -306,6 +309,7 @@ fn several_publishers_speak_about_one_package_each_with_its_own_age() {
         rating: &const { Rating { severity: crate::Severity::High, source: crate::SeveritySource::Vendor } },
         rated_by,
         conditions: conditions.clone(),
+        class: Class::default(),
         detail,
         affected: &[0, 0, 0, 0],
     };
@@ -347,6 +351,7 @@ fn an_entry_of_a_feed_or_label_that_is_not_there_is_damage() {
         rating: &Rating::default(),
         rated_by: None,
         conditions,
+        class: Class::default(),
         detail,
         affected: &affected(),
     };

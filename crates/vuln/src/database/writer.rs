@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use plimsoll_core::{Digest, Ecosystem, LimitExceeded, Timestamp};
 
-use super::format::{self, FORMAT, FeedHeader, Header, MAGIC, MAX_RECORD, Section};
+use super::format::{self, FORMAT, FeedHeader, Header, MAGIC, MAX_RECORD, Malformed, Section};
 use super::list::file_name;
 use super::overlays::{self, CONTENT, Overlay, STEM};
 use super::record::{ConditionLabels, Detail, Place, StoredEntry};
 use super::wire::{put_list, put_text};
+use crate::class::Class;
 use crate::conditions::Conditions;
 use crate::error::Error;
 use crate::severity::Rating;
@@ -33,6 +34,8 @@ pub struct FeedDescription {
     pub licence: Option<String>,
     /// The reader has not been tested with the publisher's real files yet.
     pub unproven: bool,
+    /// The documents that could not be read.
+    pub malformed: Malformed,
 }
 
 /// The name under which a package is stored: each release has a record of its own.
@@ -56,6 +59,8 @@ pub struct NewEntry<'a> {
     pub rated_by: Option<&'a str>,
     /// The conditions besides the version.
     pub conditions: Conditions<'a>,
+    /// What kind of statement it is.
+    pub class: Class,
     /// The result of [`Writer::advisory`].
     pub detail: Place,
     /// The output of [`crate::affected::Affected::encode`].
@@ -111,6 +116,7 @@ impl Writer {
             rating: entry.rating,
             rated_by: labels(entry.rated_by.as_slice()).pop(),
             conditions,
+            class: entry.class,
             detail: entry.detail,
             affected: entry.affected,
         };
@@ -256,7 +262,17 @@ impl FileWriter {
     }
 
     fn feed(&mut self, about: FeedDescription) -> usize {
-        let FeedDescription { id, publisher, as_of, published, releases, source, licence, unproven } = about;
+        let FeedDescription {
+            id,
+            publisher,
+            as_of,
+            published,
+            releases,
+            source,
+            licence,
+            unproven,
+            malformed,
+        } = about;
         let (advisories, packages) = (0, 0);
         self.feeds.push(FeedHeader {
             id,
@@ -269,6 +285,7 @@ impl FileWriter {
             source,
             licence,
             unproven,
+            malformed,
         });
         self.feeds.len() - 1
     }

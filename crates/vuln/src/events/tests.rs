@@ -26,9 +26,9 @@ fn unsorted_events_are_sorted_by_version() {
     assert_eq!(
         affected.intervals,
         [
-            Interval { from: Some("2.4"), end: End::Before("2.4.5.0") },
-            Interval { from: Some("2.5"), end: End::Before("2.5.5") },
-            Interval { from: Some("10"), end: End::Through("11") },
+            Interval { from: Start::At("2.4"), end: End::Before("2.4.5.0") },
+            Interval { from: Start::At("2.5"), end: End::Before("2.5.5") },
+            Interval { from: Start::At("10"), end: End::Through("11") },
         ]
     );
     assert_eq!(affected.doubtful, []);

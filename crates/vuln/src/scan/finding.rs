@@ -8,6 +8,7 @@ use plimsoll_sbom::{Location, ProblemCode};
 use serde::Serialize;
 
 use super::risk::{Exploited, Likelihood};
+use crate::class::Class;
 use crate::severity::{Severity, SeveritySource};
 
 /// One vulnerability of one component.
@@ -18,6 +19,8 @@ pub struct Finding {
     pub id: String,
     /// The publisher's identifier of the advisory that the severity comes from.
     pub advisory: String,
+    /// Whether it is a vulnerability or something else.
+    pub class: Class,
     /// All other identifiers of the same vulnerability, sorted.
     pub aliases: Vec<String>,
     /// The CVEs that each of the merged advisories names itself, by the advisory's identifier.

@@ -10,6 +10,7 @@ use plimsoll_sbom::Component;
 
 use super::{Finding, Fix};
 use crate::affected::FixState;
+use crate::class::Class;
 use crate::database::{Detail, Entry};
 use crate::order::VersionOrder;
 use crate::severity::Rating;
@@ -19,6 +20,7 @@ use crate::severity::Rating;
 pub(super) struct Hit {
     pub(super) id: String,
     rating: Rating,
+    class: Class,
     fixes: Vec<String>,
     fix_state: FixState,
     detail: Detail,
@@ -27,7 +29,7 @@ pub(super) struct Hit {
 impl Hit {
     pub(super) fn new(entry: &Entry<'_>, fixes: Vec<String>, detail: Detail) -> Self {
         let (rating, fix_state) = (entry.rating(), entry.affected.fix_state);
-        Self { id: entry.id.to_owned(), rating, fixes, fix_state, detail }
+        Self { id: entry.id.to_owned(), rating, class: entry.class, fixes, fix_state, detail }
     }
 
     fn identifiers(&self) -> impl Iterator<Item = &str> {
@@ -43,6 +45,7 @@ pub(super) struct Vulnerability {
     aliases: Vec<String>,
     named_by: BTreeMap<String, BTreeSet<String>>,
     rating: Rating,
+    class: Class,
     fix: Fix,
     detail: Detail,
 }
@@ -63,6 +66,7 @@ impl Vulnerability {
         Finding {
             id: self.id,
             advisory: self.advisory,
+            class: self.class,
             aliases: self.aliases,
             named_by: self.named_by,
             component: component.purl.clone(),
@@ -153,6 +157,7 @@ fn join(order: &dyn VersionOrder, mut group: Vec<Hit>) -> Option<Vulnerability> 
                 first.detail.urls.push(url);
             }
         }
+        first.class = first.class.or(hit.class);
         let rating = first.rating.clone().or(hit.rating);
         if rating != first.rating {
             (first.rating, first.id) = (rating, hit.id);
@@ -168,6 +173,7 @@ fn join(order: &dyn VersionOrder, mut group: Vec<Hit>) -> Option<Vulnerability> 
         aliases: identifiers,
         named_by,
         rating: first.rating,
+        class: first.class,
         fix,
         detail: first.detail,
     })

@@ -12,6 +12,7 @@ use plimsoll_core::Timestamp;
 use serde::{Serialize, Serializer};
 
 use super::Finding;
+use crate::class::Class;
 use crate::database::{Database, Overlay, Overlays};
 use crate::error::Error;
 use crate::severity::Severity;
@@ -75,9 +76,10 @@ impl Serialize for Share {
     }
 }
 
-/// The risk of a finding; a greater one is greater. Exploited before severe, severe before likely.
+/// The risk of a finding; a greater one is greater. Malicious before exploited, exploited before severe, severe before likely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Risk {
+    malicious: bool,
     exploited: bool,
     severity: Severity,
     likelihood: Option<Share>,
@@ -87,6 +89,7 @@ impl Finding {
     /// By which findings are sorted where the worst comes first.
     pub fn risk(&self) -> Risk {
         Risk {
+            malicious: self.class == Class::Malicious,
             exploited: self.exploited.is_some(),
             severity: self.severity,
             likelihood: self.likelihood.as_ref().map(|likelihood| likelihood.score),

@@ -1,9 +1,10 @@
 //! What a user sees of matching: findings, suppressed findings, and gaps.
 
 use super::*;
-use crate::affected::{Affected, End, FixState, Interval};
+use crate::Class;
+use crate::affected::{Affected, End, FixState, Interval, Start};
 use crate::conditions::Conditions;
-use crate::database::{Detail, FeedDescription, File, FileList, LIST, NewEntry, Writer};
+use crate::database::{Detail, FeedDescription, File, FileList, LIST, Malformed, NewEntry, Writer};
 use crate::severity::{Rating, Severity, SeveritySource};
 use plimsoll_core::{Digest, Ecosystem, Purl};
 use plimsoll_sbom::{
@@ -24,7 +25,10 @@ struct Advisory<'a> {
 
 impl<'a> Advisory<'a> {
     fn new(id: &'a str, key: &'a str, intervals: &[(Option<&'a str>, End<'a>)]) -> Self {
-        let intervals = intervals.iter().map(|(from, end)| Interval { from: *from, end: *end }).collect();
+        let intervals = intervals
+            .iter()
+            .map(|(from, end)| Interval { from: from.map_or(Start::First, Start::At), end: *end })
+            .collect();
         let affected =
             Affected { intervals, doubtful: vec![], versions: vec![], fix_state: FixState::NotFixed };
         Self { id, aliases: &[], key, affected, rating: Rating::default(), conditions: Conditions::default() }
@@ -61,6 +65,7 @@ fn database(dir: &std::path::Path, feeds: &[(Ecosystem, &[&str], Vec<Advisory<'_
             source: Digest::sha256(b""),
             licence: None,
             unproven: false,
+            malformed: Malformed::default(),
         });
         for advisory in advisories {
             let aliases = advisory.aliases.iter().map(|a| (*a).to_owned()).collect();
@@ -73,6 +78,7 @@ fn database(dir: &std::path::Path, feeds: &[(Ecosystem, &[&str], Vec<Advisory<'_
                 rating: &advisory.rating,
                 rated_by: None,
                 conditions: advisory.conditions.clone(),
+                class: Class::default(),
                 detail,
                 affected: &affected,
             };
@@ -727,6 +733,7 @@ fn a_stale_publisher_is_a_gap_beside_a_fresh_one() {
         source: Digest::sha256(b""),
         licence: None,
         unproven: false,
+        malformed: Malformed::default(),
     };
     let dir = tempfile::tempdir().unwrap();
     let mut writer = Writer::new(Ecosystem::Alpine);

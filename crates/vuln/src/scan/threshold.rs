@@ -1,7 +1,8 @@
 //! Which findings are too many for whoever asked: `--fail-on`.
 //!
 //! ```text
-//! high               a severity of at least that; a finding without a rating counts as high, as in policies
+//! high               a severity of at least that; a finding without a rating counts as high, as in policies, and a malicious
+//!                    package as critical
 //! kev                known to be exploited
 //! epss>0.1           likelier to be exploited than that
 //! fixable            a newer version fixes it
@@ -13,6 +14,7 @@ use std::str::FromStr;
 
 use super::risk::Share;
 use super::{Finding, Fix};
+use crate::class::Class;
 use crate::severity::Severity;
 
 /// A condition on a finding: all its parts have to hold.
@@ -56,9 +58,10 @@ impl Part {
         match self {
             Self::Severity(least) => {
                 // As in policies: that nobody rated it does not make it harmless.
-                let counted = match finding.severity {
-                    Severity::Unrated => Severity::High,
-                    rated => rated,
+                let counted = match (finding.class, finding.severity) {
+                    (Class::Malicious, _) => Severity::Critical,
+                    (_, Severity::Unrated) => Severity::High,
+                    (_, rated) => rated,
                 };
                 counted >= least
             }

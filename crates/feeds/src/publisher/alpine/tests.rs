@@ -1,6 +1,6 @@
 //! The security database's statements, and files that must be refused.
 
-use plimsoll_vuln::affected::{End, Interval};
+use plimsoll_vuln::affected::{End, Interval, Start};
 use plimsoll_vuln::events::RangeProblem;
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ fn encoded(intervals: Vec<Interval<'_>>) -> Vec<u8> {
 }
 
 fn before(version: &str) -> Interval<'_> {
-    Interval { from: None, end: End::Before(version) }
+    Interval { from: Start::First, end: End::Before(version) }
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn identifiers_are_told_from_remarks_and_from_each_other() {
 #[test]
 fn a_version_that_is_none_leaves_its_neighbours_open() {
     let (reading, report) = one(&json!({"0.8.21.r2": ["CVE-1"], "0.8.20-r0": ["CVE-1"], "r2": ["CVE-2"]}));
-    let around = Interval { from: None, end: End::Around("0.8.21") };
+    let around = Interval { from: Start::First, end: End::Around("0.8.21") };
     assert_eq!(reading.drafts[0].statements[0].affected, encoded(vec![before("0.8.20-r0"), around]));
     assert_eq!(report.doubts[&Doubt::Range(RangeProblem::InvalidBound)].count, 2);
 }

@@ -31,7 +31,7 @@ fn encoded(intervals: Vec<Interval<'_>>, doubtful: Vec<Interval<'_>>, fix_state:
 fn every_state_becomes_what_the_table_says() {
     use serde_json::json;
     let all = || vec![Interval::ALL];
-    let before = vec![Interval { from: None, end: End::Before("3.0.11-1") }];
+    let before = vec![Interval { from: Start::First, end: End::Before("3.0.11-1") }];
     for (state, affected) in [
         (
             json!({"status": "resolved", "fixed_version": "3.0.11-1"}),

@@ -1,5 +1,7 @@
 //! The forms of OSV documents that publishers really write, and forms that must be refused.
 
+use plimsoll_vuln::affected::Start;
+
 use super::*;
 use plimsoll_vuln::version::{pep440::Pep440, semver::SemVer};
 use std::path::Path;
@@ -49,7 +51,7 @@ fn names_are_normalised_and_enumerated_versions_inside_the_range_are_dropped() {
     let [statement] = &draft.statements[..] else { panic!("one word") };
     assert_eq!(statement.key, "flask-babel");
     let mut expected = Vec::new();
-    let intervals = vec![Interval { from: None, end: End::Before("1.5") }];
+    let intervals = vec![Interval { from: Start::First, end: End::Before("1.5") }];
     Affected { intervals, doubtful: vec![], versions: vec!["1.6", "trunk"], fix_state: FixState::Unknown }
         .encode(&mut expected);
     assert_eq!(statement.affected, expected);

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
-use plimsoll_vuln::{Finding, Fix, Scan, Severity};
+use plimsoll_vuln::{Class, Finding, Fix, Scan, Severity};
 
 use super::{NAME, UnratedAs, VulnerabilityPolicy};
-use crate::applicable::ApplicableWaiver;
+use crate::applicable::{ApplicableWaiver, Approval};
 use crate::detail::{Detail, Disposition, FindingRecord, LocationRecord};
 use crate::rule::Context;
 use crate::setting::Level;
@@ -57,15 +57,18 @@ impl SortedFindings {
         let (mut unfixed_ignored, mut until) = (0, None);
         let mut records = Vec::new();
         for finding in context.while_awaited(&scan.findings) {
-            *by_severity.entry(finding.severity.name().to_owned()).or_insert(0) += 1;
+            *by_severity.entry(severity_word(finding).to_owned()).or_insert(0) += 1;
+            let is_malicious = finding.class == Class::Malicious;
             let weight = weight(finding.severity, policy);
             let (level, disposition) = match weight {
+                // Whatever the policy says of vulnerabilities: the package was made to do harm.
+                _ if is_malicious => (Some(Level::Critical), Disposition::Blocks),
                 CountedAs::Level(level) if policy.blocks(level) => (Some(level), Disposition::Blocks),
                 CountedAs::Unknown if !policy.block.is_empty() => (None, Disposition::Unrated),
                 CountedAs::Harmless | CountedAs::Level(_) | CountedAs::Unknown => continue,
             };
             // "Unknown" does not mean that there is no fix.
-            if policy.ignore_unfixed && matches!(finding.fix, Fix::NotFixed | Fix::WontFix) {
+            if policy.ignore_unfixed && !is_malicious && matches!(finding.fix, Fix::NotFixed | Fix::WontFix) {
                 unfixed_ignored += 1;
                 continue;
             }
@@ -74,7 +77,9 @@ impl SortedFindings {
                 let covered = match names(&waiver.waiver, finding) {
                     WaiverMatch::No => continue,
                     WaiverMatch::Partly(reason) => Err(reason),
-                    WaiverMatch::Yes => waivers.covers(waiver, level),
+                    WaiverMatch::Yes => waivers
+                        .covers(waiver, level)
+                        .and_then(|approval| enough(approval, finding, &waiver.waiver.name)),
                 };
                 match covered {
                     Ok(approval) => {
@@ -115,6 +120,26 @@ impl VulnerabilityPolicy {
     fn blocks(&self, level: Level) -> bool {
         self.block.first().is_some_and(|lowest| level >= *lowest)
     }
+}
+
+/// How many people have to accept a malicious package.
+const MALICIOUS_APPROVERS: usize = 2;
+
+/// The approval, if it is enough for this class of finding.
+fn enough<'a>(approval: &'a Approval, finding: &Finding, waiver: &str) -> Result<&'a Approval, String> {
+    let approvers: HashSet<String> = approval.names().into_iter().collect();
+    if finding.class == Class::Malicious && approvers.len() < MALICIOUS_APPROVERS {
+        let got = approvers.len();
+        return Err(format!(
+            "waiver {waiver} has {got} of the {MALICIOUS_APPROVERS} approvers that a malicious package needs"
+        ));
+    }
+    Ok(approval)
+}
+
+/// The severity as it is shown.
+fn severity_word(finding: &Finding) -> &'static str {
+    if finding.class == Class::Malicious { "malicious" } else { finding.severity.name() }
 }
 
 /// The effect of one waiver on the findings.
@@ -208,7 +233,7 @@ fn record(
         component: finding.component.to_string(),
         package: finding.package.clone(),
         version: finding.version.clone(),
-        severity: finding.severity.name().to_owned(),
+        severity: severity_word(finding).to_owned(),
         counted_as: level,
         fixed_in: match &finding.fix {
             Fix::Fixed(versions) => versions.clone(),

@@ -90,6 +90,7 @@ fn was_used(feed: &FeedStatus, scan: &Scan) -> bool {
     let suppressed = scan.suppressed.iter().map(|suppressed| &suppressed.finding);
     scan.findings
         .iter()
+        .chain(&scan.informational)
         .chain(suppressed)
         .any(|finding| purl_types.contains(&finding.component.package_type()))
 }

@@ -1,0 +1,95 @@
+//! What kind of statement an advisory makes: most say that a package can be attacked, some that it is the attack, and some only
+//! what one should know.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// The kind of an advisory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "kind", content = "topic")]
+pub enum Class {
+    /// The package has a vulnerability.
+    #[default]
+    Vulnerability,
+    /// The package does harm by itself, and was published to do so.
+    Malicious,
+    /// The package has no known vulnerability, but its users should know something.
+    Informational(Topic),
+}
+
+/// What users should know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Topic {
+    /// Nobody will repair it.
+    Unmaintained,
+    /// Its interface allows what the language promises to prevent.
+    Unsound,
+    /// Anything else.
+    Notice,
+}
+
+impl Class {
+    /// Its number in database files; 0 is that of a vulnerability.
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Self::Vulnerability => 0,
+            Self::Malicious => 1,
+            Self::Informational(Topic::Unmaintained) => 2,
+            Self::Informational(Topic::Unsound) => 3,
+            Self::Informational(Topic::Notice) => 4,
+        }
+    }
+
+    /// The class with this number.
+    pub(crate) fn of_number(number: u8) -> Option<Self> {
+        let all = [
+            Self::Vulnerability,
+            Self::Malicious,
+            Self::Informational(Topic::Unmaintained),
+            Self::Informational(Topic::Unsound),
+            Self::Informational(Topic::Notice),
+        ];
+        all.into_iter().find(|class| class.number() == number)
+    }
+
+    /// The class of what two advisories say about the same: the graver one.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let gravity = |class| match class {
+            Self::Informational(_) => 0,
+            Self::Vulnerability => 1,
+            Self::Malicious => 2,
+        };
+        if gravity(other) > gravity(self) { other } else { self }
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Vulnerability => "vulnerability",
+            Self::Malicious => "malicious",
+            Self::Informational(Topic::Unmaintained) => "unmaintained",
+            Self::Informational(Topic::Unsound) => "unsound",
+            Self::Informational(Topic::Notice) => "notice",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_told_apart_and_the_graver_class_counts() {
+        for number in 0..=u8::MAX {
+            assert!(Class::of_number(number).is_none_or(|class| class.number() == number));
+        }
+        let topic = Class::Informational(Topic::Unsound);
+        assert_eq!(Class::of_number(topic.number()), Some(topic));
+        assert_eq!(topic.or(Class::Vulnerability), Class::Vulnerability);
+        assert_eq!(Class::Malicious.or(Class::Vulnerability), Class::Malicious);
+    }
+}

@@ -131,6 +131,7 @@ fn every_answer_is_that_of_a_plain_reading() {
             affected += usize::from(!found.is_empty());
         }
     }
-    eprintln!("{asked} versions were asked for, {affected} of them affected");
+    let bytes = feed.written.as_ref().unwrap().bytes;
+    eprintln!("{asked} versions were asked for, {affected} of them affected; the file has {bytes} bytes");
     assert!(asked > 2_000 && affected > 500, "{asked} {affected}");
 }

@@ -21,6 +21,9 @@
 //! checksum, so that reading a record by its position never returns bytes that changed on the disk, or those
 //! of another record. The digest of the whole body is for [`verify`](crate::Database::verify).
 //!
+//! What an advisory says of a package is stored once for all its identifiers, and equal details are stored once: an erratum
+//! is one advisory for each of its vulnerabilities, a hundred for some kernels.
+//!
 //! Details are not compressed. They are 0.4 KiB on average, and zstd in blocks of 16 KiB makes them a third
 //! of that, but each hit would then inflate a block and use a fortieth of it. That would take longer than
 //! reading, checking and decoding an uncompressed detail. A file is between a third and 0.6 of the zip that

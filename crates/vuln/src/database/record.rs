@@ -162,9 +162,14 @@ fn interval<'a>(reader: &mut Reader<'a>) -> Option<Interval<'a>> {
     Some(Interval { from, end })
 }
 
+/// Appends what has the same content under several identifiers: an erratum says the same of each vulnerability that it fixes.
+pub(super) fn put_entries(out: &mut Vec<u8>, ids: &[&str], content: &[u8]) {
+    put_list(out, ids, |out, id| put_text(out, id));
+    out.extend_from_slice(content);
+}
+
 /// The parts of an entry to write; texts that repeat are already labels, and `affected` is encoded.
 pub(super) struct StoredEntry<'a> {
-    pub(super) id: &'a str,
     pub(super) feed: usize,
     pub(super) rating: &'a Rating,
     pub(super) rated_by: Option<u32>,
@@ -175,9 +180,8 @@ pub(super) struct StoredEntry<'a> {
 }
 
 impl StoredEntry<'_> {
-    /// Appends the stored form.
+    /// Appends the stored form, without the identifier.
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        put_text(out, self.id);
         let (kind, text) = match &self.rating.source {
             SeveritySource::None => (UNRATED, None),
             SeveritySource::Vendor => (VENDOR, None),
@@ -241,10 +245,18 @@ pub(crate) fn visit_entries<'a, E>(
             fix_state: FixState::Unknown,
         },
     };
+    let mut ids = Vec::new();
     while !reader.is_at_end() {
+        reader.list_into(&mut ids, Reader::text)?;
         read_entry(&mut reader, &mut entry)?;
-        if let Err(error) = visit(&entry) {
-            return Some(Err(error));
+        if ids.is_empty() {
+            return None;
+        }
+        for id in &ids {
+            entry.id = id;
+            if let Err(error) = visit(&entry) {
+                return Some(Err(error));
+            }
         }
     }
     Some(Ok(()))
@@ -255,7 +267,6 @@ fn label(reader: &mut Reader<'_>) -> Option<u32> {
 }
 
 fn read_entry<'a>(reader: &mut Reader<'a>, entry: &mut Entry<'a>) -> Option<()> {
-    entry.id = reader.text()?;
     let flags = reader.byte()?;
     entry.severity = *Severity::ALL.get(usize::from(flags & SEVERITY))?;
     entry.class = match flags & CLASSED {
@@ -348,8 +359,7 @@ mod tests {
         let rating = Rating { severity: Severity::High, source: SeveritySource::Alias("GHSA-1".into()) };
         let detail = Place { offset: 1 << 40, length: 7 };
         let mut record = Vec::new();
-        let stored = |id, rating, conditions| StoredEntry {
-            id,
+        let stored = |rating, conditions| StoredEntry {
             feed: 3,
             rating,
             rated_by: Some(9),
@@ -359,8 +369,12 @@ mod tests {
             affected: &encoded,
         };
         let conditions = ConditionLabels { module: Some(1), architectures: vec![2, 300], products: vec![4] };
-        stored("PYSEC-1", &rating, conditions.clone()).encode(&mut record);
-        stored("PYSEC-2", &Rating::default(), ConditionLabels::default()).encode(&mut record);
+        let mut content = Vec::new();
+        stored(&rating, conditions.clone()).encode(&mut content);
+        put_entries(&mut record, &["PYSEC-1"], &content);
+        content.clear();
+        stored(&Rating::default(), ConditionLabels::default()).encode(&mut content);
+        put_entries(&mut record, &["PYSEC-2", "PYSEC-3"], &content);
         let entries = |bytes| {
             let mut read = Vec::new();
             let all = visit_entries(bytes, |entry| {
@@ -390,7 +404,8 @@ mod tests {
             detail,
             affected,
         );
-        assert_eq!(entries(&record), (true, vec![first.clone(), second]));
+        let third = ("PYSEC-3".to_owned(), second.1.clone(), second.2.clone(), second.3, second.4.clone());
+        assert_eq!(entries(&record), (true, vec![first.clone(), second, third]));
         let half = record.len() - encoded.len() - 2;
         for cut in 1..record.len() {
             let (all, read) = entries(&record[..cut]);

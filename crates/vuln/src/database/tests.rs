@@ -431,3 +431,43 @@ fn every_flipped_bit_of_overlays_is_noticed() {
         assert!(error.to_string().contains("/cve-"), "{error}");
     }
 }
+
+#[test]
+fn what_several_identifiers_share_is_stored_once() {
+    let sizes = |identifiers: usize| {
+        let mut writer = Writer::new(Ecosystem::PyPI);
+        let feed = writer.feed(about("test"));
+        for number in 0..identifiers {
+            let detail = Detail { summary: "text ".repeat(100), ..Detail::default() };
+            let detail = writer.advisory(feed, &detail).unwrap();
+            let entry = NewEntry {
+                feed,
+                id: &format!("CVE-2024-{number:04}"),
+                rating: &Rating::default(),
+                rated_by: None,
+                conditions: Conditions::default(),
+                class: Class::default(),
+                detail,
+                affected: &affected(),
+            };
+            writer.entry("django", &entry);
+        }
+        writer.finish().unwrap()
+    };
+    let (one, hundred) = (sizes(1), sizes(100));
+    assert!(hundred.bytes.len() < one.bytes.len() + 99 * 20, "{} {}", one.bytes.len(), hundred.bytes.len());
+    assert_eq!(hundred.feeds[0].advisories, 100);
+    let dir = folder(&hundred.bytes);
+    let database = Database::open(dir.path()).unwrap();
+    database.verify().unwrap();
+    let advisories = database.advisories(Ecosystem::PyPI).unwrap();
+    let package = advisories.package("django").unwrap().unwrap();
+    let mut ids = Vec::new();
+    let visit = advisories.visit(&package, |entry| {
+        ids.push(entry.id.to_owned());
+        assert_eq!(advisories.detail(entry.detail)?.summary.len(), 500);
+        Ok(())
+    });
+    visit.unwrap();
+    assert_eq!((ids.len(), ids[0].as_str(), ids[99].as_str()), (100, "CVE-2024-0000", "CVE-2024-0099"));
+}

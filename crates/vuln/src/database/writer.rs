@@ -1,14 +1,14 @@
 //! Writes database files to memory. The same records give the same bytes in any order of arrival.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use plimsoll_core::{Digest, Ecosystem, LimitExceeded, Timestamp};
 
 use super::format::{self, FORMAT, FeedHeader, Header, MAGIC, MAX_RECORD, Malformed, Section};
 use super::list::file_name;
 use super::overlays::{self, CONTENT, Overlay, STEM};
-use super::record::{ConditionLabels, Detail, Place, StoredEntry};
+use super::record::{ConditionLabels, Detail, Place, StoredEntry, put_entries};
 use super::wire::{put_list, put_text};
 use crate::class::Class;
 use crate::conditions::Conditions;
@@ -72,6 +72,8 @@ pub struct NewEntry<'a> {
 pub struct Writer {
     file: FileWriter,
     labels: Labels,
+    /// Where each detail is, by the digest of its stored form: all vulnerabilities of an erratum have one.
+    details: HashMap<Digest, Place>,
     /// By lookup name: each entry with its advisory's identifier and its feed, by which they are sorted.
     packages: BTreeMap<String, Vec<(String, usize, Vec<u8>)>>,
 }
@@ -79,11 +81,8 @@ pub struct Writer {
 impl Writer {
     /// Starts the file of `ecosystem`.
     pub fn new(ecosystem: Ecosystem) -> Self {
-        Self {
-            file: FileWriter::new(ecosystem.id(), ecosystem.name()),
-            labels: Labels::default(),
-            packages: BTreeMap::new(),
-        }
+        let (labels, details, packages) = (Labels::default(), HashMap::new(), BTreeMap::new());
+        Self { file: FileWriter::new(ecosystem.id(), ecosystem.name()), labels, details, packages }
     }
 
     /// Adds a feed. Returns the number by which its entries refer to it.
@@ -98,7 +97,13 @@ impl Writer {
         }
         let mut content = Vec::new();
         detail.encode(&mut content);
-        self.file.record(&content)
+        let digest = Digest::sha256(&content);
+        if let Some(place) = self.details.get(&digest) {
+            return Ok(*place);
+        }
+        let place = self.file.record(&content)?;
+        self.details.insert(digest, place);
+        Ok(place)
     }
 
     /// Stores an advisory's statement about the package at `key`.
@@ -111,7 +116,6 @@ impl Writer {
             products: labels(&entry.conditions.products),
         };
         let stored = StoredEntry {
-            id: entry.id,
             feed: entry.feed,
             rating: entry.rating,
             rated_by: labels(entry.rated_by.as_slice()).pop(),
@@ -138,8 +142,16 @@ impl Writer {
             entries.sort();
             let mut speaking = vec![false; self.file.feeds.len()];
             let mut content = Vec::new();
-            for (_, feed, encoded) in entries {
-                content.extend_from_slice(&encoded);
+            // The same content under several identifiers is stored once, where the first of them sorts.
+            let mut ids: HashMap<(usize, &[u8]), Vec<&str>> = HashMap::new();
+            for (id, feed, encoded) in &entries {
+                ids.entry((*feed, encoded)).or_default().push(id);
+            }
+            for (_, feed, encoded) in &entries {
+                let Some(mut ids) = ids.remove(&(*feed, encoded)) else { continue };
+                ids.dedup();
+                put_entries(&mut content, &ids, encoded);
+                let feed = *feed;
                 if let Some(speaks) = speaking.get_mut(feed) {
                     *speaks = true;
                 }

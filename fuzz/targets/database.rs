@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 use plimsoll_core::{Digest, Ecosystem, Timestamp};
 use plimsoll_fuzz::{documents, scratch};
 use plimsoll_sbom::read;
-use plimsoll_vuln::database::{FeedDescription, Malformed, OverlayWriter, Writer, file_path, overlays_path};
+use plimsoll_vuln::database::{FeedDescription, Malformed, OverlayWriter, FileList, LIST, Writer};
 use plimsoll_vuln::{Database, ScanSettings, scan};
 use serde_json::{Value, json};
 
@@ -31,8 +31,16 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let overlays = documents.len() == 3 && documents[0].windows(5).any(|text| text == b"\"CVE\"");
     let (advisories, known) = if overlays { (EMPTY.0.clone(), file) } else { (file, EMPTY.1.clone()) };
-    std::fs::write(file_path(&FOLDER, Ecosystem::PyPI), advisories).unwrap();
-    std::fs::write(overlays_path(&FOLDER), known).unwrap();
+    // The files have other names each time.
+    std::fs::remove_dir_all(&*FOLDER).unwrap();
+    std::fs::create_dir_all(&*FOLDER).unwrap();
+    let mut list = FileList::default();
+    for (stem, content, bytes) in [("pypi", "PyPI", &advisories), ("cve", "CVE", &known)] {
+        let digest = claimed(bytes);
+        std::fs::write(FOLDER.join(format!("{stem}-{}.plimsolldb", digest.hex())), bytes).unwrap();
+        list.insert(content, digest);
+    }
+    std::fs::write(FOLDER.join(LIST), list.encode()).unwrap();
     let Ok(database) = Database::open(&FOLDER) else {
         return;
     };
@@ -57,6 +65,12 @@ fuzz_target!(|bytes: &[u8]| {
     settings.max_age = settings.max_age.saturating_mul(1000);
     let _ = scan(&inventory, &database, &settings);
 });
+
+/// The digest of its header that a file claims, by which it is called.
+fn claimed(file: &[u8]) -> Digest {
+    let hex: String = (16..48).map(|at| format!("{:02x}", file.get(at).copied().unwrap_or_default())).collect();
+    format!("sha256:{hex}").parse().unwrap()
+}
 
 /// Sound files of both kinds, for the one that the input is not.
 static EMPTY: LazyLock<(Vec<u8>, Vec<u8>)> = LazyLock::new(|| {

@@ -12,6 +12,7 @@
 //!   a feed that is too old, an incomplete inventory, a version or an advisory that cannot be compared.
 
 mod aside;
+mod epoch;
 mod finding;
 mod gap;
 mod kernel;
@@ -89,8 +90,16 @@ pub struct Scan {
     pub components: usize,
     /// How many of them were looked up in a feed.
     pub matched_components: usize,
+    /// How many of them were compared without epochs, because their document names none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub compared_without_epochs: usize,
     /// The number of components that were looked up, sorted by ecosystem.
     pub looked_up: Vec<LookedUp>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// How many components were looked up among the advisories of an ecosystem.
@@ -122,11 +131,14 @@ pub fn scan_until(
     let mut asides = Asides::default();
     asides.files(inventory, &targets, &mut gaps)?;
     let sources_are_named = inventory.components.iter().any(|it| it.ecosystem.is_os() && it.source.is_some());
+    let epochs_are_named = inventory.components.iter().any(epoch::is_named);
     let mut scanner = Scanner {
         targets,
         gaps,
         asides,
         sources_are_named,
+        epochs_are_named,
+        without_epochs: 0,
         looked_up: BTreeMap::new(),
         judged: HashMap::new(),
     };
@@ -143,6 +155,7 @@ pub fn scan_until(
         overlays: database.overlays().into_iter().flat_map(Overlays::status).collect(),
         components: inventory.components.len(),
         matched_components: 0,
+        compared_without_epochs: 0,
         looked_up: Vec::new(),
     };
     for (index, component) in inventory.components.iter().enumerate() {
@@ -182,6 +195,7 @@ pub fn scan_until(
                 .extend(found.into_iter().map(|finding| Suppressed { finding, reason: reason.clone() })),
         }
     }
+    scan.compared_without_epochs = scanner.without_epochs;
     let looked_up = scanner.looked_up.into_iter();
     scan.looked_up = looked_up
         .map(|(ecosystem, components)| LookedUp { ecosystem: ecosystem.to_owned(), components })
@@ -213,10 +227,14 @@ struct Scanner<'a> {
     asides: Asides,
     /// Whether a package of a distribution without a source has one of the same name: documents that name sources omit those.
     sources_are_named: bool,
+    /// Whether a package of rpm without an epoch has epoch 0: documents that name epochs omit those.
+    epochs_are_named: bool,
+    /// The number of components that were compared without epochs.
+    without_epochs: usize,
     /// The number of components that were looked up, by ecosystem.
     looked_up: BTreeMap<&'static str, usize>,
     /// By key, version and traits: the many binaries of one source package are judged once.
-    judged: HashMap<(String, String, Traits<'a>), Rc<Matches>>,
+    judged: HashMap<(String, String, Traits<'a>, Epochs), Rc<Matches>>,
 }
 
 /// The findings for one component.
@@ -249,6 +267,8 @@ struct Matches {
     fixed: Vec<(Vulnerability, Suppression)>,
     /// Why the answer is incomplete.
     doubts: Vec<GapReason>,
+    /// Whether epochs in advisories did not count.
+    without_epochs: bool,
 }
 
 impl Matches {
@@ -318,16 +338,26 @@ impl<'a> Scanner<'a> {
             self.gaps.component(advisories.ecosystem().name(), GapReason::SourceUnknown);
         }
         let mut found = Found { findings: Vec::new(), suppressed: Vec::new() };
+        let is_unknown = !self.epochs_are_named && epoch::is_unknown(component);
+        let mut without_epochs = false;
         for (name, version) in names(component, advisories.ecosystem().advisory_names()) {
-            let subject = Subject::new(component, Some(&release), (name, version), advisories);
+            let mut subject = Subject::new(component, Some(&release), (name, version), advisories);
+            if is_unknown {
+                subject.epochs = Epochs::Ignored;
+            }
             let judged = self.judged(advisories, &release, &subject)?;
             self.doubt(advisories, &judged.doubts);
-            let finding = |it: &Vulnerability| it.clone().finding(component, name, version);
+            without_epochs |= judged.without_epochs;
+            let finding = |it: &Vulnerability| Finding {
+                without_epochs: judged.without_epochs,
+                ..it.clone().finding(component, name, version)
+            };
             found.add(
                 judged.found.iter().map(finding),
                 judged.fixed.iter().map(|(it, reason)| (finding(it), reason)),
             );
         }
+        self.without_epochs += usize::from(without_epochs);
         Ok(Some(found))
     }
 
@@ -338,7 +368,7 @@ impl<'a> Scanner<'a> {
         release: &str,
         subject: &Subject<'a>,
     ) -> Result<Rc<Matches>, Error> {
-        let memo = (subject.key.clone(), subject.version.to_owned(), subject.traits);
+        let memo = (subject.key.clone(), subject.version.to_owned(), subject.traits, subject.epochs);
         if let Some(judged) = self.judged.get(&memo) {
             return Ok(Rc::clone(judged));
         }
@@ -392,6 +422,15 @@ struct Subject<'a> {
     package: &'a str,
     version: &'a str,
     traits: Traits<'a>,
+    epochs: Epochs,
+}
+
+/// Whether the epochs in advisories count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Epochs {
+    Counted,
+    /// That of the component is not known.
+    Ignored,
 }
 
 impl<'a> Subject<'a> {
@@ -402,12 +441,12 @@ impl<'a> Subject<'a> {
         advisories: &Advisories,
     ) -> Self {
         let key = key(release, advisories.ecosystem().normalise(package)).into_owned();
-        Self { key, package, version, traits: Traits::of_component(component) }
+        Self { key, package, version, traits: Traits::of_component(component), epochs: Epochs::Counted }
     }
 }
 
 fn judge(advisories: &Advisories, subject: &Subject<'_>) -> Result<Matches, Error> {
-    let Subject { key, package, version, traits } = subject;
+    let Subject { key, package, version, traits, epochs } = subject;
     let mut judged = Matches::default();
     let Some(record) = advisories.package(key)? else { return Ok(judged) };
     let mut hits: Vec<Hit> = Vec::new();
@@ -415,7 +454,9 @@ fn judge(advisories: &Advisories, subject: &Subject<'_>) -> Result<Matches, Erro
     advisories.visit(&record, |entry| {
         let holds =
             if entry.is_conditional() { advisories.conditions(entry)?.hold(traits) } else { Some(true) };
-        match (advisories.order().status(&entry.affected, version), holds) {
+        let bare = if *epochs == Epochs::Ignored { epoch::without(&entry.affected) } else { None };
+        judged.without_epochs |= bare.is_some();
+        match (advisories.order().status(bare.as_ref().unwrap_or(&entry.affected), version), holds) {
             (_, Some(false)) | (Status::NotAffected, _) => {}
             (Status::Affected(fixes), Some(true)) => {
                 let fixes = fixes.into_iter().map(str::to_owned).collect();

@@ -52,6 +52,11 @@ pub(crate) fn write(
     informational(scan, "", page, out)?;
     writeln!(out, "{}", summary(scan))?;
     page.paragraph(out, "", 0, &looked_up(scan))?;
+    if scan.compared_without_epochs > 0 {
+        let components = count(scan.compared_without_epochs, "component");
+        let text = format!("compared without epochs, because the document names none: {components}");
+        page.paragraph(out, "", 0, &text)?;
+    }
     for feed in scan.database.iter().chain(&scan.overlays) {
         let age = quantity::age(now, feed.as_of);
         writeln!(out, "database {}: {}, {age}", safe(&feed.ecosystem), safe(&feed.publisher))?;

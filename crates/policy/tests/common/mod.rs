@@ -212,6 +212,7 @@ pub fn scanned(findings: Vec<Finding>, gaps: Vec<Gap>) -> VulnerabilityFacts {
         database: vec![feed],
         components: 120,
         matched_components: 120,
+        compared_without_epochs: 0,
         looked_up: vec![LookedUp { ecosystem: "Debian".to_owned(), components: 120 }],
     }))
 }
@@ -230,6 +231,7 @@ pub fn finding(id: &str, severity: Severity) -> Finding {
         severity_source: SeveritySource::Vendor,
         exploited: None,
         likelihood: None,
+        without_epochs: false,
         fix: Fix::Fixed(vec!["1.0-1+deb12u1".to_owned()]),
         summary: "overflow in foo".to_owned(),
         locations: vec![plimsoll_sbom::Location { path: "var/lib/dpkg/status".to_owned(), layer: Some(1) }],

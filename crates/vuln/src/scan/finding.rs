@@ -42,6 +42,9 @@ pub struct Finding {
     /// How likely it is to be exploited, if there is an estimate.
     #[serde(rename = "epss", skip_serializing_if = "Option::is_none")]
     pub likelihood: Option<Likelihood>,
+    /// Whether epochs in advisories did not count, because the component's document names none.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub without_epochs: bool,
     /// Whether a newer version fixes it.
     pub fix: Fix,
     /// One line.

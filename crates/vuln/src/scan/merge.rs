@@ -76,6 +76,7 @@ impl Vulnerability {
             severity_source: self.rating.source,
             exploited: None,
             likelihood: None,
+            without_epochs: false,
             fix: self.fix,
             summary: self.detail.summary,
             locations: component.locations.clone(),

@@ -749,3 +749,38 @@ fn a_stale_publisher_is_a_gap_beside_a_fresh_one() {
         assert_eq!((stale.count(), scan.gaps.len(), scan.matched_components), (gaps, gaps, 1), "{release}");
     }
 }
+
+#[test]
+fn epochs_that_a_document_does_not_name_do_not_count() {
+    let advisories = || {
+        vec![
+            Advisory::new("CVE-1", "9/bind", &[(None, End::Before("32:9.11.5-1"))]),
+            Advisory::new("CVE-2", "9/bind", &[(None, End::Before("32:9.16-1"))]),
+            Advisory::new("CVE-3", "9/bash", &[(None, End::Before("5.2-1"))]),
+        ]
+    };
+    let feeds = || vec![(Ecosystem::AlmaLinux, &["9"][..], advisories())];
+    let bind = "pkg:rpm/almalinux/bind@9.11.9-1?distro=almalinux-9";
+    let bash = "pkg:rpm/almalinux/bash@5.1-1?distro=almalinux-9";
+    let found = |inventory: &Inventory| {
+        let scan = run(&feeds(), inventory, AS_OF);
+        let ids = scan.findings.iter().map(|it| (it.id.clone(), it.without_epochs)).collect::<Vec<_>>();
+        (ids, scan.compared_without_epochs)
+    };
+    let told =
+        |ids: &[(&str, bool)]| ids.iter().map(|(id, bare)| ((*id).to_owned(), *bare)).collect::<Vec<_>>();
+    // Nothing has an epoch, not even what has none: only what is not fixed by any reading is found.
+    let document = inventory(&[bind, bash]);
+    assert_eq!(found(&document), (told(&[("CVE-3", false), ("CVE-2", true)]), 1));
+    // Another package has one, so this one has epoch 0.
+    let named = inventory(&[bind, bash, "pkg:rpm/almalinux/dbus@1.12-1?epoch=1&distro=almalinux-9"]);
+    assert_eq!(found(&named), (told(&[("CVE-3", false), ("CVE-1", false), ("CVE-2", false)]), 0));
+    let zero = inventory(&["pkg:rpm/almalinux/bind@9.11.9-1?distro=almalinux-9&epoch=0"]);
+    assert_eq!(found(&zero), (told(&[("CVE-1", false), ("CVE-2", false)]), 0));
+    let stated = inventory(&["pkg:rpm/almalinux/bind@9.11.9-1?distro=almalinux-9&epoch=32"]);
+    assert_eq!(found(&stated), (told(&[("CVE-2", false)]), 0));
+    // What was read from an image has its epoch.
+    let mut read = inventory(&[bind]);
+    read.components[0].found_by = Some("rpm");
+    assert_eq!(found(&read), (told(&[("CVE-1", false), ("CVE-2", false)]), 0));
+}

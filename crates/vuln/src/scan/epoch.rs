@@ -1,0 +1,62 @@
+//! Packages of rpm whose document does not say their epochs.
+//!
+//! A package URL has the epoch as a qualifier, `pkg:rpm/redhat/bind-libs@9.11-1?epoch=32`, and leaves it out where it is 0. Some
+//! tools leave it out always. Then `9.11-1` is below every fix `32:…`, and each of them would be a finding. Where a document
+//! names no epoch of any package, the epochs in advisories do not count for its packages either, which the scan says: a fix that
+//! differs in nothing but the epoch is not told from none.
+//!
+//! What was read from an image has its epoch, 0 included.
+
+use plimsoll_sbom::Component;
+
+use crate::affected::{Affected, End, Interval, Start};
+
+/// Whether a package of rpm says its epoch.
+pub(super) fn is_named(component: &Component) -> bool {
+    is_rpm(component) && (component.purl.qualifier("epoch").is_some() || split(&component.version).is_some())
+}
+
+/// Whether the epoch of a package is not known, unless the document names others.
+pub(super) fn is_unknown(component: &Component) -> bool {
+    is_rpm(component) && component.found_by.is_none() && !is_named(component)
+}
+
+/// The same versions without epochs; `None` if there are no epochs in them.
+pub(super) fn without<'a>(affected: &Affected<'a>) -> Option<Affected<'a>> {
+    let mut found = false;
+    let mut bare = |text: &'a str| match split(text) {
+        Some((epoch, rest)) => {
+            found |= epoch.bytes().any(|digit| digit != b'0');
+            rest
+        }
+        None => text,
+    };
+    let mut interval = |it: &Interval<'a>| Interval {
+        from: match it.from {
+            Start::First => Start::First,
+            Start::At(version) => Start::At(bare(version)),
+            Start::After(version) => Start::After(bare(version)),
+        },
+        end: match it.end {
+            End::Open => End::Open,
+            End::Before(version) => End::Before(bare(version)),
+            End::Through(version) => End::Through(bare(version)),
+            End::Around(version) => End::Around(bare(version)),
+        },
+    };
+    let intervals = affected.intervals.iter().map(&mut interval).collect();
+    let doubtful = affected.doubtful.iter().map(&mut interval).collect();
+    let versions = affected.versions.iter().map(|version| bare(version)).collect();
+    let bare = Affected { intervals, doubtful, versions, fix_state: affected.fix_state };
+    found.then_some(bare)
+}
+
+fn is_rpm(component: &Component) -> bool {
+    component.purl.package_type() == "rpm"
+}
+
+/// The epoch in front of a version, and the rest.
+fn split(version: &str) -> Option<(&str, &str)> {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    version.split_once(':').filter(|(epoch, _)| is_number(epoch))
+}

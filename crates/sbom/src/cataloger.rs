@@ -57,6 +57,8 @@ pub(crate) enum Room {
     Language,
     /// What is there and not read.
     Unread,
+    /// What is said about packages that others find.
+    About,
 }
 
 /// Files that are wanted for one purpose, and how much of each.

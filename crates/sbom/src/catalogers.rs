@@ -14,7 +14,7 @@ use plimsoll_core::{Cancel, Limits, Stopped};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::{Context, Files, Found, PackageDatabase, System};
-use crate::inventory::{Inventory, MAX_FILES, Problem, ProblemCode};
+use crate::inventory::{Inventory, MAX_FILES, Problem, ProblemCode, ProblemSeverity};
 use crate::language::python::place::spelling;
 use crate::matcher::Matcher;
 use crate::os::release::{OS_RELEASE, contradiction};
@@ -66,6 +66,8 @@ const LIST: &[&dyn Cataloger] = &[
     &lockfiles::Lockfiles,
     // What the image itself says, where nobody else does.
     &embedded::Embedded,
+    // What texts say of packages that say nothing.
+    &language::licence_files::LicenceFiles,
     // What none of the others reads.
     &telltales::Telltales,
 ];
@@ -353,7 +355,12 @@ fn switched_off(member: &dyn Cataloger) -> Problem {
         types => format!("packages of type {}", types.join(", ")),
     };
     let detail = format!("cataloger {} was switched off, so that {what} may be missing", member.id());
-    Problem::new(ProblemCode::SwitchedOff, "", detail)
+    let problem = Problem::new(ProblemCode::SwitchedOff, "", detail);
+    match member.room() {
+        // Every package is there all the same.
+        Room::About => Problem { severity: ProblemSeverity::Noted, ..problem },
+        Room::OperatingSystem | Room::Language | Room::Unread => problem,
+    }
 }
 
 /// That a layer was read by its table of contents only.

@@ -39,7 +39,7 @@ use spdx::{SpdxJson, SpdxJsonLd, SpdxTagValue, SpdxYaml};
 use syft::SyftJson;
 
 pub(crate) use cyclonedx::is_read_property;
-pub(crate) use spdx::{is_read_annotation, is_read_comment};
+pub(crate) use spdx::{DETECTED, is_read_annotation, is_read_comment};
 
 /// Every format, in the order in which help names them.
 const LIST: &[&dyn Format] = &[

@@ -4,6 +4,7 @@
 //! look the same otherwise. Everything is in a fixed order, so that equal inventories give equal documents.
 
 mod declaration;
+pub(crate) mod detected;
 mod identifier;
 pub(crate) mod origin;
 mod problem;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::licence::Licence;
 
 pub use declaration::{Declaration, InvalidDeclaration, Requester, Scope};
+pub use detected::{DetectedLicence, InvalidDetection};
 pub use identifier::ComponentId;
 pub use origin::{Checksum, ChecksumAlgorithm, Origin};
 pub(crate) use problem::MAX_FILES;
@@ -108,6 +110,9 @@ impl Inventory {
                     if last.licenses.is_empty() {
                         last.licenses = component.licenses;
                     }
+                    if last.detected.is_empty() {
+                        last.detected = component.detected;
+                    }
                     last.supplier = last.supplier.take().or(component.supplier);
                     // Whoever says less about it excludes less.
                     last.declared = last.declared.zip(component.declared).map(|(one, other)| one.min(other));
@@ -190,6 +195,9 @@ pub struct Component {
     pub source: Option<SourcePackage>,
     /// What it says about its licence.
     pub licenses: Vec<Licence>,
+    /// What texts in the artifact say, where it declares no licence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub detected: Vec<DetectedLicence>,
     /// Maintainer or author, as it was found.
     pub supplier: Option<String>,
     /// Where it is from, if it says so.
@@ -226,12 +234,13 @@ impl Component {
 
     /// Bytes of the text in it, about.
     pub(crate) fn text_bytes(&self) -> usize {
-        let Self { purl, name, version, source, licenses, supplier, origin, locations, .. } = self;
+        let Self { purl, name, version, source, licenses, detected, supplier, origin, locations, .. } = self;
         let purl = purl.to_string().len();
         let source = source.iter().flat_map(|source| [&source.name, &source.version]);
         let text = supplier.iter().chain(source).chain([name, version]).map(String::len);
         let licenses = licenses.iter().map(|licence| licence.as_str().len());
-        let locations = locations.iter().map(|location| location.path.len());
+        let detected = detected.iter().map(|it| size_of::<DetectedLicence>() + it.id.len() + it.path.len());
+        let locations = locations.iter().map(|location| location.path.len()).chain(detected);
         let origin = origin.as_ref().map_or(0, |origin| origin.bytes());
         purl + origin + text.chain(licenses).chain(locations).sum::<usize>()
     }
@@ -258,6 +267,7 @@ impl Component {
             version,
             source,
             licenses: Vec::new(),
+            detected: Vec::new(),
             supplier: None,
             origin: None,
             locations: Vec::new(),

@@ -12,6 +12,7 @@ pub(crate) mod java;
 pub(crate) mod julia;
 pub(crate) mod jvm;
 pub(crate) mod kernel;
+pub(crate) mod licence_files;
 pub(crate) mod lua;
 pub(crate) mod maven;
 pub(crate) mod models;

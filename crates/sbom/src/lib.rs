@@ -26,6 +26,7 @@ mod installed;
 mod inventory;
 mod language;
 mod licence;
+mod licence_text;
 mod loader;
 mod lockfiles;
 mod matcher;
@@ -55,9 +56,9 @@ pub use documents::{
 };
 pub use error::Error;
 pub use inventory::{
-    Checksum, ChecksumAlgorithm, Component, ComponentId, ComponentIndex, Declaration, InvalidDeclaration,
-    Inventory, Location, Origin, OsRelease, Owner, OwnerEvidence, Problem, ProblemCode, ProblemSeverity,
-    Relationship, RelationshipKind, Requester, Scope, SourcePackage,
+    Checksum, ChecksumAlgorithm, Component, ComponentId, ComponentIndex, Declaration, DetectedLicence,
+    InvalidDeclaration, InvalidDetection, Inventory, Location, Origin, OsRelease, Owner, OwnerEvidence,
+    Problem, ProblemCode, ProblemSeverity, Relationship, RelationshipKind, Requester, Scope, SourcePackage,
 };
 pub use licence::Licence;
 pub use ownership::is_of_distributions;

@@ -12,7 +12,7 @@ use plimsoll_sbom::{
     read_whole, unread, unwritten, validate, write_cyclonedx, write_spdx,
 };
 use proptest::prelude::*;
-use shared::{document, found, inventory, manifest, written};
+use shared::{detected, document, found, inventory, manifest, written};
 
 #[test]
 fn equal_input_gives_equal_bytes_and_other_input_another_identifier() {
@@ -193,6 +193,33 @@ fn only_a_statement_about_the_whole_subject_makes_a_document_complete() {
             (Completeness::Unstated, 1),
             "{comment}"
         );
+    }
+}
+
+#[test]
+fn detected_licences_are_told_apart_from_declared_ones_and_read_back() {
+    let limits = Limits::default();
+    let lost = |bytes: &[u8]| unread(bytes, &read_whole(bytes, &limits).unwrap(), &limits).unwrap();
+    let (inventory, without) = (detected(), inventory());
+    let both = forms(&document(&inventory)).into_iter().zip(forms(&document(&without)));
+    for ((form, bytes), (_, without)) in both {
+        assert_eq!(lost(&bytes), lost(&without), "{form}");
+        let read = read_whole(&bytes, &limits).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        assert_eq!(read.inventory.components, inventory.components, "{form}");
+        let marks: &[&str] = match form.split_once(' ').unwrap() {
+            ("spdx-json-ld", _) => &["\"hasConcludedLicense\"", "\"Apache-2.0 AND MIT\""],
+            ("spdx-tag-value", _) => &["PackageLicenseConcluded: Apache-2.0 AND MIT"],
+            ("spdx-json", _) => &["\"licenseConcluded\":\"Apache-2.0 AND MIT\""],
+            (_, "1.4" | "1.5") => &["plimsoll:detected-licence"],
+            _ => &["plimsoll:detected-licence", "concluded"],
+        };
+        for mark in marks {
+            assert!(text.contains(mark), "{form}: {mark} in {text}");
+        }
+        // A text with others beside it is told, and concludes nothing.
+        assert!(text.contains("ISC (97 %) beside other text in srv/COPYING"), "{form}");
+        assert!(!text.contains("Concluded: ISC") && !text.contains("licenseConcluded\":\"ISC"), "{form}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! An inventory for people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use plimsoll_core::Purl;
@@ -72,10 +72,17 @@ pub(crate) fn write(
 /// The first licences. Copyright files of Debian name dozens, which documents have all.
 fn licences(component: &Component) -> String {
     const SHOWN: usize = 3;
-    let names: Vec<&str> = component.licenses.iter().map(Licence::as_str).collect();
+    let declared: Vec<&str> = component.licenses.iter().map(Licence::as_str).collect();
+    let detected: BTreeSet<&str> = component.detected.iter().map(|it| it.id.as_str()).collect();
+    let (names, detection) = match detected.is_empty() {
+        true => (declared, ""),
+        false => (detected.into_iter().collect(), " (detected)"),
+    };
     match names.get(..SHOWN) {
-        Some(first) if names.len() > SHOWN => format!("{}, +{}", first.join(", "), names.len() - SHOWN),
-        _ => names.join(", "),
+        Some(first) if names.len() > SHOWN => {
+            format!("{}, +{}{detection}", first.join(", "), names.len() - SHOWN)
+        }
+        _ => format!("{}{detection}", names.join(", ")),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::documents::{is_read_annotation, is_read_comment, is_read_property};
+use crate::documents::{DETECTED, is_read_annotation, is_read_comment, is_read_property};
 
 /// What becomes of a member.
 #[derive(Clone, Copy)]
@@ -44,6 +44,13 @@ pub(super) fn kind_of(kind: &'static str, value: &Value) -> &'static str {
         "cyclonedx component" if text("type") == "operating-system" => "cyclonedx system",
         "spdx package" if text("primaryPackagePurpose") == "CONTAINER" => "spdx subject",
         "spdx package" if text("SPDXID").starts_with("SPDXRef-OperatingSystem") => "spdx system",
+        // What this program concludes is in the comment of the package as well.
+        "spdx3 relationship"
+            if text("relationshipType") == "hasConcludedLicense"
+                && text("spdxId").starts_with("https://plimsoll.dev/spdx/") =>
+        {
+            "spdx3 conclusion"
+        }
         "spdx3 package" if text("software_primaryPurpose") == "container" => "spdx3 subject",
         "spdx3 package" if text("software_primaryPurpose") == "operatingSystem" => "spdx3 system",
         other => other,
@@ -92,6 +99,18 @@ fn is_declared(component: &Value) -> bool {
     let properties = component.get("properties").and_then(Value::as_array).into_iter().flatten();
     text(component, "scope") == "excluded"
         && properties.into_iter().any(|property| text(property, "name") == "plimsoll:declared")
+}
+
+/// What is concluded is what was detected, where the comment says so in the words of this program.
+fn is_detected(package: &Value) -> bool {
+    text(package, "licenseConcluded") == "NOASSERTION"
+        || text(package, "comment").lines().any(|line| line.starts_with(DETECTED))
+}
+
+/// What this program concludes is a property of the component as well.
+fn evidence_licence(value: &Value, _: bool) -> Option<&str> {
+    let licence = value.get("license").unwrap_or(value);
+    unless(text(licence, "acknowledgement") == "concluded" && !text(licence, "id").is_empty())
 }
 
 /// The scope of what is for development, in a document of our own: the comment of the package declares it.
@@ -267,7 +286,7 @@ const KINDS: &[(&str, Members)] = &[
         ],
     ),
     ("cyclonedx supplier", &[("name", Whole), ("bom-ref", Whole)]),
-    ("cyclonedx evidence", &[("occurrences", Partly(occurrence))]),
+    ("cyclonedx evidence", &[("occurrences", Partly(occurrence)), ("licenses", Partly(evidence_licence))]),
     (
         "cyclonedx licence",
         &[("license", Of("cyclonedx named licence")), ("expression", Whole), ("bom-ref", Whole)],
@@ -302,6 +321,7 @@ const KINDS: &[(&str, Members)] = &[
             ("originator", Whole),
             ("sourceInfo", Whole),
             ("licenseDeclared", Whole),
+            ("licenseConcluded", If(is_detected)),
             ("comment", Partly(comment)),
             ("annotations", Partly(annotation)),
             ("externalRefs", Partly(reference)),
@@ -398,6 +418,7 @@ const KINDS: &[(&str, Members)] = &[
             ("scope", If(is_for_development)),
         ],
     ),
+    ("spdx3 conclusion", &[("relationshipType", Whole), ("from", Whole), ("to", Whole)]),
     ("spdx3 annotation", &[("annotationType", Whole), ("subject", Whole), ("statement", Partly(annotation))]),
     ("spdx3 agent", &[("name", Partly(own_agent))]),
     ("spdx3 supplier", &[("name", Whole)]),

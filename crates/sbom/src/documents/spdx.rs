@@ -31,7 +31,7 @@ use super::json::{Member, Members};
 use crate::Error;
 use crate::document::Document;
 
-pub(crate) use conventions::{is_read_annotation, is_read_comment};
+pub(crate) use conventions::{DETECTED, is_read_annotation, is_read_comment};
 
 const NAME: &str = "SPDX";
 const VERSIONS: &[&str] = &["2.2", "2.3"];

@@ -60,7 +60,8 @@ impl Footprint for Archive {
         let level = |it: &Level| {
             let named: usize = it.named.iter().map(|it| size_of::<Component>() + it.text_bytes()).sum();
             let unreadable: usize = it.unreadable.iter().map(|it| size_of::<String>() + it.len()).sum();
-            size_of::<Level>() + it.path.len() + it.manifest.bytes() + named + unreadable
+            let texts: usize = it.texts.iter().map(|(name, text)| name.len() + text.footprint()).sum();
+            size_of::<Level>() + it.path.len() + it.manifest.bytes() + named + unreadable + texts
         };
         size_of::<Self>() + self.levels.iter().map(level).sum::<usize>()
     }
@@ -72,7 +73,7 @@ impl Cataloger for Java {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn room(&self) -> Room {
@@ -172,6 +173,11 @@ fn components<'f>(context: &mut Context<'_, 'f>, file: &'f FoundFile, archive: &
             })
             .collect();
         let itself = own.and_then(|own| added.get(own).copied());
+        if let Some(component) = itself.and_then(|it| context.found.inventory.components.get_mut(it.0)) {
+            let texts = level.texts.iter().map(|(name, text)| (format!("{path}/{name}"), text));
+            component.detected =
+                texts.flat_map(|(path, text)| text.detected(&path).collect::<Vec<_>>()).collect();
+        }
         let around = level.parent.and_then(|parent| artifacts.get(parent).copied().flatten());
         // An archive without a name of its own hands on whatever it lies in.
         artifacts.push(itself.or(around));

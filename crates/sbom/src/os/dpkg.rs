@@ -18,7 +18,9 @@ use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::origin::homepage;
-use crate::inventory::{Component, ComponentIndex, Location, OsRelease, ProblemCode, SourcePackage};
+use crate::inventory::{
+    Component, ComponentIndex, DetectedLicence, Location, OsRelease, ProblemCode, SourcePackage,
+};
 use crate::os::database::{Entry, State, too_many};
 use crate::os::files::Brought;
 use copyright::{AROUND, Copyright};
@@ -62,7 +64,7 @@ impl Cataloger for Dpkg {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn room(&self) -> Room {
@@ -242,27 +244,32 @@ impl<'f> Reader<'_, '_, 'f> {
     /// licences of those that were built from the same source: Debian has one such file a source. Any number of packages may
     /// share one, so their copies are bounded; beyond that, packages have none.
     fn licences(&mut self) {
-        let mut of_package: BTreeMap<&str, &Copyright> = BTreeMap::new();
+        let mut of_package: BTreeMap<&str, (&str, &Copyright)> = BTreeMap::new();
         for (file, copyright) in self.context.facts::<Copyright>(COPYRIGHT) {
             let name = file.path.strip_prefix(AROUND.0).and_then(|rest| rest.strip_suffix(AROUND.1));
-            of_package.extend(name.filter(|_| !copyright.0.is_empty()).map(|name| (name, copyright)));
+            let found = (file.path.as_str(), copyright);
+            of_package.extend(name.filter(|_| !copyright.is_empty()).map(|name| (name, found)));
         }
         let mut left = usize::try_from(self.context.limits.kept_file_bytes).unwrap_or(usize::MAX);
         let components = &mut self.context.found.inventory.components;
-        let mut state = |component: &mut Component, copyright: &Copyright| {
-            if let Some(rest) = left.checked_sub(copyright.footprint()) {
+        let mut state = |component: &mut Component, (path, copyright): (&str, &Copyright)| {
+            let detected = copyright.text.iter().flat_map(|text| text.detected(path));
+            let detected: Vec<DetectedLicence> = detected.collect();
+            let paths = detected.len() * (size_of::<DetectedLicence>() + path.len());
+            if let Some(rest) = left.checked_sub(copyright.footprint() + paths) {
                 left = rest;
-                component.licenses.clone_from(&copyright.0);
+                component.licenses.clone_from(&copyright.stated);
+                component.detected = detected;
             }
         };
-        let mut of_source: BTreeMap<SourcePackage, &Copyright> = BTreeMap::new();
+        let mut of_source: BTreeMap<SourcePackage, (&str, &Copyright)> = BTreeMap::new();
         let mut without = Vec::new();
         for ((name, _), index) in &self.found {
             let Some(component) = components.get_mut(index.0) else { continue };
             match (of_package.get(name), &component.source) {
                 (Some(copyright), source) => {
                     of_source.extend(source.clone().map(|source| (source, *copyright)));
-                    state(component, copyright);
+                    state(component, *copyright);
                 }
                 (None, _) => without.push(*index),
             }
@@ -270,7 +277,7 @@ impl<'f> Reader<'_, '_, 'f> {
         for index in without {
             let Some(component) = components.get_mut(index.0) else { continue };
             if let Some(copyright) = component.source.as_ref().and_then(|source| of_source.get(source)) {
-                state(component, copyright);
+                state(component, *copyright);
             }
         }
     }

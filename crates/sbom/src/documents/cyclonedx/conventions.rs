@@ -18,6 +18,8 @@ pub(super) const OWNER: &str = "plimsoll:owner";
 pub(super) const OWNER_EVIDENCE: &str = "plimsoll:owner:evidence";
 /// Property of a component that a lock file or manifest names: `development direct`.
 pub(super) const DECLARED: &str = "plimsoll:declared";
+/// Properties of a component of which a text says the licence: `MIT (100 %) in usr/lib/x/LICENSE`.
+pub(super) const DETECTED: &str = "plimsoll:detected-licence";
 /// The prefix of Trivy's own properties.
 pub(super) const TRIVY: &str = "aquasecurity:trivy:";
 /// Aggregate of a composition: no further parts of the assembly are known.

@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::conventions::{
-    CODENAME, COMPLETE, DECLARED, INCOMPLETE, LAYER, LOCATION, OWNER, OWNER_EVIDENCE, PROBLEM, TRIVY,
+    CODENAME, COMPLETE, DECLARED, DETECTED, INCOMPLETE, LAYER, LOCATION, OWNER, OWNER_EVIDENCE, PROBLEM,
+    TRIVY,
 };
 use crate::Error;
 use crate::document::Completeness;
@@ -18,8 +19,8 @@ use crate::documents::json::{Few, Filled};
 use crate::documents::placed;
 use crate::documents::stated::{Element, StatedComponent, SubjectKind};
 use crate::inventory::{
-    Component, ComponentIndex, Declaration, Location, OsRelease, OwnerEvidence, Problem, RelationshipKind,
-    SourcePackage,
+    Component, ComponentIndex, Declaration, DetectedLicence, Location, OsRelease, OwnerEvidence, Problem,
+    RelationshipKind, SourcePackage,
 };
 use crate::licence::Licence;
 
@@ -258,6 +259,7 @@ pub(super) fn component(collector: &mut Collector, part: &Part<'_>) -> Option<Co
     let component = collector.add(claims)?;
     component.locations = locations(part, &known);
     component.declared = known.declared;
+    component.detected.clone_from(&known.detected);
     component.licenses = part.licenses.0.iter().filter_map(licence).collect();
     component.supplier = maker(part).map(str::to_owned);
     let owner = known.owner(component);
@@ -321,6 +323,7 @@ struct Known<'p> {
     paths: Vec<&'p str>,
     locations: Vec<Location>,
     declared: Option<Declaration>,
+    detected: Vec<DetectedLicence>,
     file_name: bool,
     file_properties: bool,
 }
@@ -334,7 +337,7 @@ pub(crate) fn is_read(name: &str, has_layers: bool) -> bool {
         Some("LayerDiffID" | "LayerDigest") => has_layers,
         Some(_) => false,
         None => {
-            matches!(name, CODENAME | DECLARED | OWNER | OWNER_EVIDENCE | LOCATION | PROBLEM)
+            matches!(name, CODENAME | DECLARED | DETECTED | OWNER | OWNER_EVIDENCE | LOCATION | PROBLEM)
                 || name.starts_with(LAYER)
                 || is_path_of_syft(name)
         }
@@ -356,6 +359,7 @@ impl<'p> Known<'p> {
                 CODENAME => known.codename = Some(value),
                 // Not the format's own `scope`, by which others exclude whatever they like.
                 DECLARED => known.declared = value.parse().ok(),
+                DETECTED => known.detected.extend(value.parse::<DetectedLicence>()),
                 OWNER => known.owner = Some(value),
                 OWNER_EVIDENCE => known.owner_evidence = Some(value),
                 LOCATION => known.locations.extend(placed::read(value)),

@@ -18,8 +18,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::conventions::{
-    BASE, CODENAME, COMPLETE, DECLARED, FROM_BASE, INCOMPLETE, LAYER, LOCATION, OWNER, OWNER_EVIDENCE,
-    PROBLEM, TRIVY,
+    BASE, CODENAME, COMPLETE, DECLARED, DETECTED, FROM_BASE, INCOMPLETE, LAYER, LOCATION, OWNER,
+    OWNER_EVIDENCE, PROBLEM, TRIVY,
 };
 use crate::cpe::Cpe;
 use crate::document::{BaseImage, Completeness, Document, Phase};
@@ -239,7 +239,22 @@ pub(super) struct Hash {
 
 #[derive(Serialize)]
 pub(super) struct Evidence<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) occurrences: Vec<Occurrence<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) licenses: Vec<DetectedChoice<'a>>,
+}
+
+/// A licence that was detected.
+#[derive(Serialize)]
+pub(super) struct DetectedChoice<'a> {
+    pub(super) license: DetectedId<'a>,
+}
+
+#[derive(Serialize)]
+pub(super) struct DetectedId<'a> {
+    pub(super) id: &'a str,
+    pub(super) acknowledgement: &'static str,
 }
 
 #[derive(Serialize)]
@@ -348,6 +363,9 @@ fn package<'a>(
         properties
             .extend(component.locations.iter().map(|location| property(LOCATION, placed::line(location))));
     }
+    // Before, nothing said that a licence was not declared.
+    let licenses_detected = if version < Version::V1_6 { Vec::new() } else { detected(component) };
+    let is_shown = !occurrences.is_empty() || !licenses_detected.is_empty();
     let origin = component.origin.as_deref();
     let hash = |it: &Checksum| Hash { alg: it.algorithm.as_str(), content: it.hex.clone() };
     Part {
@@ -363,7 +381,7 @@ fn package<'a>(
         cpe: Cpe::likeliest(component).map(|cpe| cpe.to_string()),
         purl: Some(component.purl.to_string()),
         external_references: origin.map(external_references).unwrap_or_default(),
-        evidence: (!occurrences.is_empty()).then_some(Evidence { occurrences }),
+        evidence: is_shown.then_some(Evidence { occurrences, licenses: licenses_detected }),
         properties,
         ..Part::default()
     }
@@ -391,6 +409,13 @@ fn licenses(component: &Component) -> Vec<LicenceChoice<'_>> {
             component.licenses.iter().map(|name| LicenceChoice::License { name: name.as_str() }).collect()
         }
     }
+}
+
+/// Each licence once, wherever its text was found.
+fn detected(component: &Component) -> Vec<DetectedChoice<'_>> {
+    let ids: BTreeSet<&str> = component.detected.iter().map(|it| it.id.as_str()).collect();
+    let choice = |id| DetectedChoice { license: DetectedId { id, acknowledgement: "concluded" } };
+    ids.into_iter().map(choice).collect()
 }
 
 fn properties<'a>(
@@ -424,6 +449,7 @@ fn properties<'a>(
         trivy("LayerDigest", layer.digest.to_string().into());
     }
     properties.extend(component.declared.map(|declared| property(DECLARED, declared.to_string())));
+    properties.extend(component.detected.iter().map(|it| property(DETECTED, it.to_string())));
     if let Some(owner) = inventory.owner(index) {
         properties.push(property(OWNER, owner.package.purl.to_string()));
         properties.push(property(OWNER_EVIDENCE, owner.evidence.as_str()));

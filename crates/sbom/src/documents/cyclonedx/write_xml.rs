@@ -149,14 +149,25 @@ fn component(tags: &mut Tags<'_>, part: &Part<'_>) -> io::Result<()> {
     properties(tags, &part.properties)?;
     if let Some(evidence) = &part.evidence {
         tags.open("evidence", &[])?;
-        tags.open("occurrences", &[])?;
-        for occurrence in &evidence.occurrences {
-            tags.open("occurrence", &[])?;
-            tags.text("location", occurrence.location)?;
-            tags.some("additionalContext", occurrence.additional_context.as_deref())?;
-            tags.close("occurrence")?;
+        if !evidence.occurrences.is_empty() {
+            tags.open("occurrences", &[])?;
+            for occurrence in &evidence.occurrences {
+                tags.open("occurrence", &[])?;
+                tags.text("location", occurrence.location)?;
+                tags.some("additionalContext", occurrence.additional_context.as_deref())?;
+                tags.close("occurrence")?;
+            }
+            tags.close("occurrences")?;
         }
-        tags.close("occurrences")?;
+        if !evidence.licenses.is_empty() {
+            tags.open("licenses", &[])?;
+            for choice in &evidence.licenses {
+                tags.open("license", &[("acknowledgement", choice.license.acknowledgement)])?;
+                tags.text("id", choice.license.id)?;
+                tags.close("license")?;
+            }
+            tags.close("licenses")?;
+        }
         tags.close("evidence")?;
     }
     tags.close("component")

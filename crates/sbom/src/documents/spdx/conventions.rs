@@ -18,6 +18,8 @@ pub(super) const OWNERSHIP: &str = "ownership-by-file-overlap: ";
 pub(super) const FOUND: &str = "found in ";
 /// Line of the comment of a package that a lock file or manifest names: `declared: development direct`.
 pub(super) const DECLARED: &str = "declared: ";
+/// Lines of the comment of a package of which a text says the licence: `detected licence: MIT (100 %) in usr/lib/x/LICENSE`.
+pub(crate) const DETECTED: &str = "detected licence: ";
 /// Type of the relationship of such a package to the subject.
 pub(super) const FOR_DEVELOPMENT: &str = "DEV_DEPENDENCY_OF";
 /// Annotation of a package, as Trivy writes it.
@@ -41,5 +43,5 @@ pub(crate) fn is_read_annotation(comment: &str, has_layers: bool) -> bool {
 pub(crate) fn is_read_comment(comment: &str) -> bool {
     matches!(comment, INCOMPLETE | COMPLETE)
         || comment.starts_with(OWNERSHIP)
-        || comment.lines().all(|line| line.starts_with(FOUND) || line.starts_with(DECLARED))
+        || comment.lines().all(|line| [FOUND, DECLARED, DETECTED].iter().any(|it| line.starts_with(it)))
 }

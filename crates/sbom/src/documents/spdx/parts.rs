@@ -9,7 +9,8 @@ use plimsoll_core::rootfs::LayerRef;
 use serde::Deserialize;
 
 use super::conventions::{
-    BUILT_FROM, COMPLETE, DECLARED, FOUND, INCOMPLETE, LAYER, NOASSERTION, OS, OWNERSHIP, PROBLEM, UNNAMED,
+    BUILT_FROM, COMPLETE, DECLARED, DETECTED, FOUND, INCOMPLETE, LAYER, NOASSERTION, OS, OWNERSHIP, PROBLEM,
+    UNNAMED,
 };
 use crate::Error;
 use crate::document::Completeness;
@@ -21,7 +22,8 @@ use crate::documents::json::Few;
 use crate::documents::placed;
 use crate::documents::stated::{Element, StatedComponent, SubjectKind};
 use crate::inventory::{
-    ComponentIndex, Declaration, Location, OsRelease, OwnerEvidence, Problem, RelationshipKind, SourcePackage,
+    Component, ComponentIndex, Declaration, DetectedLicence, Location, OsRelease, OwnerEvidence, Problem,
+    RelationshipKind, SourcePackage,
 };
 use crate::licence::{self, Licence};
 
@@ -237,11 +239,8 @@ pub(super) fn read<'a>(
         for purl in several.chain(purl.is_none().then_some(None)) {
             let claims = Claims { name: &package.name, version, purl, source: source.clone() };
             let Some(component) = collector.add(claims) else { continue };
-            component.locations = locations(&package);
-            component.declared = declaration(&package);
+            complete(component, &package);
             component.licenses.clone_from(&licenses);
-            let makers = [&package.supplier, &package.originator];
-            component.supplier = makers.into_iter().find_map(|maker| supplier(maker.as_deref()?));
         }
         if concerned.contains(&*package.id) && index < collector.inventory.components.len() {
             collector.name(&package.id, ComponentIndex(index));
@@ -252,6 +251,15 @@ pub(super) fn read<'a>(
     }
     collector.finish(subject_is_image, &mut document);
     Ok(document)
+}
+
+/// Adds what a package says in its comment, and who makes it.
+fn complete(component: &mut Component, package: &Package<'_>) {
+    component.locations = locations(package);
+    component.declared = declaration(package);
+    component.detected = detected(package);
+    let makers = [&package.supplier, &package.originator];
+    component.supplier = makers.into_iter().find_map(|maker| supplier(maker.as_deref()?));
 }
 
 /// A name, unless it stands for none.
@@ -358,6 +366,11 @@ fn locations(package: &Package<'_>) -> Vec<Location> {
 fn declaration(package: &Package<'_>) -> Option<Declaration> {
     let mut lines = package.comment.as_deref().unwrap_or_default().lines();
     lines.find_map(|line| line.strip_prefix(DECLARED)?.parse().ok())
+}
+
+fn detected(package: &Package<'_>) -> Vec<DetectedLicence> {
+    let lines = package.comment.as_deref().unwrap_or_default().lines();
+    lines.filter_map(|line| line.strip_prefix(DETECTED)?.parse().ok()).collect()
 }
 
 /// The names that references in licence expressions stand for.

@@ -14,13 +14,14 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::conventions::{
-    BASE, BUILT_FROM, COMPLETE, DECLARED, FOR_DEVELOPMENT, FOUND, FROM_BASE, INCOMPLETE, LAYER,
+    BASE, BUILT_FROM, COMPLETE, DECLARED, DETECTED, FOR_DEVELOPMENT, FOUND, FROM_BASE, INCOMPLETE, LAYER,
     LAYER_DIFF_ID, NOASSERTION, OS, OWNERSHIP, PROBLEM, UNNAMED,
 };
 use crate::cpe::Cpe;
 use crate::document::{Completeness, Document};
 use crate::documents::object::Object;
 use crate::documents::placed;
+use crate::inventory::detected::concluded;
 use crate::inventory::{self, Component, ComponentId, ComponentIndex, OsRelease, RelationshipKind};
 use crate::licence::{self, Licence};
 
@@ -91,7 +92,7 @@ pub(super) struct Package<'a> {
     pub(super) homepage: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) source_info: Option<String>,
-    pub(super) license_concluded: &'static str,
+    pub(super) license_concluded: Cow<'a, str>,
     pub(super) license_declared: Cow<'a, str>,
     pub(super) copyright_text: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -298,6 +299,7 @@ impl<'a> Writer<'a> {
             homepage: origin.and_then(|it| it.homepage.as_deref()).and_then(address),
             checksums: origin.map(|it| it.checksums.iter().map(checksum).collect()).unwrap_or_default(),
             source_info: source_info(component),
+            license_concluded: concluded(&component.detected).map_or(NOASSERTION.into(), Cow::from),
             license_declared: self.licence(component).map_or(NOASSERTION.into(), Cow::from),
             comment: self.comment_on(component),
             external_refs: std::iter::once(external_reference(&component.purl)).chain(cpe).collect(),
@@ -311,7 +313,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Where it was found, a line each place, and whether the base brought it.
+    /// Where it was found, a line each place, and what was detected, and whether the base brought it.
     fn comment_on(&self, component: &Component) -> Option<String> {
         let locations = component.locations.iter();
         let found = locations.map(|location| format!("{FOUND}{}", placed::line(location)));
@@ -319,7 +321,8 @@ impl<'a> Writer<'a> {
         let is_of_base = base.and_then(|base| base.brought(component)) == Some(true);
         let declared = component.declared.map(|declared| format!("{DECLARED}{declared}"));
         let of_base = is_of_base.then(|| FROM_BASE.to_owned());
-        let lines: Vec<String> = found.chain(declared).chain(of_base).collect();
+        let detected = component.detected.iter().map(|it| format!("{DETECTED}{it}"));
+        let lines: Vec<String> = found.chain(declared).chain(detected).chain(of_base).collect();
         (!lines.is_empty()).then(|| lines.join("\n"))
     }
 
@@ -392,7 +395,7 @@ fn unasserted<'a>() -> Package<'a> {
     Package {
         supplier: NOASSERTION.into(),
         download_location: NOASSERTION.into(),
-        license_concluded: NOASSERTION,
+        license_concluded: NOASSERTION.into(),
         license_declared: NOASSERTION.into(),
         copyright_text: NOASSERTION,
         ..Package::default()

@@ -147,7 +147,10 @@ impl<'w, 'a> Elements<'w, 'a> {
             }));
         }
         if package.license_declared != NOASSERTION {
-            elements.extend(self.licence(&local, &package.license_declared));
+            elements.extend(self.licence(&local, "Declared", &package.license_declared));
+        }
+        if package.license_concluded != NOASSERTION {
+            elements.extend(self.licence(&local, "Concluded", &package.license_concluded));
         }
         for (number, annotation) in package.annotations.iter().enumerate() {
             elements.push(self.annotation(
@@ -159,16 +162,16 @@ impl<'w, 'a> Elements<'w, 'a> {
         elements
     }
 
-    /// A licence expression, and the relationship that says that it was declared.
-    fn licence(&self, local: &str, declared: &str) -> [serde_json::Value; 2] {
-        let id = format!("{local}-Licence");
+    /// A licence expression, and the relationship that says that it was declared or concluded.
+    fn licence(&self, local: &str, how: &str, licence: &str) -> [serde_json::Value; 2] {
+        let id = format!("{local}-Licence{}", if how == "Declared" { "" } else { how });
         let mut expression = Element::from([
             ("type", json!("simplelicensing_LicenseExpression")),
             ("spdxId", json!(self.id(&id))),
             ("creationInfo", json!(CREATION)),
-            ("simplelicensing_licenseExpression", json!(declared)),
+            ("simplelicensing_licenseExpression", json!(licence)),
         ]);
-        let words = declared.split(|c: char| c.is_whitespace() || matches!(c, '(' | ')'));
+        let words = licence.split(|c: char| c.is_whitespace() || matches!(c, '(' | ')'));
         let references: BTreeSet<&str> = words.filter(|word| word.starts_with(LICENCE_REFERENCE)).collect();
         let texts = references.into_iter().map(
             |reference| json!({ "type": "DictionaryEntry", "key": reference, "value": self.id(reference) }),
@@ -177,11 +180,11 @@ impl<'w, 'a> Elements<'w, 'a> {
         if !texts.is_empty() {
             expression.insert("simplelicensing_customIdToUri", json!(texts));
         }
-        let declared = json!({
-            "type": "Relationship", "spdxId": self.id(&format!("{id}-Declared")), "creationInfo": CREATION,
-            "from": self.id(local), "relationshipType": "hasDeclaredLicense", "to": [self.id(&id)],
+        let related = json!({
+            "type": "Relationship", "spdxId": self.id(&format!("{id}-{how}")), "creationInfo": CREATION,
+            "from": self.id(local), "relationshipType": format!("has{how}License"), "to": [self.id(&id)],
         });
-        [json!(expression), declared]
+        [json!(expression), related]
     }
 
     /// The texts that references in expressions stand for, each once.

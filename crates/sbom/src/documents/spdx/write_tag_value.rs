@@ -57,7 +57,7 @@ fn package(out: &mut dyn Write, package: &Package<'_>) -> io::Result<()> {
     if let Some(info) = &package.source_info {
         text(out, "PackageSourceInfo", info)?;
     }
-    tag(out, "PackageLicenseConcluded", package.license_concluded)?;
+    tag(out, "PackageLicenseConcluded", &package.license_concluded)?;
     tag(out, "PackageLicenseDeclared", &package.license_declared)?;
     tag(out, "PackageCopyrightText", package.copyright_text)?;
     if let Some(summary) = package.summary {

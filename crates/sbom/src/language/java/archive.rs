@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use super::coordinates;
 use super::manifest::Manifest;
 use crate::inventory::Component;
+use crate::licence_text::{self, LicenceText};
 use crate::zip::{Entry, Zip};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,12 @@ const MAX_PATH: usize = 1 << 10;
 
 /// Inflated bytes of a manifest. Those of signed archives have a paragraph for each file.
 const MAX_MANIFEST: usize = 2 << 20;
+
+/// Inflated bytes of the text of a licence.
+const MAX_LICENCE: usize = 256 << 10;
+
+/// Texts of licences of one archive.
+const MAX_TEXTS: usize = 4;
 
 /// What one archive shows.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -36,6 +43,8 @@ pub(super) struct Level {
     pub(super) is_library: bool,
     /// What its manifest says.
     pub(super) manifest: Manifest,
+    /// The texts of licences in it, by their names.
+    pub(super) texts: Vec<(String, LicenceText)>,
     /// What in it cannot be read, and why.
     pub(super) unreadable: Vec<String>,
 }
@@ -85,6 +94,11 @@ fn descend(zip: &Zip<'_>, mut level: Level, depth: usize, budget: &mut Budget, l
             if let Ok(content) = inflated(zip, &entry, MAX_MANIFEST, budget) {
                 level.manifest = Manifest::read(&content);
             }
+        } else if is_licence(entry.name) && level.texts.len() < MAX_TEXTS {
+            // What cannot be inflated says nothing about a licence.
+            let text = inflated(zip, &entry, MAX_LICENCE, budget).ok();
+            let text = text.and_then(|content| licence_text::recognise(&content));
+            level.texts.extend(text.map(|text| (String::from_utf8_lossy(entry.name).into_owned(), text)));
         } else if entry.name.ends_with(b".class") {
             has_classes = true;
             has_shared_classes |= !is_of_application(entry.name);
@@ -108,6 +122,13 @@ fn descend(zip: &Zip<'_>, mut level: Level, depth: usize, budget: &mut Budget, l
     if is_cut {
         level.unreadable.push("has more in it than may be listed (packages)".to_owned());
     }
+}
+
+/// Whether an entry is the text of the licence of the archive.
+fn is_licence(name: &[u8]) -> bool {
+    let name = name.strip_prefix(b"META-INF/").unwrap_or(name);
+    let stem = [&b".txt"[..], b".md"].iter().find_map(|end| name.strip_suffix(*end)).unwrap_or(name);
+    [&b"LICENSE"[..], b"LICENCE", b"COPYING"].iter().any(|it| stem.eq_ignore_ascii_case(it))
 }
 
 /// Whether a class is that of an application, or of what starts one: Java looks for those of libraries elsewhere.

@@ -49,6 +49,26 @@ fn jar(artifacts: &[&str], more: &[(&str, &[u8])]) -> Vec<u8> {
 const CLASS: (&str, &[u8]) = ("org/example/A.class", b"");
 
 #[test]
+fn the_text_in_an_archive_is_about_that_archive() {
+    let (_, mit) = spdx::text::LICENSE_TEXTS.iter().find(|(id, _)| *id == "MIT").unwrap();
+    let inner = jar(&["c"], &[CLASS, ("META-INF/LICENSE.txt", mit.as_bytes())]);
+    let war = jar(
+        &["web"],
+        &[("WEB-INF/lib/c-1.0.jar", &inner), ("META-INF/NOTICE", b"x"), ("a/LICENSE", mit.as_bytes())],
+    );
+    let inventory = catalog(&[("srv/app.war", &war)]);
+    let detected: Vec<String> = inventory
+        .components
+        .iter()
+        .flat_map(|it| it.detected.iter().map(move |detected| format!("{} {detected}", it.purl)))
+        .collect();
+    assert_eq!(
+        detected,
+        ["pkg:maven/org.example/c@1.0 MIT (100 %) in srv/app.war/WEB-INF/lib/c-1.0.jar/META-INF/LICENSE.txt"]
+    );
+}
+
+#[test]
 fn jars_are_listed_with_what_they_contain_and_where_they_lie() {
     let shaded = jar(&["b", "a"], &[CLASS]);
     let war =

@@ -3,7 +3,7 @@
 //! Follows the machine-readable format of Debian (DEP-5, copyright-format 1.0): the first line of each `License`. Its short names are
 //! written as SPDX does where SPDX knows the licence. Files of the older, free form only say which of the texts in
 //! `usr/share/common-licenses` they mean; that a later version would do as well stands in prose, so that those names stay as
-//! they are.
+//! they are. Where they name none, licences are recognised by their text.
 //!
 //! ```text
 //! Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
@@ -20,6 +20,7 @@ use plimsoll_core::rootfs::Footprint;
 use serde::{Deserialize, Serialize};
 
 use crate::licence::Licence;
+use crate::licence_text::{self, LicenceText};
 
 /// Where the files lie, before and after the name of the package.
 pub(super) const AROUND: (&str, &str) = ("usr/share/doc/", "/copyright");
@@ -29,14 +30,26 @@ const MAX_LICENCES: usize = 200;
 const MAX_NAME: usize = 200;
 const COMMON: &[u8] = b"/usr/share/common-licenses/";
 
-/// What one file states, sorted, each once.
+/// What one file says.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Copyright(pub(super) Vec<Licence>);
+pub(super) struct Copyright {
+    /// The licences that it states, sorted, each once.
+    pub(super) stated: Vec<Licence>,
+    /// Those whose texts are in it, if it states none.
+    pub(super) text: Option<LicenceText>,
+}
+
+impl Copyright {
+    pub(super) fn is_empty(&self) -> bool {
+        self.stated.is_empty() && self.text.is_none()
+    }
+}
 
 impl Footprint for Copyright {
     fn footprint(&self) -> usize {
-        let text = self.0.iter().map(|licence| licence.as_str().len());
-        size_of_val(self.0.as_slice()) + text.sum::<usize>()
+        let stated = self.stated.iter().map(|licence| licence.as_str().len());
+        let text = self.text.as_ref().map_or(0, Footprint::footprint);
+        size_of_val(self.stated.as_slice()) + stated.sum::<usize>() + text
     }
 }
 
@@ -48,7 +61,8 @@ pub(super) fn read(content: &[u8]) -> Copyright {
             found.insert(licence(name));
         }
     };
-    if is_machine_readable(content) {
+    let is_machine_readable = is_machine_readable(content);
+    if is_machine_readable {
         for line in content.split(|byte| *byte == b'\n') {
             let Some((field, value)) = split_once(line, b':') else { continue };
             if let (true, Ok(value)) = (field.eq_ignore_ascii_case(b"License"), str::from_utf8(value)) {
@@ -64,7 +78,9 @@ pub(super) fn read(content: &[u8]) -> Copyright {
             add(name.trim_end_matches(['.', '-']), named);
         }
     }
-    Copyright(found.into_iter().collect())
+    let is_silent = found.is_empty() && !is_machine_readable;
+    let text = if is_silent { licence_text::recognise(content) } else { None };
+    Copyright { stated: found.into_iter().collect(), text }
 }
 
 /// Whether it begins with the field that says so.
@@ -151,7 +167,7 @@ mod tests {
             Licence::Expression(text) => text.clone(),
             Licence::Text(text) => format!("`{text}`"),
         };
-        read(content.as_bytes()).0.iter().map(kind).collect()
+        read(content.as_bytes()).stated.iter().map(kind).collect()
     }
 
     #[test]
@@ -196,9 +212,27 @@ mod tests {
     }
 
     #[test]
+    fn texts_count_where_nothing_is_stated() {
+        let (_, zlib) = spdx::text::LICENSE_TEXTS.iter().find(|(id, _)| *id == "Zlib").unwrap();
+        let debianised =
+            format!("This package was debianized by Ann.\n\nIt was downloaded from x.\n\n{zlib}\n");
+        let found = read(debianised.as_bytes());
+        let text = found.text.as_ref().unwrap();
+        assert_eq!(
+            (text.licences[0].id.as_str(), text.licences[0].confidence, text.has_more),
+            ("Zlib", 100, false)
+        );
+        assert!(!found.is_empty() && found.stated.is_empty());
+        for stated in ["Format: x\n\nLicense: other\n", "Format: x\n\n", "/usr/share/common-licenses/GPL-2\n"]
+        {
+            assert_eq!(read(format!("{stated}{zlib}").as_bytes()).text, None);
+        }
+    }
+
+    #[test]
     fn hostile_files_are_bounded() {
         let many: Vec<String> = (0..10_000).map(|n| format!("License: l{n}")).collect();
-        assert_eq!(read(format!("Format: 1\n{}", many.join("\n")).as_bytes()).0.len(), MAX_LICENCES);
+        assert_eq!(read(format!("Format: 1\n{}", many.join("\n")).as_bytes()).stated.len(), MAX_LICENCES);
         assert!(shown(&format!("Format: 1\nLicense: {}\n", "x".repeat(1 << 20))).is_empty());
         assert!(shown(&format!("/usr/share/common-licenses/{}", "x".repeat(1 << 20))).is_empty());
     }

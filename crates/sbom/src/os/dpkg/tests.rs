@@ -83,9 +83,26 @@ fn licences_come_from_the_copyright_files_of_the_source() {
     let licences: Vec<_> = found.components.iter().map(|it| it.licenses.as_slice()).collect();
     let both = [Licence::parse("GPL-2.0-or-later OR MIT")];
     assert_eq!(licences, [&both[..], &both, &[Licence::Text("GPL-2".to_owned())], &[]]);
+    assert!(found.components.iter().all(|it| it.detected.is_empty()));
     assert_eq!(found.problems, []);
     let origin = found.components[0].origin.as_deref().unwrap();
     assert_eq!(origin.homepage.as_deref(), Some("https://a.example/"));
+}
+
+#[test]
+fn a_copyright_file_that_states_nothing_is_recognised_by_its_text() {
+    let package =
+        |name: &str| format!("Package: {name}\nStatus: install ok installed\nSource: s\nVersion: 1\n\n");
+    let (_, isc) = spdx::text::LICENSE_TEXTS.iter().find(|(id, _)| *id == "ISC").unwrap();
+    let found = catalog(&files(&[
+        (STATUS_FILE, [package("a"), package("b")].concat().as_bytes(), 0),
+        ("usr/share/doc/a/copyright", format!("Made by Ann.\n\n{isc}").as_bytes(), 0),
+    ]));
+    for component in &found.components {
+        let detected: Vec<String> = component.detected.iter().map(ToString::to_string).collect();
+        assert_eq!(detected, ["ISC (100 %) in usr/share/doc/a/copyright"], "{}", component.purl);
+        assert!(component.licenses.is_empty());
+    }
 }
 
 #[test]

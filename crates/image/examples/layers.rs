@@ -190,6 +190,7 @@ fn image(layer: Layer) -> Image {
         created: None,
         labels: BTreeMap::new(),
         layers: vec![layer],
+        history: Vec::new(),
         user: None,
         raw_manifest: Vec::new(),
         indexes: Vec::new(),

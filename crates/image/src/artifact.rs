@@ -21,6 +21,7 @@ use plimsoll_core::{Digest, LimitExceeded, Limits, Platform, Timestamp, read};
 use serde::Deserialize;
 
 use crate::descriptor::null_is_default;
+use crate::history::Step;
 use crate::manifest::{self, Document, Manifest, strict};
 use crate::{Descriptor, Error, Source, media};
 
@@ -54,6 +55,8 @@ pub struct Image {
     pub labels: BTreeMap<String, String>,
     /// Base first.
     pub layers: Vec<Layer>,
+    /// The steps by which it says that it was built. Empty if they do not match the layers.
+    pub history: Vec<Step>,
     /// The user that processes start as; `None` is root.
     pub user: Option<String>,
     /// The manifest's bytes.
@@ -366,6 +369,8 @@ fn image(
     aliases.push(descriptor.digest.alias(&raw_manifest));
     aliases.push(manifest.config.digest.alias(&bytes));
     let layers = layers(&manifest, &config)?;
+    let makes_layers = config.history.iter().filter(|step| !step.empty_layer).count();
+    let history = if makes_layers == layers.len() { config.history } else { Vec::new() };
     Ok(Image {
         manifest: Descriptor { platform: Some(platform.clone()), ..descriptor.clone() },
         platform,
@@ -373,6 +378,7 @@ fn image(
         created: config.created.as_deref().and_then(|text| text.parse().ok()),
         labels: config.process.labels,
         layers,
+        history,
         user: config.process.user.filter(|user| !user.is_empty()),
         raw_manifest,
         indexes,
@@ -392,7 +398,7 @@ fn layers(manifest: &Manifest, config: &Config) -> Result<Vec<Layer>, Error> {
             ),
         ));
     }
-    let steps: Vec<&History> = config.history.iter().filter(|step| !step.empty_layer).collect();
+    let steps: Vec<&Step> = config.history.iter().filter(|step| !step.empty_layer).collect();
     // History is optional. If it does not match the layers, it is ignored.
     let lines_up = steps.len() == diff_ids.len();
     let zipped = manifest.layers.iter().zip(diff_ids).enumerate();
@@ -423,7 +429,7 @@ struct Config {
     process: Process,
     rootfs: RootFs,
     #[serde(default, deserialize_with = "null_is_default")]
-    history: Vec<History>,
+    history: Vec<Step>,
 }
 
 #[derive(Default, Deserialize)]
@@ -439,13 +445,6 @@ struct RootFs {
     r#type: String,
     #[serde(default, deserialize_with = "null_is_default")]
     diff_ids: Vec<Digest>,
-}
-
-#[derive(Deserialize)]
-struct History {
-    created_by: Option<String>,
-    #[serde(default)]
-    empty_layer: bool,
 }
 
 impl Config {

@@ -15,6 +15,7 @@ pub mod artifact;
 pub mod content;
 pub mod descriptor;
 pub mod error;
+pub mod history;
 mod index;
 pub mod inflate;
 pub mod layers;

@@ -84,8 +84,47 @@ pub struct BaseImage {
     pub name: Option<String>,
     /// The digest of its manifest, or of its index.
     pub digest: Option<Digest>,
-    /// How many of the image's layers are its own, where they were compared.
+    /// How name and digest are known, where there is one of them.
+    pub identity: Option<BaseEvidence>,
+    /// How many of the image's layers are its own, where something tells.
     pub layers: Option<usize>,
+    /// What tells the number of layers.
+    pub boundary: Option<BaseEvidence>,
+}
+
+/// How something is known of a base image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum BaseEvidence {
+    /// The layers of the image that the user named are the lowest ones.
+    NamedBase,
+    /// The layers of one of the bases that the user knows are the lowest ones.
+    KnownBase,
+    /// The image claims it in an annotation.
+    Annotation,
+    /// The image claims it in a label, which it may have inherited from its base.
+    Label,
+    /// The image's build history looks like it. A guess.
+    History,
+}
+
+impl BaseEvidence {
+    /// The stable name: `known-base`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NamedBase => "named-base",
+            Self::KnownBase => "known-base",
+            Self::Annotation => "annotation",
+            Self::Label => "label",
+            Self::History => "history",
+        }
+    }
+
+    /// Whether it is verified by comparing the content of layers.
+    pub fn is_certain(self) -> bool {
+        matches!(self, Self::NamedBase | Self::KnownBase)
+    }
 }
 
 impl BaseImage {

@@ -46,7 +46,7 @@ mod zip;
 pub use catalogers::{CatalogerInfo, Catalogers, catalog, catalog_until, catalogers, os_paths, select};
 pub use comparison::{Aspect, Change, ChangeKind, Comparison, Order, Side, compare};
 pub use conversion::{Loss, unread, unwritten};
-pub use document::{BaseImage, Build, Completeness, Document, DocumentSubject, Phase};
+pub use document::{BaseEvidence, BaseImage, Build, Completeness, Document, DocumentSubject, Phase};
 pub use documents::envelope::Envelope;
 pub use documents::format::{DocumentFormat, ReadDocument};
 pub use documents::stated::{Element, Stated, StatedComponent, SubjectKind};

@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 
 use plimsoll_core::{Digest, Limits};
 use plimsoll_sbom::{
-    Completeness, Component, ComponentIndex, Document, DocumentSubject, Error, Inventory, Level, Licence,
-    Location, OwnerEvidence, Problem, Relationship, RelationshipKind, formats, read, read_document,
-    read_whole, unread, unwritten, validate, write_cyclonedx, write_spdx,
+    BaseEvidence, Completeness, Component, ComponentIndex, Document, DocumentSubject, Error, Inventory,
+    Level, Licence, Location, OwnerEvidence, Problem, Relationship, RelationshipKind, formats, read,
+    read_document, read_whole, unread, unwritten, validate, write_cyclonedx, write_spdx,
 };
 use proptest::prelude::*;
 use shared::{detected, document, found, inventory, manifest, written};
@@ -250,6 +250,17 @@ fn what_the_base_brought_is_told_where_layers_were_compared() {
     let of_base = of_base.count();
     assert!(of_base > 0 && of_base < inventory.components.len());
     assert_eq!(told(&document), (of_base, of_base));
+    // A guess is told from what was compared, everywhere.
+    document.subject.base.as_mut().unwrap().boundary = Some(BaseEvidence::History);
+    assert_eq!(told(&document), (of_base, of_base));
+    for (form, bytes) in forms(&document) {
+        let text = String::from_utf8(bytes).unwrap();
+        let wanted = match form.as_str() {
+            cyclonedx if cyclonedx.starts_with("cyclonedx") => "plimsoll:from-base:evidence",
+            _ => "came with the base image (history)",
+        };
+        assert!(text.contains(wanted) && text.contains("history") && text.contains("named-base"), "{form}");
+    }
     // What the image claims says nothing about layers.
     document.subject.base.as_mut().unwrap().layers = None;
     assert_eq!(told(&document), (0, 0));

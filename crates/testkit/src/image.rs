@@ -17,6 +17,8 @@ pub struct ImageBuilder {
     created: Option<String>,
     docker: bool,
     forged_diff_ids: Vec<(usize, Digest)>,
+    /// Steps without a layer, each with the number of layers below it.
+    steps: Vec<(usize, String)>,
 }
 
 /// Builds an index over several images.
@@ -39,6 +41,7 @@ impl ImageBuilder {
             created: Some("2026-01-01T00:00:00Z".to_owned()),
             docker: false,
             forged_diff_ids: Vec::new(),
+            steps: Vec::new(),
         }
     }
 
@@ -46,6 +49,13 @@ impl ImageBuilder {
     #[must_use]
     pub fn layer(mut self, layer: Layer) -> Self {
         self.layers.push(layer.build());
+        self
+    }
+
+    /// Adds a step to the history that makes no layer, such as `CMD ["bash"]`.
+    #[must_use]
+    pub fn step(mut self, command: &str) -> Self {
+        self.steps.push((self.layers.len(), command.to_owned()));
         self
     }
 
@@ -175,14 +185,14 @@ impl ImageBuilder {
             inner["User"] = json!(user);
         }
         let diff_ids: Vec<String> = diff_ids.iter().map(ToString::to_string).collect();
-        let history: Vec<Value> = self
-            .layers
-            .iter()
-            .map(|layer| match &layer.created_by {
-                Some(command) => json!({"created_by": command}),
-                None => json!({}),
-            })
-            .collect();
+        let layers = self.layers.iter().map(|layer| match &layer.created_by {
+            Some(command) => json!({"created_by": command}),
+            None => json!({}),
+        });
+        let mut history: Vec<Value> = layers.collect();
+        for (written, (below, command)) in self.steps.iter().enumerate() {
+            history.insert(below + written, json!({"created_by": command, "empty_layer": true}));
+        }
         let mut config = json!({
             "os": self.platform["os"],
             "architecture": self.platform["architecture"],

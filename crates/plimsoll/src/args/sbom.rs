@@ -6,6 +6,7 @@ pub(crate) mod merge;
 pub(crate) mod score;
 pub(crate) mod validate;
 
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use clap::builder::PossibleValue;
@@ -37,6 +38,7 @@ Examples:
   plimsoll sbom registry.example/team/app:1.4 --all-platforms \\
       --output-file 'app-{platform}.spdx.json'
   plimsoll sbom oci:build --base registry.example/debian:12 -o table
+  plimsoll sbom app.tar --known-bases bases.yaml -o table
   plimsoll sbom dir:. --strict --output-file app.spdx.json
   plimsoll sbom dir:/ -o table
   plimsoll sbom app.tar --catalogers=-all,+npm,+python
@@ -62,6 +64,12 @@ pub(crate) struct Sbom {
     /// Mark what came with this image, which the subject was built on; fails if it was not
     #[arg(long, value_name = "IMAGE", env = "PLIMSOLL_BASE")]
     pub(crate) base: Option<String>,
+    /// Mark what came with this image, if the subject was built on it; of several, the one with the most layers counts
+    #[arg(long, value_name = "IMAGE", env = "PLIMSOLL_KNOWN_BASE", value_delimiter = ',')]
+    pub(crate) known_base: Vec<String>,
+    /// File with names, digests and layers of more known bases
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_KNOWN_BASES")]
+    pub(crate) known_bases: Option<PathBuf>,
     /// Exit with 11 if components may be missing; the document is written all the same
     #[arg(long, env = "PLIMSOLL_STRICT", value_parser = parse_switch, help_heading = OUTPUT)]
     pub(crate) strict: bool,

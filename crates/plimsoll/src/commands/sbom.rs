@@ -27,7 +27,7 @@ use crate::progress::Bar;
 use crate::render;
 use crate::render::table::safe;
 use crate::settings::sbom::{DocumentSettings, Format, SbomSettings};
-use base::NamedBase;
+use base::Bases;
 
 pub(super) fn run(settings: &SbomSettings<'_>, console: Console) -> Result<Exit, Failure> {
     match settings {
@@ -56,7 +56,7 @@ fn documents(settings: &DocumentSettings, console: Console) -> Result<Exit, Fail
     let images = platforms::chosen(&opened, &settings.platforms, &access.limits, console)?;
     let format = format(settings);
     let targets = targets(settings, format, &images)?;
-    let named = settings.base.as_deref().map(|base| NamedBase::open(base, &access)).transpose()?;
+    let bases = Bases::open(settings, &access)?;
     let layers = layers_without(&settings.without, &settings.access).with_digests(settings.digests);
     let mut exit = Exit::Done;
     for (image, target) in images.into_iter().zip(&targets) {
@@ -66,7 +66,7 @@ fn documents(settings: &DocumentSettings, console: Console) -> Result<Exit, Fail
         let written = inventory(&opened, image, &layers, &Bar::new(console), &access.cancel)
             .map_err(Failure::from)
             .and_then(|inventory| {
-                let base = image.map(|image| base::find(image, named.as_ref())).transpose()?.flatten();
+                let base = image.map(|image| bases.base_of(image)).transpose()?.flatten();
                 let about = about(settings, &subject, &inventory, image, base);
                 one(settings, format, about, &inventory, image, target.as_deref(), console)
             });

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use plimsoll_core::Purl;
 use plimsoll_core::quantity::count;
-use plimsoll_sbom::{BaseImage, Component, Inventory, Licence, ProblemCode, ProblemSeverity};
+use plimsoll_sbom::{BaseEvidence, BaseImage, Component, Inventory, Licence, ProblemCode, ProblemSeverity};
 
 use super::table::{Page, safe};
 
@@ -22,11 +22,13 @@ pub(crate) fn write(
         .map(|component| {
             let location = component.locations.first();
             let development = if component.is_for_development() { " (development)" } else { "" };
-            let of_base = base.and_then(|base| base.brought(component)) == Some(true);
-            let layer = location.and_then(|location| location.layer).map(|index| {
-                let number = index + 1;
-                if of_base { format!("{number} base") } else { number.to_string() }
+            let of_base = base.filter(|base| base.brought(component) == Some(true));
+            let of_base = of_base.and_then(|base| base.boundary).map(|evidence| {
+                // A guess says that it is one.
+                if evidence.is_certain() { " base" } else { " base?" }
             });
+            let layer = location.and_then(|location| location.layer);
+            let layer = layer.map(|index| format!("{}{}", index + 1, of_base.unwrap_or_default()));
             [
                 component.purl.package_type().to_owned(),
                 safe(&component.name).into_owned(),
@@ -48,6 +50,9 @@ pub(crate) fn write(
         some => format!(", {some} of them for development only"),
     };
     writeln!(out, "\n{}, {os}{development}", count(inventory.components.len(), "component"))?;
+    if let Some(base) = base {
+        page.paragraph(out, "base: ", 6, &safe(&of_base(base)))?;
+    }
     for problem in &inventory.problems {
         let words = problem.words();
         match problem.code {
@@ -67,6 +72,31 @@ pub(crate) fn write(
         path: &problem.path,
     });
     set_aside(aside, page, out)
+}
+
+/// What is known of the base image, and how: `debian:12 (its annotation says so), 1 layer (a guess from its history)`.
+fn of_base(base: &BaseImage) -> String {
+    let known = |evidence: Option<BaseEvidence>| match evidence {
+        Some(BaseEvidence::NamedBase) => "layers compared with --base",
+        Some(BaseEvidence::KnownBase) => "layers compared with known bases",
+        Some(BaseEvidence::Annotation) => "claimed by an annotation",
+        Some(BaseEvidence::Label) => "claimed by a label",
+        Some(BaseEvidence::History) => "a guess from the image's history",
+        _ => "unknown how",
+    };
+    let digest = base.digest.map(|digest| digest.to_string());
+    let identity = base.name.clone().or(digest).map(|name| (name, base.identity));
+    let layers = base.layers.map(|layers| (count(layers, "layer"), base.boundary));
+    match (identity, layers) {
+        (Some((name, identity)), Some((layers, boundary))) if identity == boundary => {
+            format!("{name}, {layers} ({})", known(identity))
+        }
+        (identity, layers) => {
+            let parts: Vec<_> = identity.into_iter().chain(layers).collect();
+            let parts: Vec<_> = parts.into_iter().map(|(it, how)| format!("{it} ({})", known(how))).collect();
+            parts.join(", ")
+        }
+    }
 }
 
 /// The first licences. Copyright files of Debian name dozens, which documents have all.

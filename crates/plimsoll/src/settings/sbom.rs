@@ -45,6 +45,10 @@ pub(crate) struct DocumentSettings {
     pub(crate) platforms: Platforms,
     /// The image that images are built on, as it was written.
     pub(crate) base: Option<String>,
+    /// Images that they may be built on, as they were written.
+    pub(crate) known_bases: Vec<String>,
+    /// A list of the layers of more of them.
+    pub(crate) list_of_bases: Option<PathBuf>,
     /// The catalogers that are switched off.
     pub(crate) without: BTreeSet<&'static str>,
     /// Whether layers are read as a whole.
@@ -86,6 +90,8 @@ impl<'a> SbomSettings<'a> {
             subject: subject.clone(),
             platforms: Platforms::resolve(&arguments.reading),
             base: arguments.base.clone(),
+            known_bases: arguments.known_base.clone(),
+            list_of_bases: arguments.known_bases.clone(),
             without: arguments.catalogers.off(),
             digests: arguments.layers.digests(),
             access: reading_access(&arguments.reading, context)?,

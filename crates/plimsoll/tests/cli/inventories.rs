@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
+use plimsoll_core::Digest;
 use plimsoll_testkit::{ImageBuilder, Layer, Registry};
+use serde_json::{Value, json};
 
 use crate::fixture::{NOW, Place, affected, debian, pushed, shop, wheel};
 
@@ -112,6 +114,66 @@ fn what_came_with_the_base_is_marked_where_the_image_was_built_on_it() {
     place.run(&["sbom", &base, "--base", &subject]).exits(1).says("was not built on");
     let folder = format!("dir:{}", place.root().display());
     place.run(&["sbom", &subject, "--base", &folder]).exits(2).says("is no image");
+}
+
+#[test]
+fn what_came_with_a_known_base_is_told_from_what_the_history_suggests() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let lower = ImageBuilder::new().layer(debian()).step(r#"CMD ["bash"]"#);
+    let base = pushed(&registry, &lower.build(), "base");
+    let other = pushed(&registry, &ImageBuilder::new().layer(wheel("other", "1")).build(), "other");
+    let image = ImageBuilder::new()
+        .annotation("org.opencontainers.image.base.name", "registry.example/claimed:1")
+        .layer(debian())
+        .step(r#"CMD ["bash"]"#)
+        .layer(wheel("pymysql", "1.1.1"));
+    let image = image.build();
+    let diff_ids = image.images[0].diff_ids.clone();
+    let subject = pushed(&registry, &image, "app");
+    let told = |more: &[&str]| {
+        let table = place.run(&[&["sbom", &subject, "-o", "table"], more].concat()).exits(0).stdout;
+        let json = place.run(&[&["sbom", &subject, "-o", "cyclonedx-json"], more].concat()).exits(0).json();
+        let named = |of: &Value, name: &str| {
+            let properties = of["properties"].as_array().into_iter().flatten();
+            let found = properties.filter(|it| it["name"] == name).map(|it| it["value"].as_str().unwrap());
+            found.collect::<String>()
+        };
+        let of = |name: &str| named(&json["metadata"]["component"], &format!("plimsoll:base{name}"));
+        let package = |package: &str| {
+            let found =
+                json["components"].as_array().unwrap().iter().find(|it| it["name"] == package).unwrap();
+            let name = "plimsoll:from-base";
+            format!("{} {}", named(found, name), named(found, &format!("{name}:evidence")))
+        };
+        assert!(table.lines().any(|line| line.starts_with("base: ")), "{table}");
+        let guess = table.contains("1 base?");
+        assert!(guess || table.contains("1 base "), "{table}");
+        ([of(""), of(":identity"), of(":boundary"), package("pymysql"), package("zlib1g")], guess)
+    };
+    let texts = |texts: [&str; 5]| texts.map(str::to_owned);
+    let claimed = "registry.example/claimed:1";
+    let history = texts([claimed, "annotation", "history", "false history", "true history"]);
+    assert_eq!(told(&[]), (history.clone(), true));
+    assert_eq!(told(&["--known-base", &other]), (history.clone(), true), "no base of this image");
+    let known = texts([&base, "known-base", "known-base", "false known-base", "true known-base"]);
+    assert_eq!(told(&["--known-base", &other, "--known-base", &base]), (known, false));
+    // By digests alone, from the file of settings, and the one with more layers.
+    let entry = |name: &str, layers: &[Digest]| json!({ "name": name, "layers": layers });
+    let bases = [entry("shop", &diff_ids[..1]), entry("other", &diff_ids[1..])];
+    let list = place.write("bases.yaml", json!({ "bases": bases }).to_string());
+    let listed = texts(["shop", "known-base", "known-base", "false known-base", "true known-base"]);
+    assert_eq!(told(&["--known-bases", &list]), (listed.clone(), false));
+    let config = place.write("config.yaml", "known-bases: bases.yaml\n");
+    assert_eq!(told(&["--config", &config]), (listed, false));
+    let both = json!({ "bases": [bases[0], entry("all", &diff_ids)] });
+    let list = place.write("both.yaml", both.to_string());
+    let (found, _) = told(&["--known-bases", &list]);
+    assert_eq!(found[0..1], ["all"]);
+    // What names nothing could match everything.
+    for wrong in [r#"{"bases":[{"name":"a","layers":[]}]}"#, r#"{"bases":[{"name":"","layers":["x"]}]}"#] {
+        let list = place.write("wrong.yaml", wrong);
+        place.run(&["sbom", &subject, "--known-bases", &list]).exits(2);
+    }
 }
 
 #[test]

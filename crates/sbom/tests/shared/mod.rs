@@ -14,9 +14,9 @@ use std::process::Command;
 use plimsoll_core::rootfs::LayerRef;
 use plimsoll_core::{Digest, Timestamp};
 use plimsoll_sbom::{
-    BaseImage, Build, Checksum, ChecksumAlgorithm, Completeness, Component, ComponentIndex, Document,
-    DocumentSubject, Error, Inventory, Licence, Location, Origin, OsRelease, OwnerEvidence, Phase, Problem,
-    ProblemCode, Relationship, RelationshipKind, write_cyclonedx, write_spdx,
+    BaseEvidence, BaseImage, Build, Checksum, ChecksumAlgorithm, Completeness, Component, ComponentIndex,
+    Document, DocumentSubject, Error, Inventory, Licence, Location, Origin, OsRelease, OwnerEvidence, Phase,
+    Problem, ProblemCode, Relationship, RelationshipKind, write_cyclonedx, write_spdx,
 };
 
 pub(crate) type Function = fn(&Document<'_>, &mut dyn std::io::Write) -> Result<(), Error>;
@@ -52,7 +52,9 @@ pub(crate) fn document(inventory: &Inventory) -> Document<'_> {
             base: Some(BaseImage {
                 name: Some("registry.example/base:1".to_owned()),
                 digest: Some(Digest::sha256(b"base")),
+                identity: Some(BaseEvidence::NamedBase),
                 layers: Some(1),
+                boundary: Some(BaseEvidence::NamedBase),
             }),
             phase: Some(Phase::Built),
         },

@@ -22,7 +22,7 @@ use super::conventions::{
     OWNER_EVIDENCE, PROBLEM, TRIVY,
 };
 use crate::cpe::Cpe;
-use crate::document::{BaseImage, Completeness, Document, Phase};
+use crate::document::{BaseEvidence, BaseImage, Completeness, Document, Phase};
 use crate::documents::object::Object;
 use crate::documents::placed;
 use crate::inventory::{
@@ -117,9 +117,7 @@ impl<'a> Bom<'a> {
         let packages = inventory.components.iter().zip(self.references).enumerate();
         system.into_iter().chain(packages.map(move |(index, (component, id))| {
             let mut part = package(inventory, ComponentIndex(index), component, id.as_str(), version);
-            let from_base = base.and_then(|base| base.brought(component));
-            let from_base = from_base.map(|is| property(FROM_BASE, if is { "true" } else { "false" }));
-            part.properties.extend(from_base);
+            part.properties.extend(base.into_iter().flat_map(|base| from_base(base, component)));
             part
         }))
     }
@@ -328,7 +326,20 @@ fn base(base: &BaseImage) -> impl Iterator<Item = Property<'_>> {
     let name = base.name.as_deref().map(|name| property(BASE, name));
     let digest = base.digest.map(|digest| property(format!("{BASE}:digest"), digest.to_string()));
     let layers = base.layers.map(|layers| property(format!("{BASE}:layers"), layers.to_string()));
-    [name, digest, layers].into_iter().flatten()
+    let evidence =
+        |of: &str, known: Option<BaseEvidence>| Some(property(format!("{BASE}:{of}"), known?.as_str()));
+    let (identity, boundary) = (evidence("identity", base.identity), evidence("boundary", base.boundary));
+    [name, digest, identity, layers, boundary].into_iter().flatten()
+}
+
+/// Whether the base brought a component, and how that is known.
+fn from_base<'a>(base: &BaseImage, component: &Component) -> impl Iterator<Item = Property<'a>> + use<'a> {
+    let told = base.brought(component).zip(base.boundary);
+    let told = told.map(|(is, boundary)| {
+        let evidence = property(format!("{FROM_BASE}:evidence"), boundary.as_str());
+        [property(FROM_BASE, if is { "true" } else { "false" }), evidence]
+    });
+    told.into_iter().flatten()
 }
 
 fn operating_system(os: &OsRelease) -> Part<'_> {

@@ -318,9 +318,10 @@ impl<'a> Writer<'a> {
         let locations = component.locations.iter();
         let found = locations.map(|location| format!("{FOUND}{}", placed::line(location)));
         let base = self.document.subject.base.as_ref();
-        let is_of_base = base.and_then(|base| base.brought(component)) == Some(true);
+        let of_base =
+            base.filter(|base| base.brought(component) == Some(true)).and_then(|base| base.boundary);
         let declared = component.declared.map(|declared| format!("{DECLARED}{declared}"));
-        let of_base = is_of_base.then(|| FROM_BASE.to_owned());
+        let of_base = of_base.map(|evidence| format!("{FROM_BASE} ({})", evidence.as_str()));
         let detected = component.detected.iter().map(|it| format!("{DETECTED}{it}"));
         let lines: Vec<String> = found.chain(declared).chain(detected).chain(of_base).collect();
         (!lines.is_empty()).then(|| lines.join("\n"))

@@ -111,6 +111,12 @@ pub trait Select: Send + Sync {
         })
     }
 
+    /// Whether it matters what layers below had at the path of a file that is wanted for `purpose`: a package database that
+    /// a layer replaces has most packages of the one below it.
+    fn keeps_earlier(&self, _purpose: Purpose) -> bool {
+        false
+    }
+
     /// How much of a file `purpose` needs.
     fn need(&self, purpose: Purpose) -> Need;
 
@@ -229,6 +235,14 @@ impl FileFacts {
         &self.outcomes
     }
 
+    /// What was made of it for `purpose`, if that is a `T`.
+    pub fn fact<T: Fact>(&self, purpose: Purpose) -> Option<&T> {
+        match self.outcome(purpose)? {
+            Outcome::Fact(fact) => (fact.as_ref() as &dyn Any).downcast_ref(),
+            Outcome::Nothing | Outcome::TooLarge => None,
+        }
+    }
+
     /// Whether the file was read for all of `purposes`.
     pub fn cover(&self, purposes: &[Purpose]) -> bool {
         purposes.iter().all(|purpose| self.outcome(*purpose).is_some())
@@ -304,6 +318,17 @@ pub struct FoundFile {
     pub facts: FileFacts,
     /// The layer that holds the content; `None` for a plain directory.
     pub layer: Option<usize>,
+    /// What was there before, the topmost first, where [`Select::keeps_earlier`] asks for it.
+    pub earlier: Vec<EarlierFile>,
+}
+
+/// A file that a layer replaced.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EarlierFile {
+    /// The layer that holds it.
+    pub layer: usize,
+    /// What was made of it.
+    pub facts: FileFacts,
 }
 
 impl FoundFile {
@@ -318,15 +343,13 @@ impl FoundFile {
         let attributes = Attributes { size: 0, mode: 0 };
         let facts =
             Extraction::new(select, purposes, attributes, &Limits::default(), &mut Vec::new()).finish();
-        Self { path: format!("{path}/"), real_path: format!("{real_path}/"), facts, layer }
+        let (path, real_path) = (format!("{path}/"), format!("{real_path}/"));
+        Self { path, real_path, facts, layer, earlier: Vec::new() }
     }
 
     /// What was made of it for `purpose`, if that is a `T`.
     pub fn fact<T: Fact>(&self, purpose: Purpose) -> Option<&T> {
-        match self.facts.outcome(purpose)? {
-            Outcome::Fact(fact) => (fact.as_ref() as &dyn Any).downcast_ref(),
-            Outcome::Nothing | Outcome::TooLarge => None,
-        }
+        self.facts.fact(purpose)
     }
 
     /// Its size in bytes.
@@ -429,6 +452,7 @@ impl FileSet {
         let mut extraction = Extraction::new(select, &purposes, attributes, limits, &mut buffer);
         extraction.take(content);
         let facts = extraction.finish();
-        self.insert(FoundFile { path: path.to_owned(), real_path: path.to_owned(), facts, layer });
+        let (path, real_path) = (path.to_owned(), path.to_owned());
+        self.insert(FoundFile { path, real_path, facts, layer, earlier: Vec::new() });
     }
 }

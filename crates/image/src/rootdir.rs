@@ -224,7 +224,8 @@ impl Walk<'_> {
             }
         };
         self.keep(facts.cost(asked.len()), real)?;
-        let file = FoundFile { path: asked.to_owned(), real_path: shown(real), facts, layer: None };
+        let (path, real_path) = (asked.to_owned(), shown(real));
+        let file = FoundFile { path, real_path, facts, layer: None, earlier: Vec::new() };
         self.found.insert(asked.to_owned(), file);
         Ok(())
     }

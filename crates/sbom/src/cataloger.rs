@@ -35,6 +35,11 @@ pub(crate) trait Cataloger: Send + Sync {
     /// test finds.
     fn facts(&self) -> &'static [FactKind];
 
+    /// Whether a file of the selection with this number lists packages, of which layers below may have had most already.
+    fn is_database(&self, _selection: u16) -> bool {
+        false
+    }
+
     /// Makes a fact of a file of the selection with this number; none where there is nothing in it. The fact depends on
     /// the content alone: where the file lies is known when the layers are squashed.
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>>;

@@ -283,6 +283,10 @@ impl Select for Catalogers {
         ends_with_any(name, &self.folder_endings) || language::nix::is_store_name(name)
     }
 
+    fn keeps_earlier(&self, purpose: Purpose) -> bool {
+        self.meaning(purpose).is_some_and(|(member, number, _)| member.is_database(number))
+    }
+
     fn need(&self, purpose: Purpose) -> Need {
         self.meaning(purpose).map_or(Need::Name, |(_, _, selection)| selection.need)
     }

@@ -161,6 +161,19 @@ impl<'c, 'f> Context<'c, 'f> {
         self.cancel.check().is_err()
     }
 
+    /// What was made of a file of the selections in each layer that has it, the lowest first; nothing where only one has it.
+    pub(crate) fn versions<T: Fact>(&self, file: &'f FoundFile, selections: &[u16]) -> Vec<(usize, &'f T)> {
+        let purposes = || selections.iter().map(|selection| self.purpose(*selection));
+        let Some(layer) = file.layer.filter(|_| !file.earlier.is_empty()) else { return Vec::new() };
+        let earlier = file.earlier.iter().map(|earlier| (earlier.layer, &earlier.facts));
+        let all = [(layer, &file.facts)].into_iter().chain(earlier);
+        // The chain ends with a layer that has something else there.
+        let facts = all.map_while(|(layer, facts)| Some((layer, purposes().find_map(|it| facts.fact(it))?)));
+        let mut found: Vec<(usize, &T)> = facts.collect();
+        found.reverse();
+        found
+    }
+
     /// Those of several selections, each file once by where it really lies, whatever links lead to it.
     pub(crate) fn distinct<T: Fact>(
         &self,

@@ -122,7 +122,8 @@ fn with_program(mut set: FileSet, content: &[u8]) -> FileSet {
     let mut extraction = Extraction::new(select(), &purposes, attributes, &limits, &mut buffer);
     extraction.take(content);
     let (path, facts) = ("app/run".to_owned(), extraction.finish());
-    set.insert(FoundFile { real_path: path.clone(), path, facts, layer: set.layers.first().map(|_| 0) });
+    let layer = set.layers.first().map(|_| 0);
+    set.insert(FoundFile { real_path: path.clone(), path, facts, layer, earlier: Vec::new() });
     set
 }
 

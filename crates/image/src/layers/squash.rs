@@ -7,7 +7,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use plimsoll_core::rootfs::{FileFacts, FileSet, FoundFile, LayerRef, Purpose, Select, Unreadable};
+use plimsoll_core::rootfs::{
+    EarlierFile, FileFacts, FileSet, FoundFile, LayerRef, Purpose, Select, Unreadable,
+};
 use plimsoll_core::text::shown;
 use plimsoll_core::{LimitExceeded, Limits};
 
@@ -46,6 +48,13 @@ struct File {
     facts: FileFacts,
     /// A layer that hides it for some runtimes.
     disputed: Option<usize>,
+    earlier: Vec<EarlierFile>,
+}
+
+impl File {
+    fn new(real: Vec<u8>, layer: usize, facts: FileFacts, disputed: Option<usize>) -> Self {
+        Self { real, layer, facts, disputed, earlier: Vec::new() }
+    }
 }
 
 impl<'a> Stack<'a> {
@@ -93,7 +102,30 @@ impl<'a> Stack<'a> {
                 Outcome::Need(..) => unreadable("too many links lead to it".to_owned()),
             }
         })?;
+        for file in files.found.values_mut() {
+            file.earlier = self.earlier(file);
+        }
         Ok(files)
+    }
+
+    /// What was at the place of `file` before, as far as that was read: without it, packages count for the layer that wrote
+    /// their database last.
+    fn earlier(&self, file: &File) -> Vec<EarlierFile> {
+        let kept = file.facts.purposes().filter(|purpose| self.select.keeps_earlier(*purpose));
+        let kept: Vec<Purpose> = kept.collect();
+        let (mut below, mut found, mut lineage) = (file.layer, Vec::new(), Vec::new());
+        if kept.is_empty() {
+            return found;
+        }
+        self.keyed.lineage(&file.real, &mut lineage);
+        while let Some(VisibleEntry { layer, present: Present::File, .. }) = self.index.find(&lineage, below)
+        {
+            let Some(Node::File(facts)) = self.node(layer, &file.real, &kept) else { break };
+            // They count against `kept_total_bytes` since their layer was read, once for each time that it occurs.
+            found.push(EarlierFile { layer, facts: facts.only(&kept) });
+            below = layer;
+        }
+        found
     }
 
     fn each(&self, mut each: impl FnMut(String, &[Purpose], Outcome)) -> Result<(), Error> {
@@ -117,7 +149,7 @@ impl<'a> Stack<'a> {
                     (Some((Present::Symlink, _)), Node::Symlink(_)) => self.resolve(path, &record.wanted)?,
                     (Some((Present::Directory, disputed)), Node::Folder) => {
                         let real = path.strip_suffix(b"/").unwrap_or(path).to_vec();
-                        let found = File { real, layer, facts: FileFacts::default(), disputed };
+                        let found = File::new(real, layer, FileFacts::default(), disputed);
                         self.folder(path, &found, &mut each);
                         continue;
                     }
@@ -151,7 +183,7 @@ impl<'a> Stack<'a> {
             let folder = FoundFile::folder(self.select, asked, &real, &purposes, Some(found.layer));
             let real = folder.real_path.into_bytes();
             let (layer, disputed) = (found.layer, found.disputed);
-            each(folder.path, &purposes, Outcome::File(File { real, facts: folder.facts, layer, disputed }));
+            each(folder.path, &purposes, Outcome::File(File::new(real, layer, folder.facts, disputed)));
         }
     }
 
@@ -224,7 +256,7 @@ impl<'a> Stack<'a> {
             }
         }
         Ok(match folder {
-            Some(layer) => Outcome::Folder(File { real, layer, facts: FileFacts::default(), disputed }),
+            Some(layer) => Outcome::Folder(File::new(real, layer, FileFacts::default(), disputed)),
             None => Outcome::Missing,
         })
     }
@@ -243,7 +275,7 @@ impl<'a> Stack<'a> {
             match node {
                 Node::File(facts) if facts.cover(purposes) => {
                     let facts = facts.only(purposes);
-                    return Ok(Outcome::File(File { real: path.to_vec(), layer, facts, disputed }));
+                    return Ok(Outcome::File(File::new(path.to_vec(), layer, facts, disputed)));
                 }
                 // It was read for other purposes.
                 Node::File(_) => return Ok(Outcome::Need(at, place)),
@@ -309,9 +341,9 @@ impl Files {
             return Err(LimitExceeded::new("kept_total_bytes", limits.kept_total_bytes, what).into());
         }
         let mut set = FileSet { layers, ..FileSet::default() };
-        for (path, File { real, layer, facts, .. }) in self.found {
+        for (path, File { real, layer, facts, earlier, .. }) in self.found {
             let real_path = String::from_utf8_lossy(&real).into_owned();
-            set.insert(FoundFile { path, real_path, facts, layer: Some(layer) });
+            set.insert(FoundFile { path, real_path, facts, layer: Some(layer), earlier });
         }
         let unreadable = self.unreadable.into_iter();
         set.unreadable =

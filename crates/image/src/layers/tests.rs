@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;
 
-use plimsoll_core::rootfs::{Attributes, Fact, FileSet, FoundFile, Need, Purpose, Select};
+use plimsoll_core::rootfs::{Attributes, Fact, FileFacts, FileSet, FoundFile, Need, Purpose, Select};
 use plimsoll_core::{Digest, Kind, Limits};
 use plimsoll_testkit::{Artifact, Compression, ImageBuilder, Layer, WholeFiles};
 
@@ -249,6 +249,70 @@ fn t09_bombs_hit_a_limit_that_is_named() {
         .layer(layer().file("a/META", "123"))
         .build();
     assert!(read_with(&Memory::new(&image), &limits).unwrap_err().to_string().contains("kept_total_bytes"));
+}
+
+/// Wants `var/db/status`, and what was there before.
+struct WithEarlier;
+
+impl Select for WithEarlier {
+    fn want(&self, path: &str, attributes: Option<Attributes>) -> Vec<Purpose> {
+        WANTS.want(path, attributes)
+    }
+
+    fn keeps_earlier(&self, _: Purpose) -> bool {
+        true
+    }
+
+    fn need(&self, purpose: Purpose) -> Need {
+        WANTS.need(purpose)
+    }
+
+    fn extract(&self, of: Purpose, at: Attributes, content: &[u8], limits: &Limits) -> Option<Arc<dyn Fact>> {
+        WANTS.extract(of, at, content, limits)
+    }
+
+    fn fixed_paths(&self) -> &[&'static str] {
+        WANTS.fixed_paths()
+    }
+}
+
+/// What was at `var/db/status` before, as `content@layer`.
+fn earlier(layers: impl IntoIterator<Item = Layer>, limits: &Limits) -> Result<Vec<String>, Error> {
+    let image = layers.into_iter().fold(ImageBuilder::new(), ImageBuilder::layer).build();
+    let source = Memory::new(&image);
+    let artifact = artifact::load(&source, &source.1, limits)?;
+    let files = super::read(&source, &artifact.images[0], &WithEarlier, limits, &())?;
+    let Some(file) = files.get("var/db/status") else { return Ok(Vec::new()) };
+    let content = |facts: &FileFacts| String::from_utf8(facts.fact::<Vec<u8>>(Purpose(0)).unwrap().clone());
+    Ok(file.earlier.iter().map(|it| format!("{}@{}", content(&it.facts).unwrap(), it.layer)).collect())
+}
+
+#[test]
+fn what_a_database_was_before_is_kept_while_it_was_there_all_the_time() {
+    let status = |content: &str| layer().file("var/db/status", content);
+    let earlier = |layers: Vec<Layer>| earlier(layers, &Limits::default()).unwrap();
+    assert_eq!(earlier(vec![status("1")]), [""; 0]);
+    let other = || layer().file("etc/id", "x");
+    assert_eq!(earlier(vec![status("1"), other(), status("2"), status("3")]), ["2@2", "1@0"]);
+    assert_eq!(earlier(vec![status("1"), layer().whiteout("var/db/status"), status("3")]), [""; 0]);
+    assert_eq!(earlier(vec![status("1"), layer().whiteout("var/db"), status("3"), status("4")]), ["3@2"]);
+    assert_eq!(earlier(vec![status("1"), layer().whiteout("var/.wh..opq"), status("3")]), [""; 0]);
+    let link = layer().symlink("var/db/status", "/etc/id");
+    assert_eq!(earlier(vec![status("1"), link, status("3")]), [""; 0]);
+    // Where a link leads counts.
+    let moved = layer().symlink("var/db/status", "../../usr/META").file("usr/META", "1");
+    assert_eq!(earlier(vec![moved, layer().file("usr/META", "2")]), ["1@0"]);
+}
+
+/// One layer, many times.
+#[test]
+fn a12_what_was_before_is_gone_through_within_the_limit_for_wanted_files() {
+    let content = "x".repeat(8 << 10);
+    let layers = || (0..100).map(|_| layer().file("var/db/status", &content));
+    assert_eq!(earlier(layers(), &Limits::default()).unwrap().len(), 99);
+    let mut limits = Limits::default();
+    limits.kept_total_bytes = 75 * (8 << 10);
+    assert!(earlier(layers(), &limits).unwrap_err().to_string().contains("kept_total_bytes"));
 }
 
 #[test]

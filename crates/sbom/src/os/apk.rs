@@ -1,7 +1,7 @@
 //! apk's packages: Alpine, Wolfi, Chainguard and what descends from them.
 //!
 //! What the database says is read in [`installed`]. It is one file, rewritten for every package, so the layer of a package is
-//! the one that wrote the database last. Advisories are about the package that others were built from, the origin.
+//! the one from which on the database lists it. Advisories are about the package that others were built from, the origin.
 
 mod installed;
 
@@ -17,7 +17,7 @@ use crate::fact::FactKind;
 use crate::inventory::origin::homepage;
 use crate::inventory::{Component, OsRelease, SourcePackage};
 use crate::licence::Licence;
-use crate::os::database::{Entry, State, too_many};
+use crate::os::database::{Entry, Layers, State, too_many};
 use crate::os::files::add_listed;
 use installed::{Installed, Package};
 
@@ -56,6 +56,10 @@ impl Cataloger for Apk {
         const { &[FactKind::for_type::<Installed>()] }
     }
 
+    fn is_database(&self, selection: u16) -> bool {
+        selection == DATABASE
+    }
+
     fn extract(&self, _: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
         Some(Arc::new(installed::read(file)))
     }
@@ -89,11 +93,12 @@ impl<'f> Reader<'_, '_, 'f> {
             if !read.insert(&file.real_path) {
                 continue;
             }
+            let layers = Layers::of(self.context, file, &[DATABASE], |installed: &Installed| &installed.0);
             for entry in installed.0.iter() {
                 match entry {
                     Entry::Broken(what) => self.broken(&file.path, what.clone()),
                     Entry::Package(package) if self.seen.len() < limit => {
-                        if let Err(what) = self.package(file, package) {
+                        if let Err(what) = self.package(file, layers.of_package(package), package) {
                             self.broken(&file.path, format!("line {}: {what}", package.line));
                         }
                     }
@@ -106,7 +111,12 @@ impl<'f> Reader<'_, '_, 'f> {
         }
     }
 
-    fn package(&mut self, file: &'f FoundFile, package: &'f Package) -> Result<(), String> {
+    fn package(
+        &mut self,
+        file: &'f FoundFile,
+        layer: Option<usize>,
+        package: &'f Package,
+    ) -> Result<(), String> {
         let Package { name, version, .. } = package;
         let purl = purl(self.context.os(), package).map_err(|error| format!("package {name}: {error}"))?;
         if !self.seen.insert((name, version, package.architecture.as_deref())) {
@@ -126,7 +136,7 @@ impl<'f> Reader<'_, '_, 'f> {
             origin: homepage(package.homepage.as_deref()),
             ..Component::from_purl(purl)
         };
-        let owner = add_listed(self.context, file, listed);
+        let owner = add_listed(self.context, file, layer, listed);
         package.files.claim(owner, self.context);
         Ok(())
     }

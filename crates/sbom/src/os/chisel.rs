@@ -25,7 +25,7 @@ use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex, OsRelease, SourcePackage};
-use crate::os::database::{Entries, Entry, State, is_word, too_many};
+use crate::os::database::{Entries, Entry, Identity, Layers, Listed, State, is_word, too_many};
 use crate::os::files::{Brought, BroughtFiles, add_listed};
 use crate::ownership::RecordedDigest;
 
@@ -46,6 +46,12 @@ struct Package {
     version: String,
     architecture: Option<String>,
     files: Brought,
+}
+
+impl Listed for Package {
+    fn identity(&self) -> Identity<'_> {
+        (&self.name, &self.version, self.architecture.as_deref().unwrap_or_default(), 0)
+    }
 }
 
 impl Footprint for Manifest {
@@ -82,6 +88,10 @@ impl Cataloger for Chisel {
         const { &[FactKind::for_type::<Manifest>()] }
     }
 
+    fn is_database(&self, selection: u16) -> bool {
+        selection == MANIFEST
+    }
+
     fn extract(&self, _: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
         Some(Arc::new(manifest(file)))
     }
@@ -101,6 +111,7 @@ impl Cataloger for Chisel {
         }
         for (file, manifest) in context.facts::<Manifest>(MANIFEST).collect::<Vec<_>>() {
             state.present = true;
+            let layers = Layers::of(context, file, &[MANIFEST], |manifest: &Manifest| &manifest.0);
             for entry in manifest.0.iter() {
                 match entry {
                     Entry::Broken(what) => state.broken(context, &file.path, what.clone()),
@@ -108,7 +119,7 @@ impl Cataloger for Chisel {
                         state.broken(context, &file.path, too_many(limit));
                         break;
                     }
-                    Entry::Package(package) => match owner(context, &mut known, file, package) {
+                    Entry::Package(package) => match owner(context, &mut known, file, &layers, package) {
                         Ok((owner, is_new)) => {
                             found += 1;
                             if is_new {
@@ -136,6 +147,7 @@ fn owner(
     context: &mut Context<'_, '_>,
     known: &mut HashMap<(String, String, String), ComponentIndex>,
     file: &FoundFile,
+    layers: &Layers<'_>,
     package: &Package,
 ) -> Result<(ComponentIndex, bool), String> {
     let Package { name, version, architecture, .. } = package;
@@ -157,7 +169,7 @@ fn owner(
         source: Some(SourcePackage { name: name.clone(), version: version.clone() }),
         ..Component::from_purl(purl)
     };
-    let component = add_listed(context, file, listed);
+    let component = add_listed(context, file, layers.of_package(package), listed);
     known.insert(key, component);
     Ok((component, true))
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use plimsoll_core::rootfs::{Fact, FoundFile};
 use plimsoll_core::{LimitExceeded, Limits};
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +76,47 @@ impl<P> Entries<P> {
             Entry::Broken(what) => what.len(),
         };
         size_of_val(self.list.as_slice()) + self.list.iter().map(owned).sum::<usize>()
+    }
+}
+
+/// By what a package is the same in two versions of its database: name, version, architecture, epoch.
+pub(super) type Identity<'p> = (&'p str, &'p str, &'p str, u32);
+
+/// A package that a database lists.
+pub(super) trait Listed {
+    /// By what it is the same in another version of the database.
+    fn identity(&self) -> Identity<'_>;
+}
+
+/// The layers in which the packages of a database were installed.
+pub(super) struct Layers<'f> {
+    since: HashMap<Identity<'f>, usize>,
+    /// Where nothing else is known.
+    of_file: Option<usize>,
+}
+
+impl<'f> Layers<'f> {
+    /// Of a database that lies in `file`: a package is of the layer from which on every version of the file lists it.
+    pub(super) fn of<T: Fact, P: Listed + 'f>(
+        context: &Context<'_, 'f>,
+        file: &'f FoundFile,
+        selections: &[u16],
+        entries: impl Fn(&'f T) -> &'f Entries<P>,
+    ) -> Self {
+        let mut since = HashMap::new();
+        for (layer, version) in context.versions::<T>(file, selections) {
+            let packages = entries(version).iter().filter_map(|entry| match entry {
+                Entry::Package(package) => Some(package.identity()),
+                Entry::Broken(_) => None,
+            });
+            since = packages.map(|it| (it, since.get(&it).copied().unwrap_or(layer))).collect();
+        }
+        Self { since, of_file: file.layer }
+    }
+
+    /// That of one package.
+    pub(super) fn of_package(&self, package: &impl Listed) -> Option<usize> {
+        self.since.get(&package.identity()).copied().or(self.of_file)
     }
 }
 
@@ -154,3 +196,6 @@ pub(super) fn words(text: Option<&str>) -> Option<String> {
     let text = text.trim();
     (!text.is_empty() && text != "(none)").then(|| text.to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,8 @@
 //! Debian packages: `var/lib/dpkg/status`, and one file a package under `status.d` in distroless images.
 //!
 //! What counts as a package is said in [`status`], which files it brought in [`records`], its licences in [`copyright`]. The layer of a package is the
-//! one with its digests: dpkg rewrites these when it installs the package, and `status` for every other package too.
+//! one with its digests: dpkg rewrites these when it installs the package, and `status` for every other package too. Without digests, it is the
+//! one from which on `status` lists it.
 
 mod copyright;
 mod records;
@@ -21,7 +22,7 @@ use crate::inventory::origin::homepage;
 use crate::inventory::{
     Component, ComponentIndex, DetectedLicence, Location, OsRelease, ProblemCode, SourcePackage,
 };
-use crate::os::database::{Entry, State, too_many};
+use crate::os::database::{Entry, Layers, State, too_many};
 use crate::os::files::Brought;
 use copyright::{AROUND, Copyright};
 use status::{Form, Package, Status};
@@ -89,6 +90,10 @@ impl Cataloger for Dpkg {
         }
     }
 
+    fn is_database(&self, selection: u16) -> bool {
+        selection == STATUS
+    }
+
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
         Some(match selection {
             STATUS | UPDATE => Arc::new(status::read(file, Form::Status)),
@@ -144,11 +149,12 @@ impl<'f> Reader<'_, '_, 'f> {
         let limit = self.context.limits.packages;
         for (file, status) in self.context.facts::<Status>(selection) {
             self.state.present = true;
+            let layers = Layers::of(self.context, file, &[selection], |status: &Status| &status.0);
             for entry in status.0.iter() {
                 match entry {
                     Entry::Broken(what) => self.broken(&file.path, what.clone()),
                     Entry::Package(package) if self.seen.len() < limit => {
-                        if let Err(what) = self.package(file, package) {
+                        if let Err(what) = self.package(file, layers.of_package(package), package) {
                             self.broken(&file.path, format!("line {}: {what}", package.line));
                         }
                     }
@@ -173,7 +179,7 @@ impl<'f> Reader<'_, '_, 'f> {
             for entry in status.0.iter() {
                 if let Entry::Package(package) = entry
                     && self.seen.len() < self.context.limits.packages
-                    && let Err(what) = self.package(file, package)
+                    && let Err(what) = self.package(file, file.layer, package)
                 {
                     self.broken(&file.path, what);
                 }
@@ -194,7 +200,12 @@ impl<'f> Reader<'_, '_, 'f> {
         }
     }
 
-    fn package(&mut self, file: &'f FoundFile, package: &'f Package) -> Result<(), String> {
+    fn package(
+        &mut self,
+        file: &'f FoundFile,
+        layer: Option<usize>,
+        package: &'f Package,
+    ) -> Result<(), String> {
         let Package { name, version, source, .. } = package;
         let architecture = package.architecture.as_deref();
         if let Some(state) = &package.unfinished {
@@ -212,18 +223,17 @@ impl<'f> Reader<'_, '_, 'f> {
             self.broken(&file.path, detail);
         }
         let with_architecture = architecture.map(|architecture| format!("{name}:{architecture}"));
-        let layer = with_architecture
+        let layer_of_digests = with_architecture
             .and_then(|name| self.layers.get(name.as_str()))
             .or_else(|| self.layers.get(name.as_str()))
-            .copied()
-            .or(file.layer);
+            .copied();
         let index = self.context.add(Component {
             name: name.clone(),
             version: version.clone(),
             source: Some(source.clone()),
             supplier: package.supplier.clone(),
             origin: homepage(package.homepage.as_deref()),
-            locations: vec![Location { path: file.path.clone(), layer }],
+            locations: vec![Location { path: file.path.clone(), layer: layer_of_digests.or(layer) }],
             ..Component::from_purl(purl)
         });
         self.found.entry(key).or_insert(index);

@@ -43,13 +43,14 @@ impl Footprint for Brought {
     }
 }
 
-/// Adds the package that `file` of a database lists.
+/// Adds the package that `file` of a database lists, and that came with a layer.
 pub(super) fn add_listed(
     context: &mut Context<'_, '_>,
     file: &FoundFile,
+    layer: Option<usize>,
     package: Component,
 ) -> ComponentIndex {
-    let locations = vec![Location { path: file.path.clone(), layer: file.layer }];
+    let locations = vec![Location { path: file.path.clone(), layer }];
     context.add(Component { locations, ..package })
 }
 

@@ -1,8 +1,8 @@
 //! opkg's packages: OpenWrt up to 24.10, Yocto's images and what descends from them.
 //!
 //! Its `status` has the paragraphs of dpkg, with other words in the middle of `Status` (`install user installed`) and sources
-//! that are paths of recipes. It is one file, rewritten for every package, so the layer of a package is the one that wrote it
-//! last. The lists of files beside it have no digests, so they prove nothing.
+//! that are paths of recipes. It is one file, rewritten for every package, so the layer of a package is the one from which on it
+//! lists it. The lists of files beside it have no digests, so they prove nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex, OsRelease};
-use crate::os::database::{Entries, Entry, State, is_word, too_many, words};
+use crate::os::database::{Entries, Entry, Identity, Layers, Listed, State, is_word, too_many, words};
 use crate::os::deb822::{self, Paragraph};
 use crate::os::files::{Brought, BroughtFiles, add_listed};
 
@@ -43,6 +43,12 @@ struct Package {
     version: String,
     architecture: Option<String>,
     supplier: Option<String>,
+}
+
+impl Listed for Package {
+    fn identity(&self) -> Identity<'_> {
+        (&self.name, &self.version, self.architecture.as_deref().unwrap_or_default(), 0)
+    }
 }
 
 impl Footprint for Status {
@@ -79,6 +85,10 @@ impl Cataloger for Opkg {
         const { &[FactKind::for_type::<Status>(), FactKind::for_type::<Brought>()] }
     }
 
+    fn is_database(&self, selection: u16) -> bool {
+        selection == STATUS
+    }
+
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
         Some(match selection {
             STATUS => Arc::new(status(file)),
@@ -93,6 +103,7 @@ impl Cataloger for Opkg {
         let limit = context.limits.packages;
         for (file, status) in context.distinct::<Status>(&[STATUS]).collect::<Vec<_>>() {
             state.present = true;
+            let layers = Layers::of(context, file, &[STATUS], |status: &Status| &status.0);
             for entry in status.0.iter() {
                 let added = match entry {
                     Entry::Broken(what) => Err(what.clone()),
@@ -102,7 +113,7 @@ impl Cataloger for Opkg {
                     }
                     // The same package once more tells nothing new.
                     Entry::Package(package) if !seen.insert((&package.name, &package.version)) => continue,
-                    Entry::Package(package) => add(context, file, package).and_then(|owner| {
+                    Entry::Package(package) => add(context, file, &layers, package).and_then(|owner| {
                         match found.insert(&package.name, owner) {
                             None => Ok(()),
                             Some(_) => {
@@ -127,7 +138,12 @@ impl Cataloger for Opkg {
     }
 }
 
-fn add(context: &mut Context<'_, '_>, file: &FoundFile, package: &Package) -> Result<ComponentIndex, String> {
+fn add(
+    context: &mut Context<'_, '_>,
+    file: &FoundFile,
+    layers: &Layers<'_>,
+    package: &Package,
+) -> Result<ComponentIndex, String> {
     let Package { name, version, architecture, supplier, line } = package;
     let namespace = context.os().map_or("openwrt", |os| os.id.as_str());
     let purl = Purl::builder("opkg", name)
@@ -143,7 +159,7 @@ fn add(context: &mut Context<'_, '_>, file: &FoundFile, package: &Package) -> Re
         supplier: supplier.clone(),
         ..Component::from_purl(purl)
     };
-    Ok(add_listed(context, file, listed))
+    Ok(add_listed(context, file, layers.of_package(package), listed))
 }
 
 fn status(file: &File<'_>) -> Status {

@@ -150,7 +150,7 @@ fn add(context: &mut Context<'_, '_>, file: &FoundFile, package: &Package) -> Re
         supplier: packager.clone(),
         ..Component::from_purl(purl)
     };
-    Ok(add_listed(context, file, listed))
+    Ok(add_listed(context, file, file.layer, listed))
 }
 
 /// `pkg:alpm/arch/gmp@6.2.1-2?arch=x86_64&upstream=gmp`, as other scanners write it: the base only where it is another package.

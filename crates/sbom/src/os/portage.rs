@@ -152,7 +152,7 @@ fn add(
         licenses: licence.and_then(Licence::stated).into_iter().collect(),
         ..Component::from_purl(purl)
     };
-    Ok(add_listed(context, file, listed))
+    Ok(add_listed(context, file, file.layer, listed))
 }
 
 /// Name and version: `skopeo` and `1.5.1-r2`. The version begins behind the last hyphen that a digit follows, apart from the

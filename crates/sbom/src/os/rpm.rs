@@ -2,8 +2,8 @@
 //!
 //! The database is one of three files, by the age of rpm: Berkeley DB's `Packages`, `Packages.db` of rpm's own format, or
 //! `rpmdb.sqlite`. Each holds one header a package, which is read in [`package`]. Systems without rpm may have a list of packages
-//! instead, which are read in [`manifest`] and [`bottlerocket`]. The database is rewritten for every package, so the layer of a package is the one that
-//! wrote it last. Two versions of one package may be installed at the same time.
+//! instead, which are read in [`manifest`] and [`bottlerocket`]. The database is rewritten for every package, so the layer of a package is the one from which
+//! on it lists it. Two versions of one package may be installed at the same time.
 
 mod bottlerocket;
 mod header;
@@ -24,7 +24,7 @@ use crate::fact::FactKind;
 use crate::inventory::origin::homepage;
 use crate::inventory::{Component, OsRelease, SourcePackage};
 use crate::licence::Licence;
-use crate::os::database::{Entries, Entry, State, too_many};
+use crate::os::database::{Entries, Entry, Layers, State, too_many};
 use crate::os::files::add_listed;
 use crate::storage::sqlite::{self, Value};
 use crate::storage::{Malformed, berkeley, rpm_ndb};
@@ -37,6 +37,8 @@ const MANIFEST: u16 = 3;
 const SHORT_MANIFEST: u16 = 4;
 const BOTTLEROCKET: u16 = 5;
 const PENDING: u16 = 6;
+/// What lists packages.
+const DATABASES: [u16; 5] = [SQLITE, NDB, BERKELEY, MANIFEST, BOTTLEROCKET];
 
 /// Where the databases are, with what SUSE and images that are updated as a whole have instead of `/var`.
 const SQLITE_FILES: [&str; 3] =
@@ -123,6 +125,10 @@ impl Cataloger for Rpm {
         }
     }
 
+    fn is_database(&self, selection: u16) -> bool {
+        DATABASES.contains(&selection)
+    }
+
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
         Some(match selection {
             SQLITE | NDB | BERKELEY => Arc::new(database(file, selection)),
@@ -135,7 +141,7 @@ impl Cataloger for Rpm {
 
     fn finish(&self, context: &mut Context<'_, '_>) {
         let mut reader = Reader { context, state: State::default(), seen: BTreeSet::new() };
-        for selection in [SQLITE, NDB, BERKELEY, MANIFEST, BOTTLEROCKET, PENDING] {
+        for selection in DATABASES.into_iter().chain([PENDING]) {
             reader.state.unread(reader.context, selection);
         }
         reader.databases();
@@ -198,15 +204,15 @@ struct Reader<'r, 'c, 'f> {
 impl<'f> Reader<'_, '_, 'f> {
     fn databases(&mut self) {
         let limit = self.context.limits.packages;
-        let databases: Vec<_> =
-            self.context.distinct::<Packages>(&[SQLITE, NDB, BERKELEY, MANIFEST, BOTTLEROCKET]).collect();
+        let databases: Vec<_> = self.context.distinct::<Packages>(&DATABASES).collect();
         for (file, packages) in databases {
             self.state.present = true;
+            let layers = Layers::of(self.context, file, &DATABASES, |packages: &Packages| &packages.0);
             for entry in packages.0.iter() {
                 match entry {
                     Entry::Broken(what) => self.broken(&file.path, what.clone()),
                     Entry::Package(package) if self.seen.len() < limit => {
-                        if let Err(what) = self.package(file, package) {
+                        if let Err(what) = self.package(file, layers.of_package(package), package) {
                             self.broken(&file.path, what);
                         }
                     }
@@ -225,7 +231,12 @@ impl<'f> Reader<'_, '_, 'f> {
         }
     }
 
-    fn package(&mut self, file: &'f FoundFile, package: &'f Package) -> Result<(), String> {
+    fn package(
+        &mut self,
+        file: &'f FoundFile,
+        layer: Option<usize>,
+        package: &'f Package,
+    ) -> Result<(), String> {
         let Package { name, epoch, version, architecture, .. } = package;
         // The same package once more, in a list beside the database or in a copy of it, tells nothing new.
         if !self.seen.insert((name, epoch.unwrap_or_default(), version, architecture.as_deref())) {
@@ -243,7 +254,7 @@ impl<'f> Reader<'_, '_, 'f> {
             origin: homepage(package.homepage.as_deref()),
             ..Component::from_purl(purl)
         };
-        let owner = add_listed(self.context, file, listed);
+        let owner = add_listed(self.context, file, layer, listed);
         package.files.claim(owner, self.context);
         Ok(())
     }

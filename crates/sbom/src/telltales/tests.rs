@@ -33,7 +33,8 @@ fn add(set: &mut FileSet, path: &str, real_path: &str, mode: u32, content: &[u8]
     let needed = usize::try_from(extraction.needed()).unwrap();
     extraction.take(content.get(..needed).unwrap_or(content));
     let facts = extraction.finish();
-    set.insert(FoundFile { path: path.to_owned(), real_path: real_path.to_owned(), facts, layer: None });
+    let (path, real_path) = (path.to_owned(), real_path.to_owned());
+    set.insert(FoundFile { path, real_path, facts, layer: None, earlier: Vec::new() });
 }
 
 fn image(files: &[(&str, &str)], programs: &[(&str, &[u8])]) -> FileSet {

@@ -41,7 +41,8 @@ fn add(set: &mut FileSet, path: &str, real_path: &str, content: &[u8]) {
         }
     }
     let facts = extraction.finish();
-    set.insert(FoundFile { path: path.to_owned(), real_path: real_path.to_owned(), facts, layer: None });
+    let (path, real_path) = (path.to_owned(), real_path.to_owned());
+    set.insert(FoundFile { path, real_path, facts, layer: None, earlier: Vec::new() });
 }
 
 fn modules(inventory: &Inventory) -> Vec<String> {

@@ -63,7 +63,13 @@ fn catalog(programs: &[(&str, &[u8])]) -> Inventory {
         let mut extraction = Extraction::new(select(), &purposes, attributes, &limits, &mut buffer);
         extraction.take(content);
         let path = (*path).to_owned();
-        set.insert(FoundFile { real_path: path.clone(), path, facts: extraction.finish(), layer: None });
+        set.insert(FoundFile {
+            real_path: path.clone(),
+            path,
+            facts: extraction.finish(),
+            layer: None,
+            earlier: Vec::new(),
+        });
     }
     crate::catalog(&set, &limits)
 }

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cataloger::File;
 use crate::inventory::origin::page;
-use crate::os::database::Entries;
+use crate::os::database::{Entries, Identity, Listed};
 use crate::os::files::{Brought, BroughtFiles};
 use crate::ownership::RecordedDigest;
 
@@ -44,6 +44,12 @@ pub(super) struct Package {
     pub(super) maintainer: Option<String>,
     pub(super) homepage: Option<String>,
     pub(super) files: Brought,
+}
+
+impl Listed for Package {
+    fn identity(&self) -> Identity<'_> {
+        (&self.name, &self.version, self.architecture.as_deref().unwrap_or_default(), 0)
+    }
 }
 
 impl Footprint for Installed {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::cataloger::File;
 use crate::inventory::SourcePackage;
 use crate::inventory::origin::page;
-use crate::os::database::Entries;
+use crate::os::database::{Entries, Identity, Listed};
 use crate::os::deb822::{self, Paragraph};
 
 /// Which of the two forms of the database a paragraph comes from.
@@ -41,6 +41,12 @@ pub(super) struct Package {
     pub(super) homepage: Option<String>,
     /// The state that its installation was left in, where it was not completed.
     pub(super) unfinished: Option<Cow<'static, str>>,
+}
+
+impl Listed for Package {
+    fn identity(&self) -> Identity<'_> {
+        (&self.name, &self.version, self.architecture.as_deref().unwrap_or_default(), 0)
+    }
 }
 
 impl Footprint for Status {

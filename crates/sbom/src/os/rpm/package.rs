@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::header::{Header, Tag};
 use crate::cataloger::File;
 use crate::inventory::origin::page;
-use crate::os::database::{Entries, is_word, words};
+use crate::os::database::{Entries, Identity, Listed, is_word, words};
 use crate::os::files::{Brought, BroughtFiles};
 use crate::ownership::RecordedDigest;
 
@@ -33,6 +33,17 @@ pub(super) struct Package {
     /// The module that it belongs to: `nodejs:18:8090020240101:rhel8`.
     pub(super) module: Option<String>,
     pub(super) files: Brought,
+}
+
+impl Listed for Package {
+    fn identity(&self) -> Identity<'_> {
+        (
+            &self.name,
+            &self.version,
+            self.architecture.as_deref().unwrap_or_default(),
+            self.epoch.unwrap_or_default(),
+        )
+    }
 }
 
 impl Footprint for Packages {

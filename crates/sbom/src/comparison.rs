@@ -3,6 +3,8 @@
 //! Type, namespace and name identify a package. If an inventory has several of a name, those with equal versions are paired
 //! first, then those in the same place, then the rest in their order. The caller knows which of two versions is newer.
 
+mod by_layer;
+
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +13,8 @@ use serde::Serialize;
 
 use crate::inventory::{Component, Inventory, OsRelease};
 use crate::licence::Licence;
+
+pub use by_layer::ChangedIn;
 
 /// Compares two versions of a component, if its ecosystem has an order and both are valid in it.
 pub type Order<'o> = &'o dyn Fn(&Component, &str, &str) -> Option<Ordering>;

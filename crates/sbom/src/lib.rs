@@ -44,7 +44,7 @@ mod validation;
 mod zip;
 
 pub use catalogers::{CatalogerInfo, Catalogers, catalog, catalog_until, catalogers, os_paths, select};
-pub use comparison::{Aspect, Change, ChangeKind, Comparison, Order, Side, compare};
+pub use comparison::{Aspect, Change, ChangeKind, ChangedIn, Comparison, Order, Side, compare};
 pub use conversion::{Loss, unread, unwritten};
 pub use document::{BaseEvidence, BaseImage, Build, Completeness, Document, DocumentSubject, Phase};
 pub use documents::envelope::Envelope;

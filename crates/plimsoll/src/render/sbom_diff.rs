@@ -5,26 +5,29 @@ use std::io::{self, Write};
 use plimsoll_core::quantity::count;
 use plimsoll_sbom::{Aspect, ChangeKind};
 
-use super::table::{Page, Tone, safe};
-use crate::report::sbom_diff::{ComparedInventory, Report, ReportedChange, State};
+use super::table::{Page, Tone, safe, short};
+use crate::report::sbom_diff::{ComparedInventory, LayerChanges, Origin, Report, ReportedChange, State};
 
 /// Writes a row a change, then how many there are of each kind.
 pub(crate) fn table(report: &Report<'_>, page: Page, out: &mut dyn Write) -> io::Result<()> {
-    let rows: Vec<[String; 6]> = report
-        .changes
-        .iter()
-        .map(|change| {
-            [
-                change.kind.as_str().to_owned(),
-                change.r#type.to_owned(),
-                safe(change.name).into_owned(),
-                versions(change),
-                licences(change),
-                layer(change),
-            ]
-        })
-        .collect();
-    if !rows.is_empty() {
+    let cells = |change: &ReportedChange<'_>| {
+        let kind = change.kind.as_str().to_owned();
+        let name = safe(change.name).into_owned();
+        [kind, change.r#type.to_owned(), name, versions(change), licences(change)]
+    };
+    if let Some(layers) = &report.by_layer {
+        for group in layers {
+            writeln!(out, "{}: {}", title(group), counts(group))?;
+            let rows: Vec<[String; 5]> = changes_of(report, group).map(cells).collect();
+            page.columns(out, "  ", Some(["CHANGE", "TYPE", "NAME", "VERSION", "LICENCE"]), &rows)?;
+            writeln!(out)?;
+        }
+    } else if !report.changes.is_empty() {
+        let row = |change: &ReportedChange<'_>| {
+            let [kind, r#type, name, version, licence] = cells(change);
+            [kind, r#type, name, version, licence, layer(change)]
+        };
+        let rows: Vec<[String; 6]> = report.changes.iter().map(row).collect();
         page.columns(out, "", Some(["CHANGE", "TYPE", "NAME", "VERSION", "LICENCE", "LAYER"]), &rows)?;
         writeln!(out)?;
     }
@@ -43,6 +46,26 @@ pub(crate) fn markdown(report: &Report<'_>, out: &mut dyn Write) -> io::Result<(
     writeln!(out, "{}", summary(report))?;
     if let Some(note) = incomplete(report) {
         writeln!(out, "\n{}", plain(&note))?;
+    }
+    if let Some(layers) = &report.by_layer {
+        for group in layers {
+            let mut title = title(group);
+            title.get_mut(..1).into_iter().for_each(str::make_ascii_uppercase);
+            writeln!(out, "\n## {title}\n\n{}\n", counts(group))?;
+            writeln!(out, "| | change | type | name | version | licence |\n|-|-|-|-|-|-|")?;
+            for change in changes_of(report, group) {
+                writeln!(
+                    out,
+                    "| [ ] | {} | {} | {} | {} | {} |",
+                    change.kind.as_str(),
+                    plain(change.r#type),
+                    plain(change.name),
+                    plain(&versions(change)),
+                    plain(&licences(change)),
+                )?;
+            }
+        }
+        return Ok(());
     }
     for kind in ChangeKind::ALL {
         let changes = || report.changes.iter().filter(move |change| change.kind == kind);
@@ -65,6 +88,32 @@ pub(crate) fn markdown(report: &Report<'_>, out: &mut dyn Write) -> io::Result<(
         }
     }
     Ok(())
+}
+
+fn changes_of<'r, 'a>(
+    report: &'r Report<'a>,
+    group: &'r LayerChanges,
+) -> impl Iterator<Item = &'r ReportedChange<'a>> {
+    group.changes.iter().filter_map(|number| report.changes.get(*number))
+}
+
+/// `layer 3 (sha256:…)`, counted from one.
+fn title(group: &LayerChanges) -> String {
+    let Some(layer) = &group.layer else { return "layer not known".to_owned() };
+    let digest = layer.diff_id.map(|digest| format!(" ({})", short(&digest))).unwrap_or_default();
+    let named = format!("layer {}{digest}", layer.index + 1);
+    match group.origin {
+        Origin::After | Origin::Unknown => named,
+        Origin::RemovedAbove => format!("{named}, which both have, below the one that removed its packages"),
+        Origin::Before => format!("{named} of the older one, which is gone"),
+    }
+}
+
+/// `2 added, 1 upgraded`.
+fn counts(group: &LayerChanges) -> String {
+    let told: Vec<_> =
+        group.summary.iter().map(|(kind, number)| format!("{number} {}", kind.as_str())).collect();
+    told.join(", ")
 }
 
 /// What differs beside packages: operating systems and architectures.

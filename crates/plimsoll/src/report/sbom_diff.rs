@@ -1,9 +1,9 @@
 //! The difference of two inventories.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll_core::Digest;
-use plimsoll_sbom::{Aspect, Change, ChangeKind, Comparison, Component, Inventory, Licence, Side};
+use plimsoll_sbom::{Aspect, Change, ChangeKind, ChangedIn, Comparison, Component, Inventory, Licence, Side};
 use serde::Serialize;
 
 /// The version of the JSON result.
@@ -23,6 +23,35 @@ pub(crate) struct Report<'a> {
     pub(crate) aspects: Vec<Aspect>,
     pub(crate) summary: Summary,
     pub(crate) changes: Vec<ReportedChange<'a>>,
+    /// The changes of each layer, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) by_layer: Option<Vec<LayerChanges>>,
+}
+
+/// The changes that one layer made.
+#[derive(Serialize)]
+pub(crate) struct LayerChanges {
+    pub(crate) origin: Origin,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) layer: Option<Layer>,
+    /// How many there are of each kind that there is.
+    pub(crate) summary: BTreeMap<ChangeKind, usize>,
+    /// Their places in the list of changes.
+    pub(crate) changes: Vec<usize>,
+}
+
+/// What a layer has to do with the changes that are told of it.
+#[derive(Serialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Origin {
+    /// It made them, and is one of the newer image.
+    After,
+    /// Both have it, and a later one removed what it has.
+    RemovedAbove,
+    /// It is one of the older image, and gone with what it has.
+    Before,
+    /// No layers are known.
+    Unknown,
 }
 
 #[derive(Serialize)]
@@ -84,7 +113,11 @@ pub(crate) struct Layer {
 }
 
 impl<'a> Report<'a> {
-    pub(crate) fn new([before, after]: [(&'a str, Side<'a>); 2], comparison: &Comparison<'a>) -> Self {
+    pub(crate) fn new(
+        [before, after]: [(&'a str, Side<'a>); 2],
+        comparison: &Comparison<'a>,
+        is_by_layer: bool,
+    ) -> Self {
         let count = |kind| comparison.count(kind);
         let subject = |(subject, side): (&'a str, Side<'a>)| ComparedInventory {
             subject,
@@ -107,11 +140,34 @@ impl<'a> Report<'a> {
                 unchanged: comparison.unchanged,
             },
             aspects: comparison.aspects.clone(),
+            by_layer: is_by_layer.then(|| by_layer(comparison, before.1, after.1)),
             changes: comparison.changes.iter().filter_map(|one| change(one, before.1, after.1)).collect(),
             before: subject(before),
             after: subject(after),
         }
     }
+}
+
+fn by_layer(comparison: &Comparison<'_>, before: Side<'_>, after: Side<'_>) -> Vec<LayerChanges> {
+    let groups = comparison.by_layer().into_iter();
+    let reported = groups.map(|(changed_in, changes)| {
+        let (origin, layer) = match changed_in {
+            ChangedIn::Layer(index) => (Origin::After, Some(layer(index, after.inventory))),
+            ChangedIn::Above(index) => (Origin::RemovedAbove, Some(layer(index, before.inventory))),
+            ChangedIn::Gone(index) => (Origin::Before, Some(layer(index, before.inventory))),
+            ChangedIn::Unknown => (Origin::Unknown, None),
+        };
+        let mut summary = BTreeMap::new();
+        for change in changes.iter().filter_map(|number| comparison.changes.get(*number)) {
+            *summary.entry(change.kind).or_default() += 1;
+        }
+        LayerChanges { origin, layer, summary, changes }
+    });
+    reported.collect()
+}
+
+fn layer(index: usize, inventory: &Inventory) -> Layer {
+    Layer { index, diff_id: inventory.layers.get(index).map(|layer| layer.diff_id) }
 }
 
 fn change<'a>(change: &Change<'a>, before: Side<'a>, after: Side<'a>) -> Option<ReportedChange<'a>> {
@@ -132,9 +188,7 @@ fn state<'a>(component: &'a Component, inventory: &'a Inventory) -> State<'a> {
         version: &component.version,
         purl: component.purl.to_string(),
         licenses: component.licenses.iter().map(Licence::as_str).collect(),
-        layer: place
-            .and_then(|place| place.layer)
-            .map(|index| Layer { index, diff_id: inventory.layers.get(index).map(|layer| layer.diff_id) }),
+        layer: place.and_then(|place| place.layer).map(|index| layer(index, inventory)),
         path: place.map(|place| &*place.path),
     }
 }

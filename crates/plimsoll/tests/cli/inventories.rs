@@ -177,6 +177,35 @@ fn what_came_with_a_known_base_is_told_from_what_the_history_suggests() {
 }
 
 #[test]
+fn a_difference_is_told_by_the_layer_that_made_it() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let image = |layers: Vec<Layer>, tag: &str| {
+        let built = layers.into_iter().fold(ImageBuilder::new(), ImageBuilder::layer).build();
+        pushed(&registry, &built, tag)
+    };
+    let old = image(vec![debian(), wheel("pymysql", "1.1.0"), wheel("gone", "1")], "old");
+    let hides = Layer::new().whiteout("var/lib/dpkg/status").file("etc/debian_version", "12");
+    let new = image(vec![debian(), wheel("pymysql", "1.1.1"), hides], "new");
+    let run =
+        |more: &[&str]| place.run(&[&["sbom", "diff", &old, &new, "--by-layer"], more].concat()).exits(0);
+    let json = run(&["-o", "json"]).json();
+    let groups = json["byLayer"].as_array().unwrap();
+    let told: Vec<_> = groups.iter().map(|it| format!("{} {}", it["origin"], it["layer"]["index"])).collect();
+    assert_eq!(told, [r#""after" 1"#, r#""removed-above" 0"#, r#""before" 2"#], "{json}");
+    assert_eq!(groups[0]["summary"], json!({ "upgraded": 1 }));
+    let first = usize::try_from(groups[2]["changes"][0].as_u64().unwrap()).unwrap();
+    assert_eq!(json["changes"][first]["name"], "gone");
+    let table = run(&[]).stdout;
+    assert!(table.contains("layer 2 (sha256:") && table.contains("): 1 upgraded\n  CHANGE"), "{table}");
+    assert!(table.contains("of the older one, which is gone: 1 removed"), "{table}");
+    let markdown = run(&["-o", "markdown"]).stdout;
+    assert!(
+        markdown.contains("\n## Layer 2 (sha256:") && markdown.contains("| [ ] | upgraded |"),
+        "{markdown}"
+    );
+}
+
+#[test]
 fn a_cataloger_that_was_switched_off_is_a_gap() {
     let (place, registry) = (Place::new(), Registry::start());
     let (subject, db) = (affected(&registry), place.path("db"));

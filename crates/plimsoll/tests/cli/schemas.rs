@@ -84,6 +84,8 @@ fn outputs_fit_their_schemas() {
             {"type":"library","name":"left-pad","version":"2","purl":"pkg:npm/left-pad@2","licenses":[{"license":{"id":"MIT"}}]}]}"#,
     );
     schemas.fits("sbom-diff", &run(0, &["sbom", "diff", &odd, &changed, "-o", "json"]));
+    let by_layer = run(0, &["sbom", "diff", &odd, &changed, "-o", "json", "--by-layer"]);
+    schemas.fits("sbom-diff", &by_layer);
     schemas.fits("sbom-diff", &run(0, &["sbom", "diff", &bad, &good, "-o", "json"]));
     schemas.fits("sbom-validation", &run(1, &["sbom", "validate", &odd, &changed, "-o", "json"]));
     schemas.fits("sbom-score", &run(0, &["sbom", "score", &odd, "-o", "json"]));

@@ -13,6 +13,7 @@ use crate::args::shared::{OUTPUT, Reading, parse_switch};
 Examples:
   plimsoll sbom diff old.spdx.json new.cdx.xml
   plimsoll sbom diff registry.example/team/app:1.3 registry.example/team/app:1.4 -o markdown
+  plimsoll sbom diff app-1.3.tar app-1.4.tar --by-layer
   plimsoll sbom diff released.json built.json --exit-code -q
 
 Exit code with --exit-code: 10 if anything differs; 11 if nothing does and components may be
@@ -27,6 +28,9 @@ pub(crate) struct Diff {
     /// Format of the result
     #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: Format,
+    /// Group the changes by the layer that made them
+    #[arg(long, env = "PLIMSOLL_BY_LAYER", value_parser = parse_switch, help_heading = OUTPUT)]
+    pub(crate) by_layer: bool,
     /// End with 10 if they differ
     #[arg(long, env = "PLIMSOLL_EXIT_CODE", value_parser = parse_switch, help_heading = OUTPUT)]
     pub(crate) exit_code: bool,

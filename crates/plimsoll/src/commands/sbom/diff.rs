@@ -25,7 +25,7 @@ pub(super) fn run(settings: &DiffSettings, console: Console) -> Result<Exit, Fai
     let [old, new] = [old.side(), new.side()];
     let comparison =
         compare(old, new, &|component, a, b| order::of_ecosystem(component.ecosystem)?.compare(a, b).ok());
-    let report = Report::new([(before, old), (after, new)], &comparison);
+    let report = Report::new([(before, old), (after, new)], &comparison, settings.by_layer);
     let file = settings.file.as_deref();
     match settings.format {
         DiffFormat::Table => {

@@ -79,6 +79,8 @@ pub(crate) struct DiffSettings {
     pub(crate) platforms: Platforms,
     pub(crate) access: Access,
     pub(crate) format: DiffFormat,
+    /// Whether changes are grouped by the layer that made them.
+    pub(crate) by_layer: bool,
     /// Whether a difference is an exit code.
     pub(crate) exit_code: bool,
     pub(crate) file: Option<PathBuf>,
@@ -91,6 +93,7 @@ impl DiffSettings {
             platforms: Platforms::resolve(&arguments.reading),
             access: reading_access(&arguments.reading, context)?,
             format: arguments.output,
+            by_layer: arguments.by_layer,
             exit_code: arguments.exit_code,
             file: arguments.reading.file.output_file.clone(),
         })

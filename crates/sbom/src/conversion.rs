@@ -87,6 +87,7 @@ fn losses(lost: Facts) -> Vec<Loss> {
 /// How much of each kind an inventory knows.
 fn facts(inventory: &Inventory) -> Facts {
     let components = || inventory.components.iter();
+    let origins = || components().filter_map(|one| one.origin.as_deref());
     let related = |kind: fn(RelationshipKind) -> bool| {
         inventory.relationships.iter().filter(|relationship| kind(relationship.kind)).count()
     };
@@ -95,6 +96,8 @@ fn facts(inventory: &Inventory) -> Facts {
         // Several are one expression in some formats.
         ("licences", components().flat_map(|one| &one.licenses).map(|licence| licence.terms().len()).sum()),
         ("suppliers", components().filter(|one| one.supplier.is_some()).count()),
+        ("CPE names", origins().map(|one| one.cpes.len()).sum()),
+        ("digests", origins().map(|one| one.checksums.len()).sum()),
         ("source packages", components().filter(|one| one.source.is_some()).count()),
         ("places", components().map(|one| one.locations.len()).sum()),
         (
@@ -199,7 +202,7 @@ mod tests {
     #[test]
     fn what_is_not_read_is_counted_by_its_place() {
         let cyclonedx = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","metadata":{"authors":[{"name":"a"}]},"components":[
-            {"type":"library","name":"a","cpe":"cpe:2.3:a","hashes":[],"licenses":[{"license":{"id":"MIT","url":"x"}}]},
+            {"type":"library","name":"a","cpe":"no name","hashes":[{"alg":"MD5","content":"00"},{"alg":"SHA-1","content":"00"}],"licenses":[{"license":{"id":"MIT","url":"x"}}]},
             {"type":"library","name":"b","cpe":"cpe:2.3:b","components":[{"type":"file","name":"c","scope":"required"}]}],
             "vulnerabilities":[{"id":"1"},{"id":"2"}]}"#;
         assert_eq!(
@@ -207,7 +210,9 @@ mod tests {
             [
                 "components without a usable package URL 2",
                 "components/components/scope 1",
-                "components/cpe 2",
+                "components/cpe 1",
+                "components/hashes/MD5 1",
+                "components/hashes/SHA-1 1",
                 "components/licenses/license/url 1",
                 "metadata/authors 1",
                 "vulnerabilities 2",
@@ -266,7 +271,8 @@ mod tests {
         );
         let spdx = r#"{"spdxVersion":"SPDX-2.3","comment":"by hand","creationInfo":{"creators":["Tool: x"]},
             "packages":[{"SPDXID":"SPDXRef-a","name":"a","downloadLocation":"https://a.example","comment":"x",
-              "externalRefs":[{"referenceType":"purl","referenceLocator":"pkg:pypi/a@1"},{"referenceType":"cpe23Type","referenceLocator":"cpe"}],
+              "externalRefs":[{"referenceType":"purl","referenceLocator":"pkg:pypi/a@1"},{"referenceType":"cpe23Type","referenceLocator":"cpe"},
+                {"referenceType":"cpe23Type","referenceLocator":"cpe:2.3:a:a:a:1"}],"checksums":[{"algorithm":"MD5","checksumValue":"00"}],
               "annotations":[{"comment":"seen"}],"licenseConcluded":"MIT","copyrightText":"NONE"}],
             "relationships":[{"spdxElementId":"SPDXRef-a","relationshipType":"GENERATED_FROM","relatedSpdxElement":"SPDXRef-a"}]}"#;
         assert_eq!(
@@ -275,6 +281,7 @@ mod tests {
                 "comment 1",
                 "creationInfo/creators 1",
                 "packages/annotations 1",
+                "packages/checksums/MD5 1",
                 "packages/comment 1",
                 "packages/downloadLocation 1",
                 "packages/externalRefs/cpe23Type 1",

@@ -44,6 +44,14 @@ impl Cpe {
         })
     }
 
+    /// The names that a document gave a component, else the likeliest of one that a cataloger found.
+    pub(crate) fn of(component: &Component) -> Vec<String> {
+        match component.origin.as_deref() {
+            Some(origin) if !origin.cpes.is_empty() => origin.cpes.clone(),
+            _ => Self::likeliest(component).iter().map(Self::to_string).collect(),
+        }
+    }
+
     /// The likeliest name of a component that a cataloger found. Documents say their components' names themselves, or do not.
     pub(crate) fn likeliest(component: &Component) -> Option<Self> {
         component.found_by?;

@@ -237,6 +237,47 @@ fn where_components_are_from_and_what_the_nvd_calls_them_stands_in_every_form() 
 }
 
 #[test]
+fn names_in_the_nvd_and_digests_are_carried_from_form_to_form() {
+    let mut inventory = found();
+    let origin = inventory.components[0].origin.as_mut().unwrap();
+    origin.cpes = vec!["cpe:2.3:a:x:y:1:*:*:*:*:*:*:*".to_owned()];
+    for (form, bytes) in forms(&document(&inventory)) {
+        let read = read_whole(&bytes, &Limits::default()).unwrap();
+        for (before, after) in inventory.components.iter().zip(&read.inventory.components) {
+            let (before, after) = (before.origin.as_ref().unwrap(), after.origin.as_ref().unwrap());
+            assert_eq!(before.checksums, after.checksums, "{form}");
+        }
+        let names = &read.inventory.components[0].origin.as_ref().unwrap().cpes;
+        assert_eq!(*names, ["cpe:2.3:a:x:y:1:*:*:*:*:*:*:*"], "{form}");
+        let again = document(&read.inventory);
+        for (other, bytes) in forms(&again) {
+            let text = String::from_utf8(bytes).unwrap();
+            let carried = text.contains("cpe:2.3:a:x:y:1:") && text.contains(&*"cd".repeat(64));
+            assert!(carried, "{form} as {other}");
+        }
+    }
+}
+
+#[test]
+fn every_name_of_syft_is_carried_and_what_is_none_is_told_as_lost() {
+    let syft = r#"{"artifacts":[{"id":"1","name":"y","version":"1","type":"python","purl":"pkg:pypi/y@1",
+        "cpes":[{"cpe":"cpe:2.3:a:x:y:1:*:*:*:*:*:*:*","source":"a"},"cpe:/a:z:y:1","nonsense"]}],
+        "source":{"type":"directory"},"distro":{},"descriptor":{"name":"syft"},"schema":{"version":"16.0.0"}}"#;
+    let read = read_whole(syft.as_bytes(), &Limits::default()).unwrap();
+    let lost = unread(syft.as_bytes(), &read, &Limits::default()).unwrap();
+    let lost: Vec<_> = lost.iter().map(|it| (&*it.what, it.count)).collect();
+    assert_eq!(lost, [("artifacts/cpes", 1), ("descriptor", 1)]);
+    for (form, bytes) in forms(&document(&read.inventory)) {
+        let again = read_whole(&bytes, &Limits::default()).unwrap();
+        let names = &again.inventory.components[0].origin.as_ref().unwrap().cpes;
+        assert_eq!(*names, ["cpe:2.3:a:x:y:1:*:*:*:*:*:*:*", "cpe:/a:z:y:1"], "{form}");
+    }
+    let purls = formats().find(|format| format.id() == "purl-list").unwrap();
+    let lost = unwritten(&read.inventory, b"", purls, &Limits::default()).unwrap();
+    assert_eq!(lost.iter().map(|it| (&*it.what, it.count)).collect::<Vec<_>>(), [("CPE names", 2)]);
+}
+
+#[test]
 fn what_the_base_brought_is_told_where_layers_were_compared() {
     let inventory = found();
     let mut document = document(&inventory);

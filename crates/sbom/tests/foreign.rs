@@ -33,7 +33,9 @@ fn documents_of_other_tools_are_read_with_all_their_packages() {
             found > 0 || !problems.is_empty() || name.contains("cbom"),
             "{name} is empty and says nothing"
         );
-        let whole = read_whole(&bytes, &Limits::default()).unwrap();
+        let mut whole = read_whole(&bytes, &Limits::default()).unwrap();
+        // Matching needs neither names in the NVD nor digests, so these are only read for a new document.
+        whole.inventory.components.iter_mut().for_each(|component| component.origin = None);
         assert_eq!(whole.inventory.components, document.inventory.components, "{name}");
         assert!(whole.inventory.relationships.len() >= document.inventory.relationships.len(), "{name}");
         let enveloped: &[Envelope] =

@@ -3,6 +3,8 @@
 use serde_json::Value;
 
 use crate::documents::{DETECTED, is_read_annotation, is_read_comment, is_read_property};
+use crate::inventory::Checksum;
+use crate::inventory::origin::is_cpe;
 
 /// What becomes of a member.
 #[derive(Clone, Copy)]
@@ -150,11 +152,44 @@ fn occurrence(value: &Value, _: bool) -> Option<&str> {
 }
 
 fn reference(value: &Value, _: bool) -> Option<&str> {
-    Some(text(value, "referenceType")).filter(|kind| *kind != "purl")
+    let is_read = |kind: &str| match kind {
+        "purl" => true,
+        "cpe22Type" | "cpe23Type" => is_cpe(text(value, "referenceLocator")),
+        _ => false,
+    };
+    Some(text(value, "referenceType")).filter(|kind| !is_read(kind))
 }
 
 fn identifier(value: &Value, _: bool) -> Option<&str> {
-    Some(text(value, "externalIdentifierType")).filter(|kind| *kind != "packageUrl")
+    let is_read = |kind: &str| match kind {
+        "packageUrl" => true,
+        "cpe22" | "cpe23" => is_cpe(text(value, "identifier")),
+        _ => false,
+    };
+    Some(text(value, "externalIdentifierType")).filter(|kind| !is_read(kind))
+}
+
+fn has_cpe(component: &Value) -> bool {
+    is_cpe(text(component, "cpe"))
+}
+
+/// Digests are named by their algorithm.
+fn hash(value: &Value, _: bool) -> Option<&str> {
+    Some(text(value, "alg")).filter(|algorithm| Checksum::stated(algorithm, text(value, "content")).is_none())
+}
+
+fn checksum(value: &Value, _: bool) -> Option<&str> {
+    let digits = text(value, "checksumValue");
+    Some(text(value, "algorithm")).filter(|algorithm| Checksum::stated(algorithm, digits).is_none())
+}
+
+fn verified(value: &Value, _: bool) -> Option<&str> {
+    let digits = text(value, "hashValue");
+    Some(text(value, "algorithm")).filter(|algorithm| Checksum::stated(algorithm, digits).is_none())
+}
+
+fn syft_cpe(value: &Value, _: bool) -> Option<&str> {
+    unless(is_cpe(value.as_str().unwrap_or_else(|| text(value, "cpe"))))
 }
 
 /// Relationships that are not carried over, by their kind.
@@ -276,6 +311,8 @@ const KINDS: &[(&str, Members)] = &[
             ("version", Whole),
             ("purl", Whole),
             ("publisher", Whole),
+            ("cpe", If(has_cpe)),
+            ("hashes", Partly(hash)),
             ("scope", If(is_declared)),
             ("supplier", Of("cyclonedx supplier")),
             ("manufacturer", Of("cyclonedx supplier")),
@@ -322,6 +359,7 @@ const KINDS: &[(&str, Members)] = &[
             ("sourceInfo", Whole),
             ("licenseDeclared", Whole),
             ("licenseConcluded", If(is_detected)),
+            ("checksums", Partly(checksum)),
             ("comment", Partly(comment)),
             ("annotations", Partly(annotation)),
             ("externalRefs", Partly(reference)),
@@ -387,6 +425,7 @@ const KINDS: &[(&str, Members)] = &[
             ("suppliedBy", Whole),
             ("originatedBy", Whole),
             ("externalIdentifier", Partly(identifier)),
+            ("verifiedUsing", Partly(verified)),
         ],
     ),
     (
@@ -452,6 +491,7 @@ const KINDS: &[(&str, Members)] = &[
             ("type", Whole),
             ("language", Whole),
             ("purl", Whole),
+            ("cpes", Partly(syft_cpe)),
             ("locations", Of("syft location")),
             ("licenses", Of("syft licence")),
             ("metadataType", Whole),

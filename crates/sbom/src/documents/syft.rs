@@ -22,7 +22,9 @@ use super::json::{Few, Member, Members, parsed};
 use super::stated::{Element, StatedComponent};
 use crate::Error;
 use crate::document::DocumentSubject;
-use crate::inventory::{ComponentIndex, Location, OsRelease, OwnerEvidence, RelationshipKind, SourcePackage};
+use crate::inventory::{
+    self, ComponentIndex, Location, OsRelease, OwnerEvidence, RelationshipKind, SourcePackage,
+};
 use crate::licence::Licence;
 
 /// `syft-json`.
@@ -231,7 +233,8 @@ fn add(collector: &mut Collector, artifact: &Artifact<'_>) {
     let licenses: Vec<Licence> = artifact.licenses.0.iter().filter_map(|raw| licence(raw)).collect();
     let supplier = origin.maintainer.or(origin.vendor).filter(|supplier| !supplier.is_empty());
     let purl = artifact.purl.as_deref().filter(|purl| !purl.is_empty());
-    if collector.is_whole() {
+    let is_whole = collector.is_whole();
+    if is_whole {
         let stated = StatedComponent::new(artifact.id.as_deref(), &artifact.name).with([
             (Element::Supplier, supplier.is_some()),
             (Element::Version, artifact.version.as_deref().is_some_and(|version| !version.is_empty())),
@@ -252,10 +255,24 @@ fn add(collector: &mut Collector, artifact: &Artifact<'_>) {
         .collect();
     component.licenses = licenses;
     component.supplier = supplier.map(Cow::into_owned);
+    if is_whole {
+        let cpes: Vec<Cow<'_, str>> = artifact.cpes.0.iter().filter_map(|raw| cpe(raw)).collect();
+        component.origin = inventory::Origin::stated(cpes.iter().map(|name| &**name), []);
+    }
     let index = ComponentIndex(collector.inventory.components.len() - 1);
     if let Some(id) = &artifact.id {
         collector.name(id, index);
     }
+}
+
+/// A text, or since schema 16 an object with the text and who says it.
+fn cpe(raw: &RawValue) -> Option<Cow<'_, str>> {
+    #[derive(Deserialize)]
+    struct Named<'a> {
+        #[serde(borrow)]
+        cpe: Cow<'a, str>,
+    }
+    parsed(raw).ok().or_else(|| parsed::<Named<'_>>(raw).ok().map(|named| named.cpe))
 }
 
 /// A text, or an object with the text and what Syft made of it.

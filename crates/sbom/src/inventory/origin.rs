@@ -19,6 +19,8 @@ pub struct Origin {
     pub download: Option<String>,
     /// Digests of that file, or of the one that it is.
     pub checksums: Vec<Checksum>,
+    /// The CPE names that a document gives it. Catalogers give none: what they would say is guessed when a document is written.
+    pub cpes: Vec<String>,
 }
 
 impl Origin {
@@ -27,10 +29,26 @@ impl Origin {
         (self != Self::default()).then(|| Box::new(self))
     }
 
+    /// What a document says about a component that is carried over to others: names in the form of CPE, and pairs of an
+    /// algorithm and digits. Each document spells the algorithms its own way.
+    pub(crate) fn stated<'s>(
+        cpes: impl IntoIterator<Item = &'s str>,
+        checksums: impl IntoIterator<Item = (&'s str, &'s str)>,
+    ) -> Option<Box<Self>> {
+        let mut cpes: Vec<String> = cpes.into_iter().filter(|name| is_cpe(name)).map(str::to_owned).collect();
+        cpes.dedup();
+        let checksums =
+            checksums.into_iter().filter_map(|(algorithm, digits)| Checksum::stated(algorithm, digits));
+        let mut checksums: Vec<Checksum> = checksums.collect();
+        checksums.sort();
+        checksums.dedup();
+        Self { checksums, cpes, ..Self::default() }.boxed()
+    }
+
     /// Bytes that it costs, about.
     pub(super) fn bytes(&self) -> usize {
-        let Self { homepage, repository, download, checksums } = self;
-        let text = [homepage, repository, download].into_iter().flatten().map(String::len);
+        let Self { homepage, repository, download, checksums, cpes } = self;
+        let text = [homepage, repository, download].into_iter().flatten().chain(cpes).map(String::len);
         size_of::<Self>() + text.sum::<usize>() + checksums.iter().map(|it| it.hex.len()).sum::<usize>()
     }
 }
@@ -103,6 +121,14 @@ impl Checksum {
         Self::new(algorithm, &hex::decode(digits.trim()).ok()?)
     }
 
+    /// A digest of a document, with the algorithm as any of the formats spells it: `SHA-256`, `SHA256`.
+    pub(crate) fn stated(algorithm: &str, digits: &str) -> Option<Self> {
+        let is_named = |it: &ChecksumAlgorithm| {
+            [it.as_str(), it.spdx_name()].iter().any(|name| name.eq_ignore_ascii_case(algorithm))
+        };
+        Self::of_hex(ChecksumAlgorithm::ALL.into_iter().find(is_named)?, digits)
+    }
+
     /// Those of the `integrity` of a lock file: `sha512-PdHt…== sha1-…`, as Subresource Integrity has it.
     pub(crate) fn of_integrity(text: &str) -> Vec<Self> {
         // Real ones have one or two.
@@ -116,6 +142,16 @@ impl Checksum {
         };
         text.split_ascii_whitespace().take(MAX).filter_map(one).collect()
     }
+}
+
+/// The longest CPE name that is carried over. Eleven attributes of the longest values in the NVD's dictionary fit.
+const MAX_CPE: usize = 2048;
+
+/// Whether a text is a name in either form that the formats take: a formatted string of CPE 2.3, a URI of CPE 2.2.
+pub(crate) fn is_cpe(text: &str) -> bool {
+    (text.starts_with("cpe:2.3:") || text.starts_with("cpe:/"))
+        && text.len() <= MAX_CPE
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// The origin of a package that says no more than its page.

@@ -122,6 +122,7 @@ fn origin(Package { homepage, source, dist, .. }: &Package) -> Origin {
         repository: member(source, "url").and_then(|url| origin::repository(&url)),
         download: member(dist, "url").and_then(|url| origin::page(&url)),
         checksums: checksum.into_iter().collect(),
+        ..Origin::default()
     }
 }
 

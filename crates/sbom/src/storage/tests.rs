@@ -158,6 +158,18 @@ fn pages_that_lead_in_circles_end() {
     assert!(records.contains(&b"b".to_vec()));
 }
 
+/// The heads of a log that Python's sqlite3 wrote: of one with changes, as it is until the next write after they were put into
+/// the database; of the same while the second round of changes lies over the first.
+#[test]
+fn logs_that_sqlite_wrote_are_seen() {
+    for head in [
+        "377f0682002de2180000100000000000e80c8b6d79b24f9542720ffb8fa99a190000000100000000e80c8b6d79b24f95de59dd6309cca178",
+        "377f0682002de2180000100000000001e80c8b6e6cbe4e8044720ffb7da8a60c0000000200000000e80c8b6e6cbe4e80ed1d5569915610df",
+    ] {
+        assert!(sqlite::is_pending(&hex::decode(head).unwrap()));
+    }
+}
+
 #[test]
 fn changes_beside_a_database_are_seen() {
     let mut log = vec![0; 56];

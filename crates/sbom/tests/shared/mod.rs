@@ -84,6 +84,7 @@ pub(crate) fn found() -> Inventory {
                 Checksum { algorithm: ChecksumAlgorithm::Sha1, hex: "ab".repeat(20) },
                 Checksum { algorithm: ChecksumAlgorithm::Sha512, hex: "cd".repeat(64) },
             ],
+            cpes: Vec::new(),
         }));
     }
     inventory

@@ -20,6 +20,10 @@ pub(super) const OWNER_EVIDENCE: &str = "plimsoll:owner:evidence";
 pub(super) const DECLARED: &str = "plimsoll:declared";
 /// Properties of a component of which a text says the licence: `MIT (100 %) in usr/lib/x/LICENSE`.
 pub(super) const DETECTED: &str = "plimsoll:detected-licence";
+/// Properties of a component that has more CPE names than the one for which the format has a place.
+pub(super) const CPE: &str = "plimsoll:cpe";
+/// The same as Syft writes it.
+pub(super) const CPE_OF_SYFT: &str = "syft:cpe23";
 /// The prefix of Trivy's own properties.
 pub(super) const TRIVY: &str = "aquasecurity:trivy:";
 /// Aggregate of a composition: no further parts of the assembly are known.

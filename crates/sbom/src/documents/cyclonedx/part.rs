@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::conventions::{
-    CODENAME, COMPLETE, DECLARED, DETECTED, INCOMPLETE, LAYER, LOCATION, OWNER, OWNER_EVIDENCE, PROBLEM,
-    TRIVY,
+    CODENAME, COMPLETE, CPE, CPE_OF_SYFT, DECLARED, DETECTED, INCOMPLETE, LAYER, LOCATION, OWNER,
+    OWNER_EVIDENCE, PROBLEM, TRIVY,
 };
 use crate::Error;
 use crate::document::Completeness;
@@ -19,8 +19,8 @@ use crate::documents::json::{Few, Filled};
 use crate::documents::placed;
 use crate::documents::stated::{Element, StatedComponent, SubjectKind};
 use crate::inventory::{
-    Component, ComponentIndex, Declaration, DetectedLicence, Location, OsRelease, OwnerEvidence, Problem,
-    RelationshipKind, SourcePackage,
+    Component, ComponentIndex, Declaration, DetectedLicence, Location, Origin, OsRelease, OwnerEvidence,
+    Problem, RelationshipKind, SourcePackage,
 };
 use crate::licence::Licence;
 
@@ -247,7 +247,8 @@ pub(super) fn component(collector: &mut Collector, part: &Part<'_>) -> Option<Co
         collector.lists_images |= part.r#type == "container" || part.purl.is_some();
         return None;
     }
-    if collector.is_whole() {
+    let is_whole = collector.is_whole();
+    if is_whole {
         collector.stated.push(stated(part, &known));
     }
     let claims = Claims {
@@ -262,6 +263,11 @@ pub(super) fn component(collector: &mut Collector, part: &Part<'_>) -> Option<Co
     component.detected.clone_from(&known.detected);
     component.licenses = part.licenses.0.iter().filter_map(licence).collect();
     component.supplier = maker(part).map(str::to_owned);
+    if is_whole {
+        let hashes = part.hashes.0.iter().map(|hash| (&*hash.alg, &*hash.content));
+        component.origin =
+            Origin::stated(part.cpe.as_deref().into_iter().chain(known.cpes.iter().copied()), hashes);
+    }
     let owner = known.owner(component);
     let index = ComponentIndex(collector.inventory.components.len() - 1);
     if let Some((owner, evidence)) = owner {
@@ -324,6 +330,7 @@ struct Known<'p> {
     locations: Vec<Location>,
     declared: Option<Declaration>,
     detected: Vec<DetectedLicence>,
+    cpes: Vec<&'p str>,
     file_name: bool,
     file_properties: bool,
 }
@@ -337,8 +344,18 @@ pub(crate) fn is_read(name: &str, has_layers: bool) -> bool {
         Some("LayerDiffID" | "LayerDigest") => has_layers,
         Some(_) => false,
         None => {
-            matches!(name, CODENAME | DECLARED | DETECTED | OWNER | OWNER_EVIDENCE | LOCATION | PROBLEM)
-                || name.starts_with(LAYER)
+            matches!(
+                name,
+                CODENAME
+                    | CPE
+                    | CPE_OF_SYFT
+                    | DECLARED
+                    | DETECTED
+                    | OWNER
+                    | OWNER_EVIDENCE
+                    | LOCATION
+                    | PROBLEM
+            ) || name.starts_with(LAYER)
                 || is_path_of_syft(name)
         }
     }
@@ -362,6 +379,7 @@ impl<'p> Known<'p> {
                 DETECTED => known.detected.extend(value.parse::<DetectedLicence>()),
                 OWNER => known.owner = Some(value),
                 OWNER_EVIDENCE => known.owner_evidence = Some(value),
+                CPE | CPE_OF_SYFT => known.cpes.push(value),
                 LOCATION => known.locations.extend(placed::read(value)),
                 // The names of the taxonomy that BSI TR-03183-2 refers to.
                 "bsi:component:filename" => known.file_name = true,

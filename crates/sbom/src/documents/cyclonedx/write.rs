@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::conventions::{
-    BASE, CODENAME, COMPLETE, DECLARED, DETECTED, FROM_BASE, INCOMPLETE, LAYER, LOCATION, OWNER,
+    BASE, CODENAME, COMPLETE, CPE, DECLARED, DETECTED, FROM_BASE, INCOMPLETE, LAYER, LOCATION, OWNER,
     OWNER_EVIDENCE, PROBLEM, TRIVY,
 };
 use crate::cpe::Cpe;
@@ -389,7 +389,7 @@ fn package<'a>(
         scope: component.is_for_development().then_some("excluded"),
         hashes: origin.map(|it| it.checksums.iter().map(hash).collect()).unwrap_or_default(),
         licenses: licenses(component),
-        cpe: Cpe::likeliest(component).map(|cpe| cpe.to_string()),
+        cpe: Cpe::of(component).into_iter().next(),
         purl: Some(component.purl.to_string()),
         external_references: origin.map(external_references).unwrap_or_default(),
         evidence: is_shown.then_some(Evidence { occurrences, licenses: licenses_detected }),
@@ -461,6 +461,7 @@ fn properties<'a>(
     }
     properties.extend(component.declared.map(|declared| property(DECLARED, declared.to_string())));
     properties.extend(component.detected.iter().map(|it| property(DETECTED, it.to_string())));
+    properties.extend(Cpe::of(component).into_iter().skip(1).map(|name| property(CPE, name)));
     if let Some(owner) = inventory.owner(index) {
         properties.push(property(OWNER, owner.package.purl.to_string()));
         properties.push(property(OWNER_EVIDENCE, owner.evidence.as_str()));

@@ -22,8 +22,8 @@ use crate::documents::json::Few;
 use crate::documents::placed;
 use crate::documents::stated::{Element, StatedComponent, SubjectKind};
 use crate::inventory::{
-    Component, ComponentIndex, Declaration, DetectedLicence, Location, OsRelease, OwnerEvidence, Problem,
-    RelationshipKind, SourcePackage,
+    Component, ComponentIndex, Declaration, DetectedLicence, Location, Origin, OsRelease, OwnerEvidence,
+    Problem, RelationshipKind, SourcePackage,
 };
 use crate::licence::{self, Licence};
 
@@ -223,9 +223,7 @@ pub(super) fn read<'a>(
             set_aside.push(package.id);
             continue;
         }
-        if collector.is_whole() {
-            collector.stated.push(stated(&package));
-        }
+        let mut origin = kept(&mut collector, &package);
         let source = package.source_info.as_deref().and_then(|info| {
             let (name, version) = info.strip_prefix(BUILT_FROM)?.split_once(' ')?;
             Some(SourcePackage { name: name.to_owned(), version: version.to_owned() })
@@ -241,6 +239,8 @@ pub(super) fn read<'a>(
             let Some(component) = collector.add(claims) else { continue };
             complete(component, &package);
             component.licenses.clone_from(&licenses);
+            // The first has it, or any number of package URLs would multiply it.
+            component.origin = origin.take();
         }
         if concerned.contains(&*package.id) && index < collector.inventory.components.len() {
             collector.name(&package.id, ComponentIndex(index));
@@ -319,6 +319,18 @@ fn stated(package: &Package<'_>) -> StatedComponent {
         (Element::Licence, says(&package.license_declared) || says(&package.license_concluded)),
         (Element::FileName, says(&package.file_name)),
     ])
+}
+
+/// The names and digests of a package that are carried over to another document, where one is made. What it states is counted.
+fn kept(collector: &mut Collector, package: &Package<'_>) -> Option<Box<Origin>> {
+    if !collector.is_whole() {
+        return None;
+    }
+    collector.stated.push(stated(package));
+    let is_name = |it: &&ExternalReference<'_>| matches!(&*it.reference_type, "cpe22Type" | "cpe23Type");
+    let cpes = package.external_refs.0.iter().filter(is_name).map(|it| &*it.reference_locator);
+    let checksums = package.checksums.0.iter().map(|it| (&*it.algorithm, &*it.checksum_value));
+    Origin::stated(cpes, checksums)
 }
 
 /// Trivy marks the operating system by its identifier, newer documents by the purpose.

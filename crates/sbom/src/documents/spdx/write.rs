@@ -281,10 +281,9 @@ impl<'a> Writer<'a> {
             algorithm: it.algorithm.spdx_name(),
             checksum_value: it.hex.clone(),
         };
-        let cpe = Cpe::likeliest(component).map(|cpe| ExternalReference {
-            category: "SECURITY",
-            kind: "cpe23Type",
-            locator: cpe.to_string(),
+        let cpes = Cpe::of(component).into_iter().map(|locator| {
+            let kind = if locator.starts_with("cpe:/") { "cpe22Type" } else { "cpe23Type" };
+            ExternalReference { category: "SECURITY", kind, locator }
         });
         Package {
             name: &component.name,
@@ -302,7 +301,7 @@ impl<'a> Writer<'a> {
             license_concluded: concluded(&component.detected).map_or(NOASSERTION.into(), Cow::from),
             license_declared: self.licence(component).map_or(NOASSERTION.into(), Cow::from),
             comment: self.comment_on(component),
-            external_refs: std::iter::once(external_reference(&component.purl)).chain(cpe).collect(),
+            external_refs: std::iter::once(external_reference(&component.purl)).chain(cpes).collect(),
             // Trivy's own spelling, so that its reports name the layer.
             annotations: layer
                 .map(|layer| self.annotation(format!("{LAYER_DIFF_ID}{}", layer.diff_id)))

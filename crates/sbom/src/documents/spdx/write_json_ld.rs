@@ -122,9 +122,13 @@ impl<'w, 'a> Elements<'w, 'a> {
         let others: Vec<serde_json::Value> = package
             .external_refs
             .iter()
-            .filter(|reference| reference.kind == "cpe23Type")
-            .map(|reference| {
-                json!({ "type": "ExternalIdentifier", "externalIdentifierType": "cpe23", "identifier": reference.locator })
+            .filter_map(|reference| {
+                let kind = match reference.kind {
+                    "cpe22Type" => "cpe22",
+                    "cpe23Type" => "cpe23",
+                    _ => return None,
+                };
+                Some(json!({ "type": "ExternalIdentifier", "externalIdentifierType": kind, "identifier": reference.locator }))
             })
             .collect();
         set("externalIdentifier", (!others.is_empty()).then(|| json!(others)));

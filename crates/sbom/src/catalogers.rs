@@ -55,6 +55,8 @@ const LIST: &[&dyn Cataloger] = &[
     &language::nimble::NIMBLE,
     &language::homebrew::HOMEBREW,
     &language::nix::NIX,
+    &language::snap::SNAP,
+    &language::flatpak::Flatpak,
     &language::models::Models,
     &language::kernel::Kernel,
     // What projects want counts where it is not installed.

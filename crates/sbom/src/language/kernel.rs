@@ -1,24 +1,31 @@
-//! Kernels of Linux that no package of the operating system brought, by what their images say.
+//! Kernels of Linux that no package of the operating system brought, by what their images say, and modules for them.
 //!
 //! Follows "The Linux/x86 Boot Protocol": behind `HdrS`, at 0x20e, is the distance of the version from 0x200; in other images,
-//! uncompressed ones, `Linux version 6.1.0 (…)` stands somewhere. Modules beside a kernel are built with it.
+//! uncompressed ones, `Linux version 6.1.0 (…)` stands somewhere. Modules that were built with a kernel are a part of it, and show that it
+//! is there; others are packages of their own that need it. What a module says is read in [`module`].
 
-use std::collections::BTreeSet;
+mod module;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plimsoll_core::rootfs::{Fact, Need};
+use plimsoll_core::rootfs::{Bound, Fact, FoundFile, Need};
 
 use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
-use crate::language::shown::{Shown, component};
+use crate::inventory::{Component, ComponentIndex, ProblemCode, Relationship, RelationshipKind};
+use crate::language::shown::{Package, Shown, component};
+use crate::licence::Licence;
 use crate::telltales::{self, Kind, Unidentified};
+use module::{Info, Module};
 
 /// Bytes that are read: the setup code, which is 16 to 32 KiB, has the version in it.
 const HEAD: u64 = 64 << 10;
 
 const IMAGE: u16 = 0;
 const MODULES: u16 = 1;
+const MODULE: u16 = 2;
 
 const SELECTIONS: &[Selection] = &[
     Selection {
@@ -33,12 +40,21 @@ const SELECTIONS: &[Selection] = &[
         min_size: 0,
         need: Need::Name,
     },
+    Selection {
+        paths: &["**/*.ko", "**/*.ko.gz", "**/*.ko.xz", "**/*.ko.zst"],
+        mode: Mode::Regular,
+        min_size: 0,
+        need: Need::Whole(Bound::List),
+    },
 ];
 
 /// Images that do not say their version.
 const WITHOUT_VERSION: Kind = Kind { ecosystem: "Linux kernel", files: "vmlinuz" };
 
-/// Finds kernels.
+/// Modules that cannot be read.
+const UNREAD_MODULE: Kind = Kind { ecosystem: "Linux kernel", files: "*.ko" };
+
+/// Finds kernels and modules.
 pub(crate) struct Kernel;
 
 impl Cataloger for Kernel {
@@ -47,7 +63,7 @@ impl Cataloger for Kernel {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn room(&self) -> Room {
@@ -63,10 +79,13 @@ impl Cataloger for Kernel {
     }
 
     fn facts(&self) -> &'static [FactKind] {
-        const { &[FactKind::for_type::<Shown>()] }
+        const { &[FactKind::for_type::<Shown>(), FactKind::for_type::<Module>()] }
     }
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
+        if selection == MODULE {
+            return Some(Arc::new(module::read(file.content, file.limits)));
+        }
         let found = if selection == IMAGE { version(file.content) } else { None };
         let found = found.map(|version| component("generic", "", "linux-kernel", version));
         Some(Shown::fact(file.content, found.transpose().map(|found| found.into_iter().collect())))
@@ -74,11 +93,8 @@ impl Cataloger for Kernel {
 
     fn finish(&self, context: &mut Context<'_, '_>) {
         let found: Vec<_> = context.distinct::<Shown>(&[IMAGE, MODULES]).collect();
-        if found.is_empty() {
-            return;
-        }
-        context.tell_unread([IMAGE]);
-        let mut known = BTreeSet::new();
+        context.tell_unread([IMAGE, MODULE]);
+        let mut known = BTreeMap::new();
         let brought = telltales::brought(context, found.iter().map(|(file, _)| &*file.real_path));
         for (file, shown) in found.into_iter().filter(|(file, _)| !brought.contains(&*file.real_path)) {
             let mut of_path = None;
@@ -89,8 +105,8 @@ impl Cataloger for Kernel {
             let kernel = shown.found.iter().flatten().chain(&of_path).next();
             match kernel {
                 // Not the modules of a kernel that is there, nor once more the same.
-                Some(kernel) if known.insert(kernel.version.clone()) => {
-                    context.add_shown(kernel, file, None);
+                Some(kernel) if !known.contains_key(&kernel.version) => {
+                    known.insert(kernel.version.clone(), context.add_shown(kernel, file, None));
                 }
                 Some(_) => {}
                 None => context.found.unidentified.push(Unidentified {
@@ -100,7 +116,63 @@ impl Cataloger for Kernel {
                 }),
             }
         }
+        modules(context, known);
     }
+}
+
+/// Adds the modules that no package of the operating system brought, or that are not parts of a kernel; those show it.
+fn modules(context: &mut Context<'_, '_>, mut kernels: BTreeMap<String, ComponentIndex>) {
+    let found: Vec<_> = context.distinct::<Module>(&[MODULE]).collect();
+    let brought = telltales::brought(context, found.iter().map(|(file, _)| &*file.real_path));
+    for (file, module) in found {
+        let is_brought = brought.contains(&*file.real_path);
+        let info = match &module.found {
+            Ok(info) => info,
+            Err(_) if is_brought => continue,
+            Err(_) => {
+                context.found.unidentified.push(Unidentified { kind: UNREAD_MODULE, file, digests: None });
+                continue;
+            }
+        };
+        let of_version = |version: &String| component("generic", "", "linux-kernel", version).ok();
+        let kernel = info.kernel.as_ref().and_then(of_version);
+        if info.is_part_of_kernel {
+            // A package that brought it names the kernel.
+            if let Some(kernel) = kernel.filter(|it| !is_brought && !kernels.contains_key(&it.version)) {
+                kernels.insert(kernel.version.clone(), context.add_shown(&kernel, file, None));
+            }
+            continue;
+        }
+        match of_module(info, file) {
+            Ok(found) => {
+                let from = context.add_shown(&found, file, &module.digests);
+                if let Some(to) = kernel.and_then(|kernel| kernels.get(&kernel.version)) {
+                    let needs = Relationship { from, kind: RelationshipKind::DependsOn, to: *to };
+                    context.found.inventory.relationships.insert(needs);
+                }
+            }
+            Err(detail) => context.problem(ProblemCode::UnparsableMetadata, &file.path, detail),
+        }
+    }
+}
+
+/// A module that has a version of its own.
+fn of_module(info: &Info, file: &FoundFile) -> Result<Component, String> {
+    let name = file.path.rsplit('/').next().unwrap_or(&file.path);
+    let name = info.name.as_deref().unwrap_or_else(|| name.split(".ko").next().unwrap_or(name));
+    let qualifiers = [("kernel", info.kernel.clone().unwrap_or_default())];
+    let version = info.version.as_deref();
+    let package = Package {
+        purl_type: "generic",
+        namespace: "linux-kernel-module",
+        name,
+        version,
+        qualifiers: &qualifiers,
+        subpath: "",
+    };
+    let mut found = package.component()?;
+    found.licenses = info.licence.as_deref().and_then(Licence::stated).into_iter().collect();
+    Ok(found)
 }
 
 /// The version in the head of an image: `6.1.0-57-cloud-amd64`.
@@ -156,6 +228,51 @@ mod tests {
         let kernels: Vec<&str> = kernels.map(|it| it.version.as_str()).collect();
         assert_eq!(kernels, ["6.1.0-57-cloud-amd64", "6.6.1"]);
         assert!(found.problems.iter().any(|it| it.path == "boot/vmlinuz-other" && it.hides_components()));
+    }
+
+    #[test]
+    fn modules_of_others_are_packages_and_those_of_the_kernel_show_it() {
+        let vermagic = "vermagic=6.1.0-47 SMP mod_unload ";
+        let own = module::tests::module(&["license=GPL", "intree=Y", "name=af_key", vermagic]);
+        let zfs = module::tests::module(&["license=CDDL", "version=2.1.11-1", "name=zfs", vermagic]);
+        let status = b"Package: k\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n";
+        let sums = b"d41d8cd98f00b204e9800998ecf8427e  lib/modules/5.1/kernel/a.ko\n\
+                     d41d8cd98f00b204e9800998ecf8427e  lib/modules/5.1/kernel/b.ko.xz\n";
+        let of_debian = module::tests::module(&["intree=Y", "name=a", "vermagic=5.1 SMP"]);
+        let without = module::tests::module(&["license=Proprietary", "vermagic=6.1.0-47 SMP"]);
+        let zstd = zstd::encode_all(&*zfs, 0).unwrap();
+        let mut set = FileSet::default();
+        for (path, content) in [
+            ("var/lib/dpkg/status", &status[..]),
+            ("var/lib/dpkg/info/k.md5sums", sums),
+            ("lib/modules/5.1/kernel/a.ko", &of_debian),
+            ("lib/modules/5.1/kernel/b.ko.xz", b"\xfd7zXZ\0"),
+            ("lib/modules/6.1.0-47/kernel/net/key/af_key.ko", &own),
+            ("lib/modules/6.1.0-47/updates/dkms/zfs.ko.zst", &zstd),
+            ("opt/vendor/driver.ko", &without),
+            ("opt/vendor/packed.ko.xz", b"\xfd7zXZ\0"),
+        ] {
+            set.add(select(), path, None, content);
+        }
+        let found = crate::catalog(&set, &Limits::default());
+        let shown = found.components.iter().filter(|it| it.purl.package_type() == "generic");
+        let shown: Vec<String> = shown.map(|it| it.purl.to_string()).collect();
+        assert_eq!(
+            shown,
+            [
+                "pkg:generic/linux-kernel@6.1.0-47",
+                "pkg:generic/linux-kernel-module/driver?kernel=6.1.0-47",
+                "pkg:generic/linux-kernel-module/zfs@2.1.11-1?kernel=6.1.0-47"
+            ]
+        );
+        let needs = found.relationships.iter().filter(|it| it.kind == RelationshipKind::DependsOn);
+        assert_eq!(needs.count(), 2);
+        let hides = |path: &str| found.problems.iter().any(|it| it.path == path && it.hides_components());
+        assert!(
+            hides("opt/vendor/packed.ko.xz") && !hides("lib/modules/5.1/kernel/b.ko.xz"),
+            "{:?}",
+            found.problems
+        );
     }
 
     proptest! {

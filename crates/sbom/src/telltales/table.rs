@@ -133,11 +133,7 @@ pub(super) static TELLTALES: &[Telltale] = &[
     ),
     // Test frameworks call the outputs that they compare with like that, too.
     head("snap", "snap", &["**/*.snap"], |head| head.starts_with(SQUASHFS)),
-    file("snap", "snap", &["**/meta/snap.yaml"]),
     file("XBPS", "database", &["**/db/xbps/pkgdb-*.plist"]),
-    file("flatpak", "deploy", &["**/flatpak/app/*/*/*/*/deploy", "**/flatpak/runtime/*/*/*/*/deploy"]),
-    // Casks, which are applications.
-    file("Homebrew", "INSTALL_RECEIPT.json", &["**/Caskroom/*/.metadata/INSTALL_RECEIPT.json"]),
     // Packages and lock files of languages.
     file("npm", ".pnp.cjs", &["**/.pnp.cjs", "**/.pnp.js"]),
     file("npm", "bun.lockb", &["**/bun.lockb"]),

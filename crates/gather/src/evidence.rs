@@ -106,6 +106,17 @@ fn of_layers(
     layers.catalog(&layers.shared.read_as(source, image, digests, progress)?, cancel)
 }
 
+/// Layers are read by their tables of contents if all policies allow that.
+fn of_layers_under_policies(
+    source: &dyn Source,
+    image: &Image,
+    collection: &Collection<'_>,
+) -> Result<Inventory, Error> {
+    let Collection { layers, progress, cancel, .. } = collection;
+    let read = of_layers(source, image, layers, collection.layer_digests(), *progress, cancel)?;
+    Ok(collection.accepted(read))
+}
+
 const NO_INVENTORY: &str = "no rule of the policy needs an inventory";
 
 fn of_image(
@@ -181,12 +192,7 @@ fn with_layers(
                 Ok((needs_inventory.then(|| catalog(&files)).transpose()?, aliases))
             })
         } else {
-            let digests = collection.layer_digests();
-            let read = || {
-                let Collection { layers, progress, cancel, .. } = collection;
-                of_layers(source, image, layers, digests, *progress, cancel)
-                    .map(|inventory| collection.accepted(inventory))
-            };
+            let read = || of_layers_under_policies(source, image, collection);
             needs_inventory.then(read).transpose().map(|inventory| (inventory, Vec::new()))
         };
         (signatures.join(), read)
@@ -214,7 +220,7 @@ fn attested_or_read(
             (*inventory, InventorySource::Attested(attestation), SbomSearch::default())
         }
         Outcome::NotFound(search) => {
-            let read = of_layers(source, image, collection.layers, collection.progress, collection.cancel)?;
+            let read = of_layers_under_policies(source, image, collection)?;
             (read, InventorySource::Cataloged, search)
         }
     };

@@ -12,7 +12,8 @@ use std::collections::{BTreeSet, HashMap};
 use plimsoll_core::Ecosystem;
 use serde::Serialize;
 
-use crate::affected::{Affected, End, FixState, Interval};
+use crate::affected::{Affected, End, FixState, Interval, Start};
+use crate::class::Class;
 use crate::database::{Advisories, Database, Detail, Entry, Feed};
 use crate::error::Error;
 use crate::severity::{Severity, SeveritySource};
@@ -35,6 +36,8 @@ pub struct Advice {
     pub package: String,
     /// The advisory's own identifier.
     pub advisory: String,
+    /// Whether it is a vulnerability or something else.
+    pub class: Class,
     /// Other identifiers of the same vulnerability.
     pub aliases: Vec<String>,
     /// The publisher's stable name.
@@ -82,9 +85,12 @@ impl Advice {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Range {
-    /// The first affected version; `None` means from the very first.
+    /// The first affected version; without it and `after`, from the very first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub introduced: Option<String>,
+    /// The last version before those that are affected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
     /// The version that fixes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fixed: Option<String>,
@@ -171,6 +177,7 @@ fn advice(advisories: &Advisories, key: &str, entry: &Entry<'_>, detail: &Detail
         release: release.map(str::to_owned),
         package: package.to_owned(),
         advisory: entry.id.to_owned(),
+        class: entry.class,
         aliases: detail.aliases.clone(),
         publisher: advisories.feed(entry)?.id().to_owned(),
         severity: rating.severity,
@@ -201,7 +208,12 @@ fn parts<'a>(advisories: &Advisories, key: &'a str) -> (Option<&'a str>, &'a str
 }
 
 fn range(interval: &Interval<'_>) -> Range {
-    let end = |wanted: Option<&str>| wanted.map(str::to_owned);
+    let owned = |wanted: Option<&str>| wanted.map(str::to_owned);
+    let (introduced, after) = match interval.from {
+        Start::First => (None, None),
+        Start::At(version) => (Some(version), None),
+        Start::After(version) => (None, Some(version)),
+    };
     let (fixed, last_affected, ends_around) = match interval.end {
         End::Open => (None, None, None),
         End::Before(version) => (Some(version), None, None),
@@ -209,9 +221,10 @@ fn range(interval: &Interval<'_>) -> Range {
         End::Around(numbers) => (None, None, Some(numbers)),
     };
     Range {
-        introduced: end(interval.from),
-        fixed: end(fixed),
-        last_affected: end(last_affected),
-        ends_around: end(ends_around),
+        introduced: owned(introduced),
+        after: owned(after),
+        fixed: owned(fixed),
+        last_affected: owned(last_affected),
+        ends_around: owned(ends_around),
     }
 }

@@ -102,7 +102,11 @@ fn versions(advice: &Advice) -> String {
 }
 
 fn range(range: &Range) -> String {
-    let from = range.introduced.as_ref().map(|version| format!(">= {version}"));
+    let from = match (&range.introduced, &range.after) {
+        (Some(version), _) => Some(format!(">= {version}")),
+        (None, Some(version)) => Some(format!("> {version}")),
+        (None, None) => None,
+    };
     let end = match (&range.fixed, &range.last_affected, &range.ends_around) {
         (Some(version), _, _) => Some(format!("< {version}")),
         (_, Some(version), _) => Some(format!("<= {version}")),

@@ -99,6 +99,7 @@ impl Source for Place {
         descriptor: &Descriptor,
         range: Range<u64>,
     ) -> Result<Option<Box<dyn Read + Send>>, Error> {
+        assert!(range.start < range.end && range.end <= descriptor.size, "{range:?} cannot be requested");
         let (start, end) = (usize::try_from(range.start).unwrap(), usize::try_from(range.end).unwrap());
         let mut part = self.memory.manifest(descriptor)?[start..end].to_vec();
         match self.parts {
@@ -304,6 +305,12 @@ fn only_what_is_announced_once_is_believed() {
         let another = Place::new([layer.build().annotation(own, &digest)]);
         let error = another.read(LayerDigests::Optional).unwrap_err();
         assert!(error.to_string().contains("has another digest than the manifest says"), "{error}");
+    }
+    let position = "io.github.containers.zstd-chunked.manifest-position";
+    for (place, problem) in [("9:0:0:1", "another digest"), ("9:9999999:1:1", "outside of the layer")] {
+        let layer = layer(TableFormat::ZstdChunked).build().annotation(position, place);
+        let error = Place::new([layer]).read(LayerDigests::Optional).unwrap_err();
+        assert!(error.to_string().contains(problem), "{place}: {error}");
     }
     let two = layer(TableFormat::ZstdChunked).build().annotation(stargz, &digest);
     let error = Place::new([two]).read(LayerDigests::Optional).unwrap_err();

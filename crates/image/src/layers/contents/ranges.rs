@@ -70,6 +70,10 @@ impl Ranges<'_> {
     /// All of a part, which belongs to a table of contents.
     pub(super) fn bytes(&self, range: Range<u64>) -> Result<Vec<u8>, Refusal> {
         let length = range.end.saturating_sub(range.start);
+        // There is no range that asks for nothing.
+        if length == 0 {
+            return Err(Refusal::new("its table of contents is empty"));
+        }
         let limit = self.limits.kept_file_bytes;
         if length > limit {
             let what = format!("{}: its table of contents", self.what);

@@ -17,9 +17,7 @@ use plimsoll_attach::evidence::{Bundles, FoundBundle, ParsedBundle};
 use plimsoll_core::Digest;
 use plimsoll_image::artifact::Image;
 use plimsoll_policy::{RejectedSignature, SbomAttestation, SbomSearch, Signers, is_sbom, sbom_standard};
-use plimsoll_sbom::{
-    Completeness, Envelope, Inventory, Problem, ReadDocument, SubjectKind, read_document_until,
-};
+use plimsoll_sbom::{Completeness, Inventory, Problem, ReadDocument, SubjectKind, read_document_until};
 use plimsoll_verify::{Statement, Verified};
 
 use crate::Subject;
@@ -129,7 +127,7 @@ impl<'a> AttestedSboms<'a> {
         let document = read_document_until(&value.to_json(), limits, cancel)
             .map_err(|error| format!("its document cannot be read: {}", with_hint(&error)))?;
         let standard = sbom_standard(&value.predicate_type).unwrap_or_default();
-        if document.format != standard || document.envelopes != [Envelope::Statement] {
+        if document.format != standard {
             return Err(format!("it states that its document is of {standard}, and it is of another kind"));
         }
         let manifest = self.image.manifest.digest;

@@ -424,9 +424,14 @@ type Change = fn(&mut Value);
 
 #[test]
 fn a_claim_of_completeness_does_not_outweigh_what_the_document_itself_lacks() {
-    let hostile: [(&str, Change); 4] = [
+    let hostile: [(&str, Change); 5] = [
         ("components may be missing in its document: os-inventory-broken", |document| {
             let problem = Problem::new(ProblemCode::OsInventoryBroken, "var/lib/dpkg/status", "is cut off");
+            let problem = serde_json::to_string(&problem).unwrap();
+            document["metadata"]["properties"] = json!([{"name": "plimsoll:problem", "value": problem}]);
+        }),
+        ("components may be missing in its document: layer-digest-not-computed", |document| {
+            let problem = Problem::new(ProblemCode::LayerDigestNotComputed, "", "read in part");
             let problem = serde_json::to_string(&problem).unwrap();
             document["metadata"]["properties"] = json!([{"name": "plimsoll:problem", "value": problem}]);
         }),

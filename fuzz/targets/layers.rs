@@ -107,6 +107,7 @@ fn image(layers: Vec<Layer>) -> Image {
         created: None,
         labels: BTreeMap::new(),
         layers,
+        history: Vec::new(),
         user: None,
         raw_manifest: Vec::new(),
         indexes: Vec::new(),

@@ -117,6 +117,35 @@ fn what_came_with_the_base_is_marked_where_the_image_was_built_on_it() {
 }
 
 #[test]
+fn packages_are_of_the_base_although_a_later_layer_rewrites_their_database() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let database = |packages: &[(&str, &str)]| {
+        let line = |(name, version): &(&str, &str)| format!("P:{name}\nV:{version}\nA:x86_64\n\n");
+        Layer::new().file("lib/apk/db/installed", packages.iter().map(line).collect::<String>())
+    };
+    let lower = || database(&[("musl", "1.2.5-r0"), ("busybox", "1.36.1-r28")]);
+    let lower = || lower().file("etc/os-release", "ID=alpine\nVERSION_ID=3.20.1\n");
+    let upper = database(&[("musl", "1.2.5-r0"), ("busybox", "1.36.1-r29"), ("curl", "8.7.1-r0")]);
+    let base = pushed(&registry, &ImageBuilder::new().layer(lower()).build(), "base");
+    let subject = pushed(&registry, &ImageBuilder::new().layer(lower()).layer(upper).build(), "app");
+    let cache = place.path("layers");
+    // The second time, the layers come from the cache.
+    for _ in 0..2 {
+        let table = ["sbom", &subject, "--base", &base, "--cache-dir", &cache, "-o", "table"];
+        let table = place.run(&table).exits(0).stdout;
+        let layer = |name: &str| {
+            let line = table.lines().find(|line| line.contains(name)).unwrap();
+            line.split_whitespace()
+                .skip(3)
+                .take_while(|word| !word.contains('/'))
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        assert_eq!((&*layer("musl"), &*layer("busybox"), &*layer("curl")), ("1 base", "2", "2"), "{table}");
+    }
+}
+
+#[test]
 fn what_came_with_a_known_base_is_told_from_what_the_history_suggests() {
     let (place, registry) = (Place::new(), Registry::start());
     let lower = ImageBuilder::new().layer(debian()).step(r#"CMD ["bash"]"#);

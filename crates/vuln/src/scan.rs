@@ -459,7 +459,8 @@ fn judge(advisories: &Advisories, subject: &Subject<'_>) -> Result<Matches, Erro
         match (advisories.order().status(bare.as_ref().unwrap_or(&entry.affected), version), holds) {
             (_, Some(false)) | (Status::NotAffected, _) => {}
             (Status::Affected(fixes), Some(true)) => {
-                let fixes = fixes.into_iter().map(str::to_owned).collect();
+                let fixes =
+                    fixes.into_iter().map(|fix| epoch::whole(&entry.affected, fix).to_owned()).collect();
                 hits.push(Hit::new(entry, fixes, advisories.detail(entry.detail)?));
             }
             (Status::Undecided, _) | (Status::Affected(_), None) => undecided.push(entry.id.to_owned()),

@@ -51,6 +51,16 @@ pub(super) fn without<'a>(affected: &Affected<'a>) -> Option<Affected<'a>> {
     found.then_some(bare)
 }
 
+/// A fix as the advisory names it, with its epoch.
+pub(super) fn whole<'a>(affected: &Affected<'a>, bare: &'a str) -> &'a str {
+    let fixes = affected.intervals.iter().filter_map(|interval| match interval.end {
+        End::Before(fix) => Some(fix),
+        End::Open | End::Through(_) | End::Around(_) => None,
+    });
+    let is_same = |fix: &&str| split(fix).map_or(*fix, |(_, rest)| rest) == bare;
+    fixes.into_iter().find(is_same).unwrap_or(bare)
+}
+
 fn is_rpm(component: &Component) -> bool {
     component.purl.package_type() == "rpm"
 }

@@ -772,6 +772,8 @@ fn epochs_that_a_document_does_not_name_do_not_count() {
     // Nothing has an epoch, not even what has none: only what is not fixed by any reading is found.
     let document = inventory(&[bind, bash]);
     assert_eq!(found(&document), (told(&[("CVE-3", false), ("CVE-2", true)]), 1));
+    let upgrade = run(&feeds(), &document, AS_OF).findings[1].fix.clone();
+    assert_eq!(upgrade.nearest(), Some("32:9.16-1"), "a fix is told as its publisher writes it");
     // Another package has one, so this one has epoch 0.
     let named = inventory(&[bind, bash, "pkg:rpm/almalinux/dbus@1.12-1?epoch=1&distro=almalinux-9"]);
     assert_eq!(found(&named), (told(&[("CVE-3", false), ("CVE-1", false), ("CVE-2", false)]), 0));

@@ -59,7 +59,7 @@ fn an_update_that_is_killed_at_any_point_leaves_a_whole_database() {
         archive(&[("a.json", &text)])
     };
     let serve = |version| {
-        for ecosystem in ["PyPI", "RubyGems"] {
+        for ecosystem in ["PyPI", "NuGet"] {
             server.put(&format!("/{ecosystem}/all.zip"), &advisory(ecosystem, version));
         }
     };
@@ -67,7 +67,7 @@ fn an_update_that_is_killed_at_any_point_leaves_a_whole_database() {
     let (db, feeds) = (place.path("fetched"), place.path("publishers"));
     let arguments = ["db", "update", "--db", &db, "--feeds", &feeds, "--mirror", &mirror];
     serve(0);
-    place.run(&[&arguments[..], &["--ecosystem", "PyPI,RubyGems"]].concat()).exits(0);
+    place.run(&[&arguments[..], &["--ecosystem", "PyPI,NuGet"]].concat()).exits(0);
     let versions = || {
         let database = plimsoll_vuln::Database::open(Path::new(&db)).unwrap();
         database.verify().unwrap();
@@ -156,6 +156,58 @@ fn what_is_exploited_comes_first_and_can_fail_a_scan() {
     // What is too old to tell is not told.
     let later = ["scan", "--db", &db, "--fail-on", "epss>0.9", "--at", "2036-01-01T00:00:00Z", &sbom];
     place.run(&later).exits(11).says("`--fail-on epss>0.9` cannot be decided");
+}
+
+#[test]
+fn what_is_no_vulnerability_is_told_apart_and_what_is_malformed_is_named() {
+    let place = Place::new();
+    let server = Publisher::start();
+    let gem = |name: &str| format!("db-master/gems/{name}/CVE-2024-1111.yml");
+    server.put("/RubyGems/all.zip", &archive(&[]));
+    server.put(
+        "/master",
+        &archive(&[(&gem("broken"), "gem: [broken"), (&gem("rack"), "gem: rack\ncve: 2024-1111\n")]),
+    );
+    let malicious = ADVISORY.replace("PYSEC-1", "MAL-2026-1");
+    server.put("/PyPI/all.zip", &archive(&[("MAL-2026-1.json", &malicious)]));
+    let informational = r#"{"id": "RUSTSEC-1", "modified": "2026-01-01T00:00:00Z", "summary": "nobody repairs it",
+        "affected": [{"package": {"ecosystem": "crates.io", "name": "old"}, "database_specific": {"informational": "unmaintained"},
+        "ranges": [{"type": "SEMVER", "events": [{"introduced": "0"}]}]}]}"#;
+    server.put("/crates.io/all.zip", &archive(&[("RUSTSEC-1.json", informational)]));
+    let (db, feeds) = (place.path("fetched"), place.path("publishers"));
+    let mirrors: Vec<String> = ["osv", "rubysec"].iter().map(|id| format!("{id}={}", server.url())).collect();
+    let again = update_again(&db, &feeds, &mirrors);
+    let update = [&again[..], &["--ecosystem", "RubyGems,PyPI,crates.io"]].concat();
+    place.run(&update).exits(0).says("RubyGems from RubySec: 2 of 2 kept").says("unclear 1: malformed");
+
+    let named =
+        "RubyGems from RubySec: 1 malformed advisory, whose packages are undecided: db-master/gems/broken";
+    place.run(&["db", "status", "--db", &db]).exits(0).says(named);
+    let status = place.run(&["db", "status", "--db", &db, "-o", "json"]).json();
+    let malformed: Vec<_> =
+        status["feeds"].as_array().unwrap().iter().filter(|it| !it["malformed"].is_null()).collect();
+    assert_eq!(malformed[0]["malformed"]["count"], 1, "{status}");
+
+    let document = place.write(
+        "app.cdx.json",
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":[
+        {"type":"library","name":"jinja2","version":"2.11.2","purl":"pkg:pypi/jinja2@2.11.2"},
+        {"type":"library","name":"old","version":"1.0.0","purl":"pkg:cargo/old@1.0.0"},
+        {"type":"library","name":"broken","version":"1","purl":"pkg:gem/broken@1"},
+        {"type":"library","name":"rack","version":"1","purl":"pkg:gem/rack@1"}]}"#,
+    );
+    let sbom = format!("sbom:{document}");
+    let scan = place.run(&["scan", "--db", &db, "--fail-on", "critical", &sbom]).exits(10);
+    scan.says("  malicious MAL-2026-1")
+        .says("informational: old 1.0.0: unmaintained (RUSTSEC-1): nobody repairs it")
+        .says("2 findings: 1 malicious, 1 unrated")
+        .says("CVE-2024-1111")
+        .says("failed on critical: 1 finding (MAL-2026-1 in jinja2)");
+    let json = place.run(&["scan", "--db", &db, "-o", "json", &sbom]).exits(11).json();
+    assert_eq!(json["results"][0]["informational"][0]["id"], "RUSTSEC-1");
+    assert_eq!(json["results"][0]["gaps"].as_array().unwrap().len(), 1, "broken is undecided: {json}");
+    let sarif = place.run(&["scan", "--db", &db, "-o", "sarif", &sbom]).exits(11);
+    sarif.says("plimsoll/informational").says("\"security-severity\": \"10.0\"");
 }
 
 fn update_again<'a>(db: &'a str, feeds: &'a str, mirrors: &'a [String]) -> Vec<&'a str> {

@@ -95,6 +95,7 @@ fn facts(inventory: &Inventory) -> Facts {
         ("components", components().count()),
         // Several are one expression in some formats.
         ("licences", components().flat_map(|one| &one.licenses).map(|licence| licence.terms().len()).sum()),
+        ("detected licences", components().map(|one| one.detected.len()).sum()),
         ("suppliers", components().filter(|one| one.supplier.is_some()).count()),
         ("CPE names", origins().map(|one| one.cpes.len()).sum()),
         ("digests", origins().map(|one| one.checksums.len()).sum()),

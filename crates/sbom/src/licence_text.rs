@@ -35,7 +35,7 @@ const MAX_WORDS: usize = 12_000;
 /// Fewer words are not a text.
 const MIN_WORDS: usize = 20;
 
-/// What a passage must have in common with a known text, in percent. Texts in which names were replaced have 97 and more, the
+/// What a passage must have in common with a known text, in percent. Texts in which names were replaced have 96 and more, the
 /// many variants of MIT that leave out or add a sentence 90 to 94 with those that they are not.
 pub(crate) const MIN_CONFIDENCE: u8 = 95;
 

@@ -31,6 +31,7 @@ mod inventories;
 mod keys;
 mod layer_cache;
 mod lazy_layers;
+mod licences;
 mod limits;
 mod names;
 mod output_file;

@@ -133,6 +133,36 @@ fn who_has_the_copyright_and_how_lines_break_does_not_count() {
 }
 
 #[test]
+fn the_texts_that_debian_installs_are_recognised() {
+    let folder = std::path::Path::new("/usr/share/common-licenses");
+    if !folder.exists() {
+        #[expect(clippy::print_stdout, reason = "a test that cannot run says so")]
+        {
+            println!("skipped: no /usr/share/common-licenses");
+        }
+        return;
+    }
+    for (name, expected) in [
+        ("Apache-2.0", "Apache-2.0"),
+        ("BSD", "BSD-3-Clause"),
+        ("CC0-1.0", "CC0-1.0"),
+        ("GFDL-1.3", "GFDL-1.3"),
+        ("GPL-1", "GPL-1.0"),
+        ("GPL-2", "GPL-2.0"),
+        ("GPL-3", "GPL-3.0"),
+        ("LGPL-2.1", "LGPL-2.1"),
+        ("LGPL-3", "LGPL-3.0"),
+        ("MPL-1.1", "MPL-1.1"),
+        ("MPL-2.0", "MPL-2.0"),
+    ] {
+        let Ok(text) = std::fs::read_to_string(folder.join(name)) else { continue };
+        let found = recognise(text.as_bytes()).unwrap();
+        let ids: Vec<&str> = found.licences.iter().map(|it| it.id.as_str()).collect();
+        assert_eq!((ids, found.has_more), (vec![expected], false), "{name}");
+    }
+}
+
+#[test]
 fn texts_that_differ_in_a_clause_are_told_apart() {
     for id in
         ["BSD-2-Clause", "BSD-3-Clause", "BSD-4-Clause", "MIT", "MIT-0", "X11", "JSON", "ISC", "Zlib", "0BSD"]

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::cataloger::Cataloger;
 use crate::inventory::{
-    Component, ComponentIndex, Inventory, Location, OsRelease, Problem, ProblemCode, ProblemSeverity,
+    Component, ComponentIndex, DetectedLicence, Inventory, Location, OsRelease, Problem, ProblemCode,
+    ProblemSeverity,
 };
 use crate::ownership::{Claim, Evidence, FileDigests};
 use crate::telltales::Unidentified;
@@ -64,6 +65,9 @@ impl fmt::Display for WhyUnread<'_> {
 /// Problems of one kind that a cataloger tells one by one. A million broken files would otherwise make a million lines.
 const MAX_PROBLEMS: usize = 1_000;
 
+/// Licences that one file or folder may say about a component.
+const MAX_DETECTED: usize = 16;
+
 /// What all catalogers together have found.
 #[derive(Default)]
 pub(crate) struct Found<'f> {
@@ -86,6 +90,8 @@ pub(crate) struct Found<'f> {
     pub(crate) installed: BTreeSet<(&'static str, &'f str)>,
     /// How many problems of each kind a cataloger has.
     pub(crate) told: BTreeMap<(ProblemCode, ProblemSeverity, &'static str), usize>,
+    /// Bytes of all licences that were detected.
+    pub(crate) detected_bytes: u64,
 }
 
 impl Found<'_> {
@@ -266,6 +272,26 @@ impl<'c, 'f> Context<'c, 'f> {
                 WhyUnread::Unreadable(_) => ProblemCode::UnreadableFile,
             };
             tell(self, code, unread.path, unread.why.to_string());
+        }
+    }
+
+    /// Adds what texts say about the licence of a component. Any number of components may be said to have the same text, so their
+    /// copies are bounded all together, by `kept_file_bytes`; beyond that, components have none.
+    pub(crate) fn detect(
+        &mut self,
+        component: ComponentIndex,
+        detected: impl IntoIterator<Item = DetectedLicence>,
+    ) {
+        let found = &mut *self.found;
+        let Some(component) = found.inventory.components.get_mut(component.0) else { return };
+        for licence in detected.into_iter().take(MAX_DETECTED) {
+            let bytes = size_of::<DetectedLicence>() + licence.id.len() + licence.path.len();
+            let all = found.detected_bytes.saturating_add(bytes as u64);
+            if all > self.limits.kept_file_bytes {
+                return;
+            }
+            found.detected_bytes = all;
+            component.detected.push(licence);
         }
     }
 

@@ -173,10 +173,11 @@ fn components<'f>(context: &mut Context<'_, 'f>, file: &'f FoundFile, archive: &
             })
             .collect();
         let itself = own.and_then(|own| added.get(own).copied());
-        if let Some(component) = itself.and_then(|it| context.found.inventory.components.get_mut(it.0)) {
-            let texts = level.texts.iter().map(|(name, text)| (format!("{path}/{name}"), text));
-            component.detected =
-                texts.flat_map(|(path, text)| text.detected(&path).collect::<Vec<_>>()).collect();
+        for (name, text) in &level.texts {
+            let path = format!("{path}/{name}");
+            if let Some(itself) = itself {
+                context.detect(itself, text.detected(&path));
+            }
         }
         let around = level.parent.and_then(|parent| artifacts.get(parent).copied().flatten());
         // An archive without a name of its own hands on whatever it lies in.

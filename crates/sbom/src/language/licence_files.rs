@@ -17,13 +17,10 @@ use plimsoll_core::rootfs::{Fact, Need};
 use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
-use crate::inventory::{Component, DetectedLicence};
+use crate::inventory::{Component, ComponentIndex};
 use crate::licence::Licence;
 use crate::licence_text::{self, LicenceText, MAX_BYTES};
 use crate::path::folder_of;
-
-/// Licences that are told of one package.
-const MAX_DETECTED: usize = 16;
 
 const SELECTIONS: &[Selection] = &[Selection {
     // Names, since any file of a pattern such as `LICENSE*` would have to be tried for each path.
@@ -115,10 +112,14 @@ impl Cataloger for LicenceFiles {
         if texts.by_folder.is_empty() {
             return;
         }
-        for component in &mut context.found.inventory.components {
-            if component.detected.is_empty() && declares_nothing(component) {
-                component.detected = texts.of(component);
+        for index in 0..context.found.inventory.components.len() {
+            if context.is_stopped() {
+                return;
             }
+            let component = context.found.inventory.components.get(index);
+            let silent = component.filter(|it| it.detected.is_empty() && declares_nothing(it));
+            let found = silent.map(|component| texts.of(component)).unwrap_or_default();
+            context.detect(ComponentIndex(index), found.iter().flat_map(|(path, text)| text.detected(path)));
         }
     }
 }
@@ -169,23 +170,15 @@ impl<'f> Texts<'f> {
         self.by_folder.entry(folder).or_default().push((path, text));
     }
 
-    /// What the texts say that belong to a component.
-    fn of(&self, component: &Component) -> Vec<DetectedLicence> {
-        let mut detected = Vec::new();
-        let folders = component.locations.iter().flat_map(|it| folders(component, &it.path));
-        let folders: Vec<String> = folders.collect();
-        let cached = cached(component).and_then(|folder| self.caches.get(&*folder).copied());
-        for folder in folders.iter().map(String::as_str).chain(cached) {
-            for (path, text) in self.by_folder.get(folder).into_iter().flatten() {
-                detected.extend(text.detected(path));
-            }
-            // The first folder with one is the package's own.
-            if !detected.is_empty() {
-                break;
-            }
-        }
-        detected.truncate(MAX_DETECTED);
-        detected
+    /// The texts that belong to a component, with their paths: those of the first folder that has some.
+    fn of(&self, component: &Component) -> &[(&'f str, &'f LicenceText)] {
+        let mut folders = component.locations.iter().flat_map(|it| folders(component, &it.path));
+        let beside = folders.find_map(|folder| self.by_folder.get(&*folder));
+        let in_cache = || {
+            let folder = cached(component)?;
+            self.by_folder.get(self.caches.get(&*folder)?)
+        };
+        beside.or_else(in_cache).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
@@ -337,6 +330,28 @@ mod tests {
             ("m/node_modules/b/LICENSE", text("MIT")),
         ]);
         assert_eq!(shown(&found), ["pkg:npm/a@1.0.0: Apache-2.0", "pkg:npm/b@1.0.0: BSD"]);
+    }
+
+    #[test]
+    fn a11_one_text_of_many_packages_is_not_as_many_copies() {
+        // The same package many times over, below a path as long as paths may be.
+        let folder = "x/".repeat(1_500);
+        let packages: Vec<String> =
+            (0..5_000).map(|number| format!(r#"{{"name":"a/b","version":"1.0.{number}"}}"#)).collect();
+        let list = format!(r#"{{"packages":[{}]}}"#, packages.join(","));
+        let mut limits = Limits::default();
+        limits.kept_file_bytes = 1 << 20;
+        let mut set = FileSet::default();
+        for (path, content) in
+            [("vendor/a/b/LICENSE", text("MIT")), ("vendor/composer/installed.json", list.as_bytes())]
+        {
+            set.add_within(&limits, select(), &format!("{folder}{path}"), None, content);
+        }
+        let found = catalog(&set, &limits);
+        assert_eq!(found.components.len(), 5_000);
+        let detected = found.components.iter().flat_map(|it| &it.detected);
+        let bytes: usize = detected.map(|it| it.path.len()).sum();
+        assert!(bytes > 0 && bytes as u64 <= limits.kept_file_bytes, "{bytes}");
     }
 
     #[test]

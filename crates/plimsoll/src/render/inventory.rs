@@ -104,10 +104,8 @@ fn licences(component: &Component) -> String {
     const SHOWN: usize = 3;
     let declared: Vec<&str> = component.licenses.iter().map(Licence::as_str).collect();
     let detected: BTreeSet<&str> = component.detected.iter().map(|it| it.id.as_str()).collect();
-    let (names, detection) = match detected.is_empty() {
-        true => (declared, ""),
-        false => (detected.into_iter().collect(), " (detected)"),
-    };
+    let (names, detection) =
+        if detected.is_empty() { (declared, "") } else { (detected.into_iter().collect(), " (detected)") };
     match names.get(..SHOWN) {
         Some(first) if names.len() > SHOWN => {
             format!("{}, +{}{detection}", first.join(", "), names.len() - SHOWN)

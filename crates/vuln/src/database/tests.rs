@@ -71,7 +71,9 @@ fn place(dir: &Path, files: &[(&str, &str, &[u8])]) -> Vec<PathBuf> {
         }
         let hex = claimed.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         let path = dir.join(format!("{stem}-{hex}.{ENDING}"));
-        fs::write(&path, bytes).unwrap();
+        // The name may be that of a file that somebody reads.
+        fs::write(dir.join("part"), bytes).unwrap();
+        fs::rename(dir.join("part"), &path).unwrap();
         list.insert(content, format!("sha256:{hex}").parse().unwrap());
         paths.push(path);
     }

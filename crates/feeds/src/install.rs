@@ -24,6 +24,10 @@ pub(crate) fn install(folder: &Path, files: &[File]) -> Result<(), Error> {
         // Whatever is wrong with it, that is how a database is mended.
         Err(_) => FileList::default(),
     };
+    if !folder.join(LIST).exists() {
+        // So that nobody takes files that are not listed yet for those of an older version.
+        plimsoll_files::replace(&folder.join(LIST), &list.encode())?;
+    }
     for file in files {
         plimsoll_files::replace(&folder.join(&file.name), &file.bytes)?;
         list.insert(file.content, file.digest);

@@ -107,21 +107,22 @@ impl FeedStatus {
 impl Database {
     /// Opens the database in `dir`. While others change it, that is the database before the change or after it.
     pub fn open(dir: &Path) -> Result<Self, Error> {
-        let mut list = FileList::read(dir)?;
-        // A file that is gone belongs to a database that was replaced after its list was read.
+        let mut opened = Self::open_once(dir);
         for _ in 0..REPLACEMENTS {
-            let Some(current) = list else { break };
-            match Self::open_files(dir, &current) {
-                Err(Error::Read { path, source }) if source.kind() == io::ErrorKind::NotFound => {
-                    list = FileList::read(dir)?;
-                    if list.as_ref() == Some(&current) {
-                        return Err(Error::Read { path, source });
-                    }
+            match &opened {
+                // It belongs to a database that was replaced after its list was read.
+                Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                    opened = Self::open_once(dir);
                 }
-                opened => return opened,
+                _ => break,
             }
         }
-        Err(Error::NoDatabase { dir: dir.to_owned() })
+        opened
+    }
+
+    fn open_once(dir: &Path) -> Result<Self, Error> {
+        let list = FileList::read(dir)?.ok_or_else(|| Error::NoDatabase { dir: dir.to_owned() })?;
+        Self::open_files(dir, &list)
     }
 
     fn open_files(dir: &Path, list: &FileList) -> Result<Self, Error> {

@@ -112,13 +112,22 @@ pub struct Answer {
 }
 
 /// Everything about the package called `text`, in any case; if there is none, about the advisory with that identifier or alias.
-/// Only in these ecosystems, or in all if none are named.
-pub fn search(database: &Database, text: &str, ecosystems: &[Ecosystem]) -> Result<Answer, Error> {
+/// Only in these places, an ecosystem or a release of one, or in all if none are named.
+pub fn search(
+    database: &Database,
+    text: &str,
+    places: &[(Ecosystem, Option<&str>)],
+) -> Result<Answer, Error> {
     let wanted = text.trim().to_lowercase();
-    let is_asked = |file: &&Advisories| ecosystems.is_empty() || ecosystems.contains(&file.ecosystem());
+    let is_asked = |file: &Advisories, key: &str| {
+        let is_it = |(ecosystem, release): &(Ecosystem, Option<&str>)| {
+            *ecosystem == file.ecosystem() && (release.is_none() || *release == parts(file, key).0)
+        };
+        places.is_empty() || places.iter().any(is_it)
+    };
     let (mut advice, mut similar) = (Vec::new(), BTreeSet::new());
-    for advisories in database.files().filter(is_asked) {
-        for key in advisories.keys()? {
+    for advisories in database.files() {
+        for key in advisories.keys()?.into_iter().filter(|key| is_asked(advisories, key)) {
             let (_, name) = parts(advisories, &key);
             let name = name.to_lowercase();
             if name == wanted {
@@ -129,8 +138,8 @@ pub fn search(database: &Database, text: &str, ecosystems: &[Ecosystem]) -> Resu
         }
     }
     if advice.is_empty() {
-        for advisories in database.files().filter(is_asked) {
-            for key in advisories.keys()? {
+        for advisories in database.files() {
+            for key in advisories.keys()?.into_iter().filter(|key| is_asked(advisories, key)) {
                 let is_it = |entry: &Entry<'_>, detail: &Detail| {
                     let mut ids = detail.aliases.iter().map(String::as_str).chain([entry.id]);
                     ids.any(|id| id.eq_ignore_ascii_case(&wanted))

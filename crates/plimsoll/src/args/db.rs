@@ -80,7 +80,8 @@ The publishers' files (docs/feeds.md has all of them):
   PyPI, Go, npm, …  https://osv-vulnerabilities.storage.googleapis.com/ECOSYSTEM/all.zip
   Debian            https://security-tracker.debian.org/tracker/data/json
   Alpine            https://secdb.alpinelinux.org/RELEASE/main.json, …/community.json
-  KEV               https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json
+  KEV               https://www.cisa.gov/sites/default/files/feeds/\\
+                    known_exploited_vulnerabilities.json
   EPSS              https://epss.empiricalsecurity.com/epss_scores-current.csv.gz")]
 pub(crate) struct Build {
     /// Folder with the publishers' files
@@ -120,9 +121,9 @@ pub(crate) struct Search {
     /// Name of a package, or identifier of an advisory
     #[arg(value_name = "NAME|ID")]
     pub(crate) text: String,
-    /// Only in this ecosystem; may be repeated
-    #[arg(short, long, value_name = "NAME", value_delimiter = ',')]
-    pub(crate) ecosystem: Vec<String>,
+    /// Only in this ecosystem or release; may be repeated
+    #[arg(short, long, value_name = "NAME", env = "PLIMSOLL_ECOSYSTEM", value_delimiter = ',')]
+    pub(crate) ecosystem: Vec<Wanted>,
     /// Format of the result
     #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: Format,

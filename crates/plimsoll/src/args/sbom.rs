@@ -65,10 +65,16 @@ pub(crate) struct Sbom {
     #[arg(long, value_name = "IMAGE", env = "PLIMSOLL_BASE")]
     pub(crate) base: Option<String>,
     /// Mark what came with this image, if the subject was built on it; of several, the one with the most layers counts
-    #[arg(long, value_name = "IMAGE", env = "PLIMSOLL_KNOWN_BASE", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "IMAGE",
+        env = "PLIMSOLL_KNOWN_BASE",
+        hide_short_help = true,
+        value_delimiter = ','
+    )]
     pub(crate) known_base: Vec<String>,
     /// File with names, digests and layers of more known bases
-    #[arg(long, value_name = "FILE", env = "PLIMSOLL_KNOWN_BASES")]
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_KNOWN_BASES", hide_short_help = true)]
     pub(crate) known_bases: Option<PathBuf>,
     /// Exit with 11 if components may be missing; the document is written all the same
     #[arg(long, env = "PLIMSOLL_STRICT", value_parser = parse_switch, help_heading = OUTPUT)]

@@ -81,9 +81,9 @@ fn status(settings: &StatusSettings, console: Console) -> Result<Exit, Failure> 
 }
 
 fn search(settings: &SearchSettings<'_>, console: Console) -> Result<Exit, Failure> {
-    let SearchSettings { folder, text, ecosystems, format } = settings;
+    let SearchSettings { folder, text, wanted, format } = settings;
     let database = Database::open(folder)?;
-    let answer = lookup::search(&database, text, ecosystems)?;
+    let answer = lookup::search(&database, text, wanted)?;
     if answer.advice.is_empty() {
         let failure = Failure::new(Kind::NotFound, format!("no advisory about or called {}", shown(text)));
         return Err(if answer.similar.is_empty() {

@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use plimsoll_core::text::shown;
-use plimsoll_core::{Ecosystem, Kind, Limits, Timestamp};
+use plimsoll_core::{Ecosystem, Limits, Timestamp};
 use plimsoll_feeds::{Mirror, Wanted};
 
 use super::network::http;
@@ -63,8 +62,8 @@ pub(crate) struct SearchSettings<'a> {
     pub(crate) folder: PathBuf,
     /// The name of a package or the identifier of an advisory.
     pub(crate) text: &'a str,
-    /// Only in these; in all if there are none.
-    pub(crate) ecosystems: Vec<Ecosystem>,
+    /// Only in these ecosystems, and if one has a release, in that; in all if there are none.
+    pub(crate) wanted: Vec<(Ecosystem, Option<&'a str>)>,
     pub(crate) format: Format,
 }
 
@@ -107,11 +106,7 @@ impl<'a> DbSettings<'a> {
             Command::Search(arguments) => Ok(Self::Search(SearchSettings {
                 folder: context.database_folder(&arguments.db)?,
                 text: &arguments.text,
-                ecosystems: arguments
-                    .ecosystem
-                    .iter()
-                    .map(|name| ecosystem(name))
-                    .collect::<Result<_, _>>()?,
+                wanted: arguments.ecosystem.iter().filter_map(place).collect(),
                 format: arguments.output,
             })),
             Command::Diff(arguments) => Ok(Self::Diff(DiffSettings {
@@ -123,14 +118,12 @@ impl<'a> DbSettings<'a> {
     }
 }
 
-/// The ecosystem of this name, in any case.
-fn ecosystem(name: &str) -> Result<Ecosystem, Failure> {
-    let found = Ecosystem::ALL.iter().find(|ecosystem| ecosystem.name().eq_ignore_ascii_case(name));
-    found.copied().ok_or_else(|| {
-        let known: Vec<_> = Ecosystem::ALL.iter().map(|ecosystem| ecosystem.name()).collect();
-        Failure::new(Kind::Usage, format!("--ecosystem {}: no such ecosystem", shown(name)))
-            .with_hint(format!("one of {}", known.join(", ")))
-    })
+/// Where packages are searched for. What is known by CVE names none.
+fn place(wanted: &Wanted) -> Option<(Ecosystem, Option<&str>)> {
+    match wanted {
+        Wanted::Packages { ecosystem, release } => Some((*ecosystem, release.as_deref())),
+        Wanted::Cves => None,
+    }
 }
 
 /// An age is counted from here, and nobody needs its nanoseconds.

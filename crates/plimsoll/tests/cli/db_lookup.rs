@@ -40,7 +40,7 @@ fn what_advisories_say_about_a_package_is_found_by_name_and_by_identifier() {
     run.says("Debian:trixie openssl").says("< 3.0.1-1");
     search(&["openssl", "--ecosystem", "debian"]).exits(0);
     search(&["openssl", "--ecosystem", "pypi"]).exits(4);
-    search(&["openssl", "--ecosystem", "pypy"]).exits(2).says("one of");
+    search(&["openssl", "--ecosystem", "pypy"]).exits(2).says("did you mean PyPI?");
     search(&["ssl"]).exits(4).says("there are advisories about openssl");
     search(&["nowhere"]).exits(4).says("db status");
     search(&[""]).exits(4);

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
+use crate::cpe::is_cpe;
 use crate::documents::{DETECTED, is_read_annotation, is_read_comment, is_read_property};
 use crate::inventory::Checksum;
-use crate::inventory::origin::is_cpe;
 
 /// What becomes of a member.
 #[derive(Clone, Copy)]

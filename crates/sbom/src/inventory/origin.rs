@@ -5,6 +5,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use crate::cpe::is_cpe;
+
 /// The longest address that is kept.
 const MAX_URL: usize = 2048;
 
@@ -142,16 +144,6 @@ impl Checksum {
         };
         text.split_ascii_whitespace().take(MAX).filter_map(one).collect()
     }
-}
-
-/// The longest CPE name that is carried over. Eleven attributes of the longest values in the NVD's dictionary fit.
-const MAX_CPE: usize = 2048;
-
-/// Whether a text is a name in either form that the formats take: a formatted string of CPE 2.3, a URI of CPE 2.2.
-pub(crate) fn is_cpe(text: &str) -> bool {
-    (text.starts_with("cpe:2.3:") || text.starts_with("cpe:/"))
-        && text.len() <= MAX_CPE
-        && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// The origin of a package that says no more than its page.

@@ -246,8 +246,8 @@ const PLACES: [Place; 3] = [Place::Listed(Listing::First), Place::Listed(Listing
 /// first, its other list, and what older versions of cosign stored under tags. All code that needs to know what is
 /// attached uses it.
 ///
-/// A caller that has enough may stop: evidence only adds, so a later place cannot take anything away. A caller that wants
-/// everything continues to the end. A place that cannot be read is an error, not an empty place,
+/// A caller that has enough may stop, if what it wants only adds up: a later signature takes nothing away. A caller that wants
+/// everything, or whom a later place may contradict, continues to the end. A place that cannot be read is an error, not an empty place,
 /// whatever else was found.
 pub struct Search<'a> {
     source: &'a dyn Source,

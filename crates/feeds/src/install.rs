@@ -20,9 +20,10 @@ pub(crate) fn install(folder: &Path, files: &[File]) -> Result<(), Error> {
     let _lock = lock(folder, Occupied::Wait)?;
     let mut list = match FileList::read(folder) {
         Ok(list) => list.unwrap_or_default(),
-        Err(error @ DatabaseError::Read { .. }) => return Err(error.into()),
-        // Whatever is wrong with it, that is how a database is mended.
-        Err(_) => FileList::default(),
+        // That is how a database is mended.
+        Err(DatabaseError::Damaged { .. } | DatabaseError::Unlisted { .. }) => FileList::default(),
+        // Also a list by another version, whose files would be lost.
+        Err(error) => return Err(error.into()),
     };
     if !folder.join(LIST).exists() {
         // So that nobody takes files that are not listed yet for those of an older version.

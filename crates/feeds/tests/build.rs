@@ -224,6 +224,14 @@ fn a_new_build_replaces_what_it_covers_and_removes_what_nobody_lists() {
     assert_ne!(place.bytes(), before);
     let scan = place.scan(None, &["pkg:pypi/a@1", "pkg:golang/example.org/b@v1.0.0"]);
     assert_eq!(scan.findings.len(), 3);
+    // One by another version is none that this version may replace.
+    let list = fs::read(place.out().join("database.json")).unwrap();
+    let newer = r#"{"schemaVersion":2,"parts":[]}"#;
+    fs::write(place.out().join("database.json"), newer).unwrap();
+    assert!(place.build().unwrap_err().to_string().contains("has database format 2"));
+    assert_eq!(fs::read_to_string(place.out().join("database.json")).unwrap(), newer);
+    fs::write(place.out().join("database.json"), list).unwrap();
+    assert_eq!(place.files(), ["go", "pypi"]);
     // A database that cannot be read any more is made again.
     fs::write(place.out().join("database.json"), "{").unwrap();
     place.build().unwrap();

@@ -4,16 +4,19 @@
 //! ([`plimsoll_policy::Policy::accepts_sbom`]). It stands for them only if nothing is left open, because nobody looks again:
 //!
 //! - The statement is about the platform's manifest and nothing else, and every policy in question accepts its signer.
-//! - The document is of the standard that the statement names, and about the same manifest if it names its subject.
+//! - The document is of the standard that the statement names, about an image, and about this one: it names the same manifest, or
+//!   lists the same layers. The SBOM of a folder of sources is complete as well, and says nothing about the image around it.
 //! - It states that it is complete, has no problem that hides components, and lists at least one.
 //! - If it lists layers, they are the image's. If digests are denied, it has to: the denied content may be in a layer of
 //!   another digest, and only whoever read it knows.
 //!
-//! Otherwise the image is read, and the verdict says why. So it is if several count and list different components.
+//! Otherwise the image is read, and the verdict says why. So it is if anything contradicts what counts: another SBOM that counts
+//! and lists other components, one by an accepted signer that does not count, or attachments that could not all be looked at. So
+//! every place is searched.
 
 use std::sync::Arc;
 
-use plimsoll_attach::evidence::{Bundles, FoundBundle, ParsedBundle};
+use plimsoll_attach::evidence::{Bundles, FoundBundle, ParsedBundle, SkipReason};
 use plimsoll_core::Digest;
 use plimsoll_image::artifact::Image;
 use plimsoll_policy::{RejectedSignature, SbomAttestation, SbomSearch, Signers, is_sbom, sbom_standard};
@@ -30,7 +33,16 @@ pub(crate) struct AttestedSboms<'a> {
     policies: Vec<(&'a UnderPolicy<'a>, Signers)>,
     counting: Vec<Counting>,
     refused: Vec<RejectedSignature>,
-    failed: Option<String>,
+    /// Why the image has to be read whatever counts.
+    doubt: Option<String>,
+}
+
+/// Why an SBOM does not count.
+enum Refusal {
+    /// It is not by an accepted signer, or not about this image, so it says nothing.
+    NotAccepted(String),
+    /// It is by an accepted signer about this image, who knows something that another SBOM leaves out.
+    Contradicts(String),
 }
 
 /// An SBOM that may stand for the image's files.
@@ -63,41 +75,71 @@ impl<'a> AttestedSboms<'a> {
             policies,
             counting: Vec::new(),
             refused: Vec::new(),
-            failed: None,
+            doubt: None,
         })
     }
 
-    /// Whether no other place has to be searched.
-    pub(crate) fn has_enough(&self) -> bool {
-        !self.counting.is_empty()
+    /// The place where it was searched could not be read.
+    pub(crate) fn failed(&mut self, reason: &str) {
+        self.doubt(format!("could not search for attested SBOMs: {reason}"));
     }
 
-    /// The place where it was searched could not be read.
-    pub(crate) fn failed(&mut self, reason: String) {
-        self.failed = Some(reason);
+    fn doubt(&mut self, reason: String) {
+        self.doubt.get_or_insert(reason);
     }
 
     /// Looks at what was found for `subject`.
     pub(crate) fn add(&mut self, subject: &Digest, found: &Bundles) {
+        let unread = found.skipped.iter().find(|skipped| {
+            !matches!(skipped.reason, SkipReason::OtherArtifact { .. } | SkipReason::OtherSubject { .. })
+        });
+        if found.truncated {
+            self.doubt(
+                "there are more attachments than the limits allow, one of which may be another SBOM"
+                    .to_owned(),
+            );
+        }
+        if let Some(skipped) = unread {
+            let reason = &skipped.reason;
+            self.doubt(format!("an attachment that may be another SBOM was not read: {reason}"));
+        }
         for bundle in &found.found {
-            // A bundle that cannot be parsed is listed with the signatures.
-            let Ok(parsed) = bundle.parse(self.collection.layers.limits()) else { continue };
+            let parsed = match bundle.parse(self.collection.layers.limits()) {
+                Ok(parsed) => parsed,
+                Err(error @ plimsoll_verify::Error::Limit(_)) => {
+                    self.doubt(format!("an attachment that may be another SBOM was not read: {error}"));
+                    continue;
+                }
+                // A bundle that cannot be parsed is listed with the signatures.
+                Err(_) => continue,
+            };
             if !parsed.claimed_predicate().is_some_and(|claimed| is_sbom(&claimed)) {
                 continue;
             }
             let counts = if *subject == self.image.manifest.digest {
                 self.counts(bundle, &parsed)
             } else {
-                Err("it is attached to the index, not to this platform's image".to_owned())
+                Err(Refusal::NotAccepted(
+                    "it is attached to the index, not to this platform's image".to_owned(),
+                ))
             };
-            match counts {
-                Ok(counting) => self.counting.push(counting),
-                Err(reason) => self.refused.push(RejectedSignature { digest: bundle.digest, reason }),
-            }
+            let reason = match counts {
+                Ok(counting) => {
+                    self.counting.push(counting);
+                    continue;
+                }
+                Err(Refusal::NotAccepted(reason)) => reason,
+                Err(Refusal::Contradicts(reason)) => {
+                    let doubt = format!("an attested SBOM by an accepted signer does not count: {reason}");
+                    self.doubt(doubt);
+                    reason
+                }
+            };
+            self.refused.push(RejectedSignature { digest: bundle.digest, reason });
         }
     }
 
-    fn counts(&self, bundle: &FoundBundle, parsed: &ParsedBundle<'_>) -> Result<Counting, String> {
+    fn counts(&self, bundle: &FoundBundle, parsed: &ParsedBundle<'_>) -> Result<Counting, Refusal> {
         let (now, manifest) = (self.collection.now, &self.image.manifest.digest);
         let (mut attestation, mut inventory) = (SbomAttestation::new(bundle.digest), None);
         for (under, signers) in &self.policies {
@@ -106,17 +148,18 @@ impl<'a> AttestedSboms<'a> {
                 .map_err(|error| match (error, under.root) {
                     (plimsoll_verify::Error::NoTrustedRoot, Err(why)) => why.to_owned(),
                     (error, _) => error.to_string(),
-                })?;
-            under.policy.accepts_sbom(&statement, manifest, now)?;
+                })
+                .map_err(Refusal::NotAccepted)?;
+            under.policy.accepts_sbom(&statement, manifest, now).map_err(Refusal::NotAccepted)?;
             if inventory.is_none() {
-                let document = self.document(&statement)?;
+                let document = self.document(&statement).map_err(Refusal::Contradicts)?;
                 attestation.format = format!("{} {}", document.format, document.version);
                 attestation.created = document.created.and_then(|created| created.parse().ok());
                 inventory = Some(document.inventory);
             }
             attestation.add(under.policy, statement);
         }
-        let inventory = inventory.ok_or_else(|| "no policy accepts it".to_owned())?;
+        let inventory = inventory.ok_or_else(|| Refusal::NotAccepted("no policy accepts it".to_owned()))?;
         Ok(Counting { attestation, inventory })
     }
 
@@ -131,12 +174,6 @@ impl<'a> AttestedSboms<'a> {
             return Err(format!("it states that its document is of {standard}, and it is of another kind"));
         }
         let manifest = self.image.manifest.digest;
-        if document.stated.subject == SubjectKind::Index {
-            return Err("its document is about an index, not about this platform's image".to_owned());
-        }
-        if let Some(other) = document.subject_digest.filter(|digest| *digest != manifest) {
-            return Err(format!("its document is about {other}"));
-        }
         match document.completeness {
             Completeness::Complete => {}
             Completeness::Incomplete => return Err("its document states that it is incomplete".to_owned()),
@@ -144,12 +181,27 @@ impl<'a> AttestedSboms<'a> {
                 return Err("its document does not state that it is complete".to_owned());
             }
         }
+        match document.stated.subject {
+            SubjectKind::Image => {}
+            SubjectKind::Index => {
+                return Err("its document is about an index, not about this platform's image".to_owned());
+            }
+            SubjectKind::Other => {
+                return Err("its document does not say that it is about an image".to_owned());
+            }
+        }
+        if let Some(other) = document.subject_digest.filter(|digest| *digest != manifest) {
+            return Err(format!("its document is about {other}"));
+        }
         let inventory = &document.inventory;
         if let Some(Problem { code, .. }) = inventory.problems.iter().find(|it| it.hides_components()) {
             return Err(format!("components may be missing in its document: {code}"));
         }
         if inventory.components.is_empty() {
             return Err("its document lists no component".to_owned());
+        }
+        if document.subject_digest.is_none() && inventory.layers.is_empty() {
+            return Err("its document names neither this image nor its layers".to_owned());
         }
         self.layers_agree(inventory)?;
         Ok(document)
@@ -170,19 +222,21 @@ impl<'a> AttestedSboms<'a> {
     /// The SBOM that was signed last, by the trusted clocks; of several, that of the greatest digest. The order in which a
     /// registry lists them does not matter.
     pub(crate) fn finish(self) -> Outcome {
-        let Self { mut counting, refused, failed, .. } = self;
+        let Self { mut counting, refused, doubt, .. } = self;
         counting.sort_by_key(|one| (one.attestation.signed_at(), one.attestation.bundle));
         let agree = counting.windows(2).all(|pair| match pair {
             [one, other] => list_the_same(&one.inventory, &other.inventory),
             _ => true,
         });
-        let image_read = match (counting.pop(), failed) {
-            (Some(Counting { attestation, inventory }), _) if agree => {
+        let image_read = match (counting.pop(), doubt) {
+            (Some(Counting { attestation, inventory }), None) if agree => {
                 return Outcome::Found(Arc::new(attestation), Box::new(inventory));
             }
-            (Some(_), _) => "attested SBOMs that count list different components".to_owned(),
-            (None, Some(reason)) => format!("could not search for attested SBOMs: {reason}"),
-            (None, None) => match refused.as_slice() {
+            (Some(_), None) => "attested SBOMs that count list different components".to_owned(),
+            (Some(_), Some(doubt)) => doubt,
+            // What does not count says more than that something else might.
+            (None, Some(doubt)) if refused.is_empty() => doubt,
+            (None, _) => match refused.as_slice() {
                 [] => "no attested SBOM was found".to_owned(),
                 [only] => format!("the attested SBOM does not count: {}", only.reason),
                 [first, ..] => {
@@ -194,14 +248,17 @@ impl<'a> AttestedSboms<'a> {
     }
 }
 
-/// Whether two inventories list the same packages of the same operating system. Order and places do not matter.
+/// Whether two inventories list the same packages of the same operating system, at the same places and for the same purpose: findings
+/// depend on all of it. The order does not matter.
 fn list_the_same(one: &Inventory, other: &Inventory) -> bool {
     let listed = |inventory: &Inventory| {
-        let mut all: Vec<_> = inventory
-            .components
-            .iter()
-            .map(|it| (it.purl.to_string(), it.version.clone(), it.source.clone()))
-            .collect();
+        let all = inventory.components.iter().map(|it| {
+            let mut paths: Vec<_> = it.locations.iter().map(|location| location.path.clone()).collect();
+            paths.sort();
+            let purpose = it.declared.map(|declared| declared.to_string());
+            (it.purl.to_string(), it.version.clone(), it.source.clone(), paths, purpose)
+        });
+        let mut all: Vec<_> = all.collect();
         all.sort();
         all.dedup();
         all

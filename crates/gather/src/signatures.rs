@@ -15,7 +15,7 @@ use crate::attested_sbom::AttestedSboms;
 use crate::collection::{Collection, UnderPolicy, with_hint};
 
 /// Searches for signatures of the index and the platform's manifest, place by place as in [`Search`], until every
-/// policy is satisfied and `sboms` has enough. Each bundle is fetched once, and verified for each policy with its own keys and
+/// policy is satisfied, or to the end for `sboms`: a later SBOM may contradict an earlier one. Each bundle is fetched once, and verified for each policy with its own keys and
 /// roots. A failed search is not the same as finding none: it makes the signatures unavailable, whatever else was found.
 pub(crate) fn signatures(
     source: &dyn Source,
@@ -35,7 +35,7 @@ pub(crate) fn signatures(
     let mut policies: Vec<FoundForPolicy<'_>> = asking.map(FoundForPolicy::new).collect();
     loop {
         let mut unsatisfied: Vec<_> = policies.iter_mut().filter(|policy| !policy.satisfied).collect();
-        let sboms = sboms.as_deref_mut().filter(|sboms| !sboms.has_enough());
+        let sboms = sboms.as_deref_mut();
         if unsatisfied.is_empty() && sboms.is_none() {
             break;
         }
@@ -56,7 +56,7 @@ pub(crate) fn signatures(
             Ok(None) => break,
             Err(error) => {
                 if let Some(sboms) = sboms {
-                    sboms.failed(with_hint(&error));
+                    sboms.failed(&with_hint(&error));
                 }
                 for policy in &mut unsatisfied {
                     policy.failed = Some(with_hint(&error));

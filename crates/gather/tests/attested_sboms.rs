@@ -456,6 +456,81 @@ fn a_claim_of_completeness_does_not_outweigh_what_the_document_itself_lacks() {
 }
 
 #[test]
+fn a_complete_sbom_of_something_else_is_not_the_content_of_an_image() {
+    let hostile: [(&str, Change); 3] = [
+        // What `sbom` makes of a folder of sources.
+        ("its document does not say that it is about an image", |document| {
+            document["metadata"]["component"] =
+                json!({"type": "application", "bom-ref": "app", "name": "app", "version": "1"});
+            document["components"] = json!([{"type": "library", "bom-ref": "x", "name": "x", "version": "1",
+                "purl": "pkg:npm/x@1"}]);
+            document["compositions"] = json!([{"aggregate": "complete", "assemblies": ["app"]}]);
+            document["dependencies"] = json!([]);
+        }),
+        ("its document does not say that it is about an image", |document| {
+            document["metadata"]["component"] = Value::Null;
+        }),
+        // Of some image.
+        ("its document names neither this image nor its layers", |document| {
+            document["metadata"]["component"] =
+                json!({"type": "container", "bom-ref": "app", "name": "app", "version": "1"});
+            document["compositions"] = json!([{"aggregate": "complete", "assemblies": ["app"]}]);
+        }),
+    ];
+    for (why, change) in hostile {
+        let world = World::new();
+        let mut document = world.complete();
+        change(&mut document);
+        world.attest(&world.builder, &world.statement(CYCLONEDX, document));
+        let judged = world.judge(&world.policy(""));
+        assert_eq!(judged.pulled, 2, "{why}");
+        let reason = &judged.rule("sbom").reason;
+        assert!(
+            reason.contains(why) || reason.contains("does not state that it is complete"),
+            "{why}: {reason}"
+        );
+    }
+}
+
+#[test]
+fn whatever_contradicts_an_sbom_that_counts_makes_the_image_be_read() {
+    let world = || {
+        let world = World::new();
+        world.attest(&world.builder, &world.statement(CYCLONEDX, world.complete()));
+        world.judge(&world.policy("")).was_not_read();
+        world
+    };
+    let second = |world: &World, inventory: &Inventory, states| {
+        let document = world.document("spdx-json", inventory, states);
+        world.attest(&world.builder, &world.statement(SPDX, serde_json::from_slice(&document).unwrap()));
+    };
+    // The same signer found out later that something is missing.
+    let incomplete = world();
+    second(&incomplete, &incomplete.inventory(), Completeness::Incomplete);
+    incomplete
+        .judge(&incomplete.policy(""))
+        .was_read_because("an attested SBOM by an accepted signer does not count: its document states that");
+    // Findings depend on where a package is, and on what it is for.
+    let moved = world();
+    let mut elsewhere = moved.inventory();
+    elsewhere.components[1].locations[0].path = "excluded/by/a/policy".to_owned();
+    second(&moved, &elsewhere, Completeness::Complete);
+    moved.judge(&moved.policy("")).was_read_because("attested SBOMs that count list different components");
+    // Others may attach whatever they like: it says nothing against an SBOM that counts.
+    let crowded = world();
+    let document = crowded.document("spdx-json", &crowded.inventory(), Completeness::Incomplete);
+    let document: Value = serde_json::from_slice(&document).unwrap();
+    crowded.attest(&Pair::new(), &crowded.statement(SPDX, document));
+    crowded.judge(&crowded.policy("")).was_not_read();
+    // But what cannot all be looked at may hide such an SBOM.
+    let mut limits = Limits::default();
+    limits.referrers = 1;
+    let policy = crowded.policy("");
+    let judged = crowded.judge_with(&[(&policy, Err("none"))], &DenyList::none(), &limits);
+    assert_eq!(judged.pulled, 2, "{}", judged.rule("sbom").reason);
+}
+
+#[test]
 fn an_empty_sbom_is_never_the_content_of_an_image() {
     let world = World::new();
     let problem = Problem::new(ProblemCode::NoOs, "", "made from scratch");

@@ -204,7 +204,7 @@ mod tests {
     fn what_is_not_read_is_counted_by_its_place() {
         let cyclonedx = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","metadata":{"authors":[{"name":"a"}]},"components":[
             {"type":"library","name":"a","cpe":"no name","hashes":[{"alg":"MD5","content":"00"},{"alg":"SHA-1","content":"00"}],"licenses":[{"license":{"id":"MIT","url":"x"}}]},
-            {"type":"library","name":"b","cpe":"cpe:2.3:b","components":[{"type":"file","name":"c","scope":"required"}]}],
+            {"type":"library","name":"b","cpe":"cpe:2.3:a:b:b:1:*:*:*:*:*:*:*","components":[{"type":"file","name":"c","scope":"required"}]}],
             "vulnerabilities":[{"id":"1"},{"id":"2"}]}"#;
         assert_eq!(
             lost(cyclonedx),
@@ -273,7 +273,7 @@ mod tests {
         let spdx = r#"{"spdxVersion":"SPDX-2.3","comment":"by hand","creationInfo":{"creators":["Tool: x"]},
             "packages":[{"SPDXID":"SPDXRef-a","name":"a","downloadLocation":"https://a.example","comment":"x",
               "externalRefs":[{"referenceType":"purl","referenceLocator":"pkg:pypi/a@1"},{"referenceType":"cpe23Type","referenceLocator":"cpe"},
-                {"referenceType":"cpe23Type","referenceLocator":"cpe:2.3:a:a:a:1"}],"checksums":[{"algorithm":"MD5","checksumValue":"00"}],
+                {"referenceType":"cpe23Type","referenceLocator":"cpe:2.3:a:a:a:1:*:*:*:*:*:*:*"}],"checksums":[{"algorithm":"MD5","checksumValue":"00"}],
               "annotations":[{"comment":"seen"}],"licenseConcluded":"MIT","copyrightText":"NONE"}],
             "relationships":[{"spdxElementId":"SPDXRef-a","relationshipType":"GENERATED_FROM","relatedSpdxElement":"SPDXRef-a"}]}"#;
         assert_eq!(

@@ -5,7 +5,7 @@ use crate::fixture::{NOW, Place};
 /// The same package as CycloneDX XML.
 const XML: &str = r#"<?xml version="1.0"?>
 <bom xmlns="http://cyclonedx.org/schema/bom/1.5" version="1"><metadata><timestamp>2026-01-02T03:04:05Z</timestamp></metadata>
-<components><component type="library"><name>jinja2</name><version>2.11.2</version><hashes><hash alg="MD5">0123456789abcdef0123456789abcdef</hash></hashes><cpe>cpe:2.3:a:x:jinja2:2.11.2</cpe>
+<components><component type="library"><name>jinja2</name><version>2.11.2</version><hashes><hash alg="MD5">0123456789abcdef0123456789abcdef</hash></hashes><cpe>cpe:2.3:a:x:jinja2:2.11.2:*:*:*:*:*:*:*</cpe>
 <purl>pkg:pypi/jinja2@2.11.2</purl></component></components></bom>"#;
 
 const TAG_VALUE: &str = "SPDXVersion: SPDX-2.3\nDataLicense: CC0-1.0\nSPDXID: SPDXRef-DOCUMENT\nDocumentName: app\n\
@@ -69,7 +69,7 @@ fn conversion_says_what_is_lost() {
     let file = place.write("app.xml", XML);
     let run = place.run(&["sbom", "convert", &file, "-o", "cyclonedx-json"]).exits(0);
     let converted = run.says("components/hashes/MD5 (1)").json();
-    assert_eq!(converted["components"][0]["cpe"], "cpe:2.3:a:x:jinja2:2.11.2");
+    assert_eq!(converted["components"][0]["cpe"], "cpe:2.3:a:x:jinja2:2.11.2:*:*:*:*:*:*:*");
     place.run(&["sbom", "convert", &file, "-o", "purl-list"]).exits(0).says("CPE names (1)");
     assert_eq!(converted["components"][0]["purl"], "pkg:pypi/jinja2@2.11.2");
     assert_eq!(converted["metadata"]["timestamp"], "2026-01-02T03:04:05Z");

@@ -35,6 +35,13 @@ pub struct FileList {
     files: BTreeMap<String, Digest>,
 }
 
+/// What the lists of all versions have.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Version {
+    schema_version: u32,
+}
+
 impl Default for FileList {
     fn default() -> Self {
         Self { schema_version: SCHEMA, files: BTreeMap::new() }
@@ -64,12 +71,13 @@ impl FileList {
                 Err(read::Error::Io { source, .. }) => return Err(Error::Read { path, source }),
                 Err(other) => return Err(Error::Read { path, source: io::Error::other(other) }),
             };
-        let list: Self = json::from_slice(&bytes, MAX_BYTES).map_err(damaged)?;
-        if list.schema_version == SCHEMA && list.names().count() != list.files.len() {
-            return Err(Error::Damaged { path, reason: Damage::List });
+        let Version { schema_version } = json::from_slice(&bytes, MAX_BYTES).map_err(damaged)?;
+        if schema_version != SCHEMA {
+            return Err(Error::Format { path, got: schema_version, expected: SCHEMA });
         }
-        if list.schema_version != SCHEMA {
-            return Err(Error::Format { path, got: list.schema_version, expected: SCHEMA });
+        let list: Self = json::from_slice(&bytes, MAX_BYTES).map_err(damaged)?;
+        if list.names().count() != list.files.len() {
+            return Err(Error::Damaged { path, reason: Damage::List });
         }
         Ok(Some(list))
     }

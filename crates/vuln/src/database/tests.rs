@@ -220,7 +220,8 @@ fn what_is_listed_must_be_there_and_be_known() {
         assert!(matches!(error, Error::Damaged { reason: Damage::List, .. }), "{bad}: {error}");
         assert!(error.to_string().contains("database.json"), "{error}");
     }
-    let newer = open(&good.replace(r#""schemaVersion":1"#, r#""schemaVersion":2"#)).unwrap_err();
+    let newer = good.replace(r#""schemaVersion":1"#, r#""schemaVersion":2,"signature":"new""#);
+    let newer = open(&newer).unwrap_err();
     assert!(matches!(newer, Error::Format { got: 2, .. }), "{newer}");
     // Another file under the name of a listed one, and no file.
     let other = file(Ecosystem::PyPI, &["jinja2"]);

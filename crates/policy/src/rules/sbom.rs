@@ -173,10 +173,11 @@ fn evaluate(context: &Context<'_>) -> Answer {
     let effect = effect(policy.required);
     if components == 0 {
         let reason = format!("the inventory lists no component{}", left_out(excluded));
-        return Answer::new(NAME, Outcome::Fail, effect, reason)
+        let mut answer = Answer::new(NAME, Outcome::Fail, effect, reason)
             .details(details)
-            .hint("plimsoll sbom SUBJECT shows what was read")
-            .or_waived(context);
+            .hint("plimsoll sbom SUBJECT shows what was read");
+        answer.until = until;
+        return answer.or_waived(context);
     }
     let by = match source {
         InventorySource::Cataloged => match &context.evidence.sbom_search.image_read {

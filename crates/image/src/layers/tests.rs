@@ -71,6 +71,10 @@ fn read_with(source: &Memory, limits: &Limits) -> Result<FileSet, Error> {
         let cached = shared.read(source, image, &());
         match (&fresh, &cached) {
             (Ok(fresh), Ok(cached)) => assert_eq!(cached, fresh),
+            // Layers are read at the same time: which of their files is one too many is chance.
+            (Err(Error::Limit(fresh)), Err(Error::Limit(cached))) => {
+                assert_eq!((cached.name, cached.limit), (fresh.name, fresh.limit));
+            }
             (fresh, cached) => assert_eq!(format!("{cached:?}"), format!("{fresh:?}")),
         }
     }

@@ -16,6 +16,7 @@ mod comparison;
 mod context;
 mod conversion;
 mod cpe;
+mod cpe_name;
 mod document;
 mod documents;
 mod elements;

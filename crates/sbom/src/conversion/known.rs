@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::cpe::is_cpe;
+use crate::cpe_name::is_cpe;
 use crate::documents::{DETECTED, is_read_annotation, is_read_comment, is_read_property};
 use crate::inventory::Checksum;
 

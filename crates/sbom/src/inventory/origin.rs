@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use crate::cpe::is_cpe;
+use crate::cpe_name::is_cpe;
 
 /// The longest address that is kept.
 const MAX_URL: usize = 2048;

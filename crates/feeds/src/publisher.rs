@@ -24,12 +24,14 @@ mod rubysec;
 use std::fmt;
 use std::path::Path;
 
-use plimsoll_core::{Digest, Ecosystem, Limits, Timestamp};
+use plimsoll_core::{Digest, Ecosystem, Limits, Timestamp, yaml};
+use serde::de::DeserializeOwned;
 
 use crate::draft::{CveFact, Draft};
+use crate::error::DocumentProblem;
 use crate::input::{Files, Input, files};
 use crate::wanted::{CVES, Wanted};
-use crate::{Error, FeedReport};
+use crate::{Entry, Error, FeedReport};
 
 /// All publishers. Their order determines the numbers of the feeds in a file; it does not decide between
 /// ratings.
@@ -133,6 +135,39 @@ fn fact_files(from: &Path, id: &str, fits: impl Fn(&str) -> bool) -> Result<Vec<
 /// Whether a folder below FROM is a publisher's own; others are named after an ecosystem.
 pub(crate) fn owns_folder(name: &str) -> bool {
     PUBLISHERS.iter().any(|publisher| publisher.id() == name)
+}
+
+/// Reads a repository that has a file for each advisory about packages of `ecosystem`.
+fn read_repository(
+    ecosystem: Ecosystem,
+    input: &Input,
+    limits: &Limits,
+    report: &mut FeedReport,
+    read: fn(&Entry<'_>, &mut FeedReport) -> Result<Option<Draft>, Error>,
+) -> Result<Reading, Error> {
+    let mut drafts = Vec::new();
+    let source = input.files.read(limits, &mut |entry| {
+        drafts.extend(read(&entry, report)?);
+        Ok(())
+    })?;
+    Ok(Reading { drafts, ..Reading::of(Covers::Packages(ecosystem), source) })
+}
+
+/// What the file of an advisory says about the package under `key`. If it cannot be read, that is undecided in every version.
+fn read_advisory<T: DeserializeOwned>(
+    entry: &Entry<'_>,
+    report: &mut FeedReport,
+    id: &str,
+    key: String,
+    draft: impl FnOnce(&T) -> Result<Draft, DocumentProblem>,
+) -> Draft {
+    let path = entry.path();
+    report.kept += 1;
+    let read = yaml::read_generated(entry.bytes, &path, yaml::Size::DOCUMENT).map_err(DocumentProblem::from);
+    read.and_then(|advisory| draft(&advisory)).unwrap_or_else(|problem| {
+        report.malformed(&path, &problem);
+        Draft::undecided(id.to_owned(), path, key)
+    })
 }
 
 #[cfg(test)]

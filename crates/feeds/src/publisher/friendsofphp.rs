@@ -24,14 +24,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use plimsoll_core::{Ecosystem, Limits, yaml};
+use plimsoll_core::{Ecosystem, Limits};
 use plimsoll_vuln::affected::{Affected, FixState};
 use plimsoll_vuln::database::{Detail, is_cve, key};
 use plimsoll_vuln::version::composer::Composer;
 use plimsoll_vuln::{Class, Rating, events};
 use serde::Deserialize;
 
-use super::{Covers, Location, Publisher, Reading};
+use super::{Location, Publisher, Reading, read_advisory, read_repository};
 use crate::draft::{Draft, PackageStatement, is_identifier, is_package_name, is_web, midnight, one_line};
 use crate::error::DocumentProblem;
 use crate::input::{Input, tree};
@@ -80,12 +80,7 @@ impl Publisher for FriendsOfPhp {
     }
 
     fn read(&self, input: &Input, limits: &Limits, report: &mut FeedReport) -> Result<Reading, Error> {
-        let mut drafts = Vec::new();
-        let source = input.files.read(limits, &mut |entry| {
-            drafts.extend(read(&entry, report)?);
-            Ok(())
-        })?;
-        Ok(Reading { drafts, ..Reading::of(Covers::Packages(Ecosystem::Packagist), source) })
+        read_repository(Ecosystem::Packagist, input, limits, report, read)
     }
 }
 
@@ -127,18 +122,8 @@ fn read(entry: &Entry<'_>, report: &mut FeedReport) -> Result<Option<Draft>, Err
     if !is_package_name(&name) || !is_identifier(&id) {
         return Err(entry.broken(DocumentProblem::Name { field: "file" }));
     }
-    report.kept += 1;
-    match yaml::read_generated(entry.bytes, &path, yaml::Size::DOCUMENT)
-        .map_err(DocumentProblem::from)
-        .and_then(|advisory| draft(&advisory, &name, &id))
-    {
-        Ok(draft) => Ok(Some(draft)),
-        Err(problem) => {
-            report.malformed(&path, &problem);
-            let key = key(None, Ecosystem::Packagist.normalise(&name)).into_owned();
-            Ok(Some(Draft::undecided(id, path, key)))
-        }
-    }
+    let key = key(None, Ecosystem::Packagist.normalise(&name)).into_owned();
+    Ok(Some(read_advisory(entry, report, &id, key, |advisory| draft(advisory, &name, &id))))
 }
 
 fn draft(advisory: &Advisory, name: &str, own: &str) -> Result<Draft, DocumentProblem> {

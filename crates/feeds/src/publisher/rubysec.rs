@@ -26,7 +26,7 @@
 
 use std::path::Path;
 
-use plimsoll_core::{Ecosystem, Limits, yaml};
+use plimsoll_core::{Ecosystem, Limits};
 use plimsoll_vuln::affected::{Affected, Interval};
 use plimsoll_vuln::database::{Detail, key};
 use plimsoll_vuln::order::VersionOrder;
@@ -34,7 +34,7 @@ use plimsoll_vuln::version::gem::Gem;
 use plimsoll_vuln::{Class, Rating, Severity, SeveritySource, events, spans};
 use serde::Deserialize;
 
-use super::{Covers, Location, Publisher, Reading};
+use super::{Location, Publisher, Reading, read_advisory, read_repository};
 use crate::draft::{Draft, PackageStatement, is_identifier, is_package_name, is_web, midnight, one_line};
 use crate::error::DocumentProblem;
 use crate::input::{Input, tree};
@@ -83,12 +83,7 @@ impl Publisher for RubySec {
     }
 
     fn read(&self, input: &Input, limits: &Limits, report: &mut FeedReport) -> Result<Reading, Error> {
-        let mut drafts = Vec::new();
-        let source = input.files.read(limits, &mut |entry| {
-            drafts.extend(read(&entry, report)?);
-            Ok(())
-        })?;
-        Ok(Reading { drafts, ..Reading::of(Covers::Packages(Ecosystem::RubyGems), source) })
+        read_repository(Ecosystem::RubyGems, input, limits, report, read)
     }
 }
 
@@ -134,21 +129,8 @@ fn read(entry: &Entry<'_>, report: &mut FeedReport) -> Result<Option<Draft>, Err
     if !is_package_name(gem) || !is_identifier(id) {
         return Err(entry.broken(DocumentProblem::Name { field: "file" }));
     }
-    report.kept += 1;
-    match yaml::read_generated(entry.bytes, &path, yaml::Size::DOCUMENT)
-        .map_err(DocumentProblem::from)
-        .and_then(|advisory| draft(&advisory, gem, id))
-    {
-        Ok(draft) => Ok(Some(draft)),
-        Err(problem) => {
-            report.malformed(&path, &problem);
-            Ok(Some(Draft::undecided(
-                id.to_owned(),
-                path,
-                key(None, Ecosystem::RubyGems.normalise(gem)).into_owned(),
-            )))
-        }
-    }
+    let key = key(None, Ecosystem::RubyGems.normalise(gem)).into_owned();
+    Ok(Some(read_advisory(entry, report, id, key, |advisory| draft(advisory, gem, id))))
 }
 
 fn draft(advisory: &Advisory, gem: &str, id: &str) -> Result<Draft, DocumentProblem> {

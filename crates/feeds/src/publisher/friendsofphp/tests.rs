@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use plimsoll_core::Timestamp;
+use plimsoll_core::{Timestamp, yaml};
 use plimsoll_vuln::affected::Status;
 use plimsoll_vuln::order::VersionOrder as _;
 

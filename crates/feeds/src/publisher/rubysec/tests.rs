@@ -1,7 +1,7 @@
 use crate::Doubt;
 use std::path::Path;
 
-use plimsoll_core::Timestamp;
+use plimsoll_core::{Timestamp, yaml};
 use plimsoll_vuln::order::VersionOrder as _;
 
 use super::*;

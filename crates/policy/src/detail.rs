@@ -94,6 +94,9 @@ pub enum Detail {
         by_severity: BTreeMap<String, usize>,
         /// Findings left out because no fix exists and the policy ignores such findings.
         unfixed_ignored: usize,
+        /// Findings left out because the program does not contain the vulnerable functions and the policy ignores such findings.
+        #[serde(skip_serializing_if = "is_zero")]
+        not_linked_ignored: usize,
         /// Findings that the matcher set aside, each with a reason.
         suppressed: usize,
     },
@@ -252,4 +255,9 @@ pub enum Disposition {
     Waived,
     /// It has no rating, and the policy does not say what that counts as.
     Unrated,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }

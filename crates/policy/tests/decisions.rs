@@ -20,7 +20,7 @@ use plimsoll_policy::{
     SbomFacts, Signatures, SubjectKind, Verdict, VulnerabilityFacts, evaluate_until,
 };
 use plimsoll_sbom::{Problem, ProblemCode};
-use plimsoll_vuln::{Class, Fix, Gap, GapReason, Severity, Topic};
+use plimsoll_vuln::{Class, Finding, Fix, Gap, GapReason, Severity, Topic};
 
 /// Nothing blocks except what a test adds.
 const OPEN: &str = "phase: pilot\ndigest: { pinned: false }\nvulnerabilities: { block: [] }";
@@ -513,6 +513,33 @@ fn a_list_that_forgets_critical_does_not_let_critical_through() {
         assert_eq!(judge(&forgot, &found(severity, Vec::new())).decision, Decision::Deny);
     }
     assert_eq!(judge(&forgot, &found(Severity::Low, Vec::new())).decision, Decision::Allow);
+}
+
+#[test]
+fn what_a_program_does_not_contain_counts_unless_the_policy_says_otherwise() {
+    let lenient = policy("phase: pilot\nvulnerabilities: { ignoreNotLinked: true }");
+    for (linked, decision) in
+        [(Some(false), Decision::Allow), (Some(true), Decision::Deny), (None, Decision::Deny)]
+    {
+        let unlinked = Finding { linked, ..finding("CVE-2026-1", Severity::Critical) };
+        let evidence =
+            Evidence { vulnerabilities: scanned(vec![unlinked.clone()], Vec::new()), ..evidence() };
+        let verdict = judge(&lenient, &evidence);
+        assert_eq!(verdict.decision, decision, "{linked:?}");
+        let ignored = rule(&verdict, "vulnerabilities").details.iter().find_map(|detail| match detail {
+            Detail::Findings { not_linked_ignored, .. } => Some(*not_linked_ignored),
+            _ => None,
+        });
+        assert_eq!(ignored, Some(usize::from(decision == Decision::Allow)), "what is left out is counted");
+        assert_eq!(judge(&policy("phase: pilot"), &evidence).decision, Decision::Deny);
+        let malicious = Finding { class: Class::Malicious, ..unlinked };
+        let evidence = Evidence { vulnerabilities: scanned(vec![malicious], Vec::new()), ..evidence };
+        assert_eq!(
+            judge(&lenient, &evidence).decision,
+            Decision::Deny,
+            "it may do harm whatever it contains"
+        );
+    }
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn policies(on_unknown: &'static [&'static str]) -> impl Strategy<Value = Policy
                 "phase: {phase}\ntier: {tier}\ndigest: {{ pinned: {pinned} }}\n\
                  signatures: {{ required: {signed}, threshold: {threshold}, anyOf: [{{ name: one, key: {} }}, {{ name: two, key: {} }}{keyless}] }}\n\
                  sbom: {{ required: {sbom}, onUnknown: {on_sbom} }}\n\
-                 vulnerabilities: {{ block: [{}], unratedAs: {unrated}, ignoreUnfixed: {unfixed}, onUnknown: {on_scan} }}\n\
+                 vulnerabilities: {{ block: [{}], unratedAs: {unrated}, ignoreUnfixed: {unfixed}, ignoreNotLinked: {unfixed}, onUnknown: {on_scan} }}\n\
                  waivers: {{ allowUnsigned: I accept unsigned waivers }}\n{registries}\n{matches}",
                 one.yaml(),
                 two.yaml(),

@@ -13,12 +13,14 @@ mod relationship;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use plimsoll_core::rootfs::LayerRef;
 use plimsoll_core::{Ecosystem, Purl};
 use serde::{Deserialize, Serialize};
 
 use crate::licence::Licence;
+use crate::linked::LinkedFunctions;
 
 pub use declaration::{Declaration, InvalidDeclaration, Requester, Scope};
 pub use detected::{DetectedLicence, InvalidDetection};
@@ -208,6 +210,9 @@ pub struct Component {
     /// What the lock file or manifest says that names it; none for what is installed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declared: Option<Declaration>,
+    /// The functions of the program that it was found in, where the program tells. No document has them.
+    #[serde(skip)]
+    pub functions: Option<Arc<LinkedFunctions>>,
     /// The cataloger that found it; none for a component of a document.
     #[serde(skip)]
     pub found_by: Option<&'static str>,
@@ -272,6 +277,7 @@ impl Component {
             origin: None,
             locations: Vec::new(),
             declared: None,
+            functions: None,
             found_by: None,
         }
     }

@@ -28,6 +28,7 @@ mod inventory;
 mod language;
 mod licence;
 mod licence_text;
+mod linked;
 mod loader;
 mod lockfiles;
 mod matcher;
@@ -62,6 +63,7 @@ pub use inventory::{
     Problem, ProblemCode, ProblemSeverity, Relationship, RelationshipKind, Requester, Scope, SourcePackage,
 };
 pub use licence::Licence;
+pub use linked::LinkedFunctions;
 pub use ownership::is_of_distributions;
 pub use score::{Guideline, Score, ScoredElement, score};
 pub use union::merge;

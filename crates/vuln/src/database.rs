@@ -27,7 +27,7 @@ pub use advisories::{Advisories, Feed, Package};
 pub use format::Malformed;
 pub use list::{FileList, LIST};
 pub use overlays::{Epss, Kev, Overlay, Overlays, Statement, VexStatus, is_cve};
-pub use record::{Detail, Entry, Place};
+pub use record::{Detail, Entry, Place, VulnerableFunctions};
 pub use writer::{Counts, FeedDescription, File, NewEntry, OverlayWriter, Writer, key};
 
 use crate::error::Error;

@@ -16,6 +16,7 @@ mod epoch;
 mod finding;
 mod gap;
 mod kernel;
+mod linkage;
 mod merge;
 mod newer;
 mod owner;

@@ -254,6 +254,7 @@ fn drafts(fixes: BTreeMap<String, Fixes>, report: &mut FeedReport) -> Vec<Draft>
             detail: Detail {
                 aliases: others.into_iter().filter(alone).collect(),
                 urls: vec![format!("{TRACKER}{id}")],
+                functions: Vec::new(),
                 ..Detail::default()
             },
             id,

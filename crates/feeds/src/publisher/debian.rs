@@ -217,6 +217,7 @@ impl State<'_> {
             detail: Detail {
                 summary: text.map(one_line).unwrap_or_default(),
                 urls: vec![format!("{TRACKER}{id}")],
+                functions: Vec::new(),
                 ..Detail::default()
             },
             // Debian's rating is for its own packages and says nothing about others.

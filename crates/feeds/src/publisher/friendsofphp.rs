@@ -155,6 +155,7 @@ fn draft(advisory: &Advisory, name: &str, own: &str) -> Result<Draft, DocumentPr
             summary: advisory.title.as_deref().map(one_line).unwrap_or_default(),
             published: times.min(),
             urls: advisory.link.iter().filter(|url| is_web(url)).cloned().collect(),
+            functions: Vec::new(),
             ..Detail::default()
         },
         rating: Rating::default(),

@@ -18,7 +18,7 @@ use std::path::Path;
 
 use plimsoll_core::{Distribution, Ecosystem, Limits, Timestamp};
 use plimsoll_vuln::affected::{Affected, End, FixState, Interval};
-use plimsoll_vuln::database::{Detail, key};
+use plimsoll_vuln::database::{Detail, VulnerableFunctions, key};
 use plimsoll_vuln::events::{self, Event, RangeProblem};
 use plimsoll_vuln::order::{self, VersionOrder};
 use plimsoll_vuln::{Class, Rating, Severity, SeveritySource, Topic};
@@ -463,8 +463,39 @@ fn detail(advisory: &Advisory) -> Detail {
         summary: summary.into_iter().find(|line| !line.is_empty()).unwrap_or_default(),
         published: advisory.published.and_then(time),
         modified: time(advisory.modified),
+        functions: functions(advisory),
         urls: urls(advisory.references.as_deref().unwrap_or_default()),
     }
+}
+
+/// The functions that Go's advisories name. What an advisory says about a module without naming any is about all of it.
+fn functions(advisory: &Advisory) -> Vec<VulnerableFunctions> {
+    let texts = |value: &serde_json::Value| -> Option<Vec<String>> {
+        value.as_array()?.iter().map(|it| it.as_str().map(str::to_owned)).collect()
+    };
+    let import = |import: &serde_json::Value| -> Option<VulnerableFunctions> {
+        let names = import.get("symbols").map_or(Some(Vec::new()), texts)?;
+        Some(VulnerableFunctions { package: import.get("path")?.as_str()?.to_owned(), names })
+    };
+    let mut functions = Vec::new();
+    for affected in advisory.affected.iter().flatten() {
+        let Some(package) = affected.package.as_ref().filter(|it| it.ecosystem == Ecosystem::Go.name())
+        else {
+            continue;
+        };
+        let named = affected.ecosystem_specific.get("imports").and_then(serde_json::Value::as_array);
+        let named: Option<Vec<_>> = named.and_then(|list| list.iter().map(import).collect());
+        match named.filter(|named| !named.is_empty()) {
+            Some(named) => functions.extend(named),
+            None => functions
+                .push(VulnerableFunctions { package: format!("{}/...", package.name), names: Vec::new() }),
+        }
+    }
+    // Most advisories name none, and need no list that says so.
+    if functions.iter().all(|it| it.package.ends_with("/...")) {
+        return Vec::new();
+    }
+    functions
 }
 
 /// The most useful links, the advisory first.

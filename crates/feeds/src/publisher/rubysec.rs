@@ -161,6 +161,7 @@ fn draft(advisory: &Advisory, gem: &str, id: &str) -> Result<Draft, DocumentProb
             summary: advisory.title.as_deref().map(one_line).unwrap_or_default(),
             published: published.transpose()?,
             urls: advisory.url.iter().filter(|url| is_web(url)).cloned().collect(),
+            functions: Vec::new(),
             ..Detail::default()
         },
         rating: rating.clone(),

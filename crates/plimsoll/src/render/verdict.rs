@@ -481,13 +481,16 @@ fn other_detail(detail: &Detail, explain: bool) -> Option<String> {
         Detail::RefusedSignature { bundle, reason } => {
             Some(format!("{} does not count: {}", short(bundle), safe(reason)))
         }
-        Detail::Findings { by_severity, unfixed_ignored, suppressed } => {
+        Detail::Findings { by_severity, unfixed_ignored, not_linked_ignored, suppressed } => {
             let mut by_gravity: Vec<_> = by_severity.iter().collect();
             by_gravity.sort_by_key(|(severity, _)| gravity(severity));
             let mut parts: Vec<String> =
                 by_gravity.into_iter().map(|(severity, n)| format!("{n} {}", safe(severity))).collect();
             if *unfixed_ignored > 0 {
                 parts.push(format!("{unfixed_ignored} without a fix ignored"));
+            }
+            if *not_linked_ignored > 0 {
+                parts.push(format!("{not_linked_ignored} not linked ignored"));
             }
             if *suppressed > 0 {
                 parts.push(format!("{suppressed} set aside"));

@@ -45,6 +45,8 @@ pub(crate) struct VulnerabilitiesSpec {
     pub(crate) max_database_age: Setting<Age>,
     /// Whether findings without a fix are left out.
     pub(crate) ignore_unfixed: Setting<bool>,
+    /// Whether findings are left out if the program does not contain the functions that the advisory names (Go).
+    pub(crate) ignore_not_linked: Setting<bool>,
     pub(crate) on_unknown: Setting<OnUnknown>,
 }
 
@@ -74,6 +76,7 @@ pub(crate) struct VulnerabilityPolicy {
     pub(crate) unrated_as: UnratedAs,
     pub(crate) max_database_age: Age,
     pub(crate) ignore_unfixed: bool,
+    pub(crate) ignore_not_linked: bool,
     pub(crate) on_unknown: OnUnknown,
 }
 
@@ -92,6 +95,7 @@ impl VulnerabilitiesSpec {
             unrated_as: self.unrated_as.or(UnratedAs::High),
             max_database_age: self.max_database_age.or(Age(SignedDuration::from_hours(24))),
             ignore_unfixed: self.ignore_unfixed.or(false),
+            ignore_not_linked: self.ignore_not_linked.or(false),
             on_unknown: self.on_unknown.or(OnUnknown::Block),
         }
     }

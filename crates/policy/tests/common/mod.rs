@@ -231,6 +231,7 @@ pub fn finding(id: &str, severity: Severity) -> Finding {
         severity_source: SeveritySource::Vendor,
         exploited: None,
         likelihood: None,
+        linked: None,
         without_epochs: false,
         fix: Fix::Fixed(vec!["1.0-1+deb12u1".to_owned()]),
         summary: "overflow in foo".to_owned(),

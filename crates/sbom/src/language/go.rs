@@ -5,10 +5,13 @@
 //! none, and where advisories about it exist, that is a gap. The standard library has Go's own version and the name that
 //! advisories use for it, `stdlib`.
 //!
+//! Which functions the linker put into it is kept too ([`functions`]): advisories about Go name the functions in question.
+//!
 //! A program that a package of the operating system brought has the fixes of its distribution. Where that may be, the digests of
 //! the whole program are taken, which takes as long as reading it.
 
 mod build_info;
+mod functions;
 mod modules;
 
 use std::sync::Arc;
@@ -22,9 +25,11 @@ use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex, ProblemCode, Relationship, RelationshipKind};
+use crate::linked::LinkedFunctions;
 use crate::ownership::{Digester, FileDigests};
 use crate::telltales::{Kind, Unidentified};
 use build_info::{BuildInfo, Error, Reader};
+use functions::Functions;
 use modules::{Module, Modules};
 
 const OF_DISTRIBUTIONS: u16 = 0;
@@ -68,6 +73,7 @@ struct Program {
     found: Result<Contents, String>,
     /// Those of the whole file, where they were taken.
     digests: Option<FileDigests>,
+    functions: Option<LinkedFunctions>,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -81,6 +87,7 @@ impl Footprint for Program {
     fn footprint(&self) -> usize {
         let module = |module: &Module| size_of::<Module>() + module.path.len() + module.version.len();
         size_of::<Self>()
+            + self.functions.as_ref().map_or(0, |functions| functions.bytes())
             + match &self.found {
                 Ok(Contents { go, modules: Modules { main, dependencies } }) => {
                     go.len() + main.iter().chain(dependencies).map(module).sum::<usize>()
@@ -96,7 +103,7 @@ impl Cataloger for Go {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn room(&self) -> Room {
@@ -122,14 +129,19 @@ impl Cataloger for Go {
     fn stream(&self, selection: u16, _: Attributes, limits: &Limits) -> Option<Box<dyn Stream>> {
         let max = usize::try_from(limits.metadata_bytes).unwrap_or(usize::MAX);
         let digester = (selection == OF_DISTRIBUTIONS).then(Digester::default);
-        Some(Box::new(Streamed { reader: Reader::new(max), digester, packages: limits.packages }))
+        Some(Box::new(Streamed {
+            reader: Reader::new(max),
+            functions: Functions::default(),
+            digester,
+            packages: limits.packages,
+        }))
     }
 
     fn finish(&self, context: &mut Context<'_, '_>) {
         for (file, program) in context.distinct::<Program>(&[OF_DISTRIBUTIONS, EXECUTABLE, WINDOWS]) {
             context.found.read.insert(&file.real_path);
             match &program.found {
-                Ok(contents) => components(context, file, contents, program.digests.as_ref()),
+                Ok(contents) => components(context, file, contents, program),
                 Err(detail) => {
                     context.problem(ProblemCode::UnparsableMetadata, &file.path, detail.clone());
                 }
@@ -143,25 +155,29 @@ fn components<'f>(
     context: &mut Context<'_, 'f>,
     file: &'f FoundFile,
     contents: &Contents,
-    digests: Option<&'f FileDigests>,
+    program: &'f Program,
 ) {
+    let digests = program.digests.as_ref();
+    let functions = program.functions.clone().map(Arc::new);
     let Contents { go, modules: Modules { main, dependencies } } = contents;
     if main.is_none() && dependencies.is_empty() {
         context.found.unidentified.push(Unidentified { kind: WITHOUT_MODULES, file, digests });
     }
-    let mut add = |module: &Module| {
+    let mut add = |module: &Module, functions: Option<Arc<LinkedFunctions>>| {
         let Some(purl) = purl(module) else {
             let detail = format!("lists a module that is none: {}", shortened(&module.path));
             context.problem(ProblemCode::UnparsableMetadata, &file.path, detail);
             return None;
         };
-        Some(context.add_shown(&Component::from_purl(purl), file, digests))
+        let component = Component { functions, ..Component::from_purl(purl) };
+        Some(context.add_shown(&component, file, digests))
     };
-    let main = main.as_ref().and_then(&mut add);
+    // Its own functions have `main` for their package, whatever its path.
+    let main = main.as_ref().and_then(|module| add(module, None));
     let standard_library =
         (!go.is_empty()).then(|| Module { path: "stdlib".to_owned(), version: go.clone() });
     let others: Vec<ComponentIndex> =
-        dependencies.iter().chain(&standard_library).filter_map(&mut add).collect();
+        dependencies.iter().chain(&standard_library).filter_map(|it| add(it, functions.clone())).collect();
     if let Some(from) = main {
         let needs = |to| Relationship { from, kind: RelationshipKind::DependsOn, to };
         context.found.inventory.relationships.extend(others.into_iter().map(needs));
@@ -178,6 +194,7 @@ fn purl(module: &Module) -> Option<Purl> {
 /// A program on its way.
 struct Streamed {
     reader: Reader,
+    functions: Functions,
     /// Takes the digests of a program of Go.
     digester: Option<Digester>,
     packages: usize,
@@ -185,7 +202,12 @@ struct Streamed {
 
 impl Stream for Streamed {
     fn take(&mut self, piece: &[u8]) -> bool {
+        let is_open = !self.reader.is_done();
         let goes_on = self.reader.take(piece);
+        // The functions lie in front of the build information.
+        if is_open && self.reader.may_be_go() {
+            self.functions.take(piece);
+        }
         // Nothing is hashed of what turns out to be another program, which is most of them.
         self.digester = self.digester.take().filter(|_| self.reader.may_be_go());
         if let Some(digester) = &mut self.digester {
@@ -195,7 +217,7 @@ impl Stream for Streamed {
     }
 
     fn finish(self: Box<Self>) -> Option<Arc<dyn Fact>> {
-        let Self { reader, digester, packages } = *self;
+        let Self { reader, functions, digester, packages } = *self;
         let found = match reader.finish()? {
             // What it contains is not known, as of one that was built without modules.
             Err(Error::Missing | Error::Pointers) => Ok(BuildInfo::default()),
@@ -206,7 +228,8 @@ impl Stream for Streamed {
             let modules = modules.map_err(|error| format!("is a Go program, and {error}"))?;
             Ok(Contents { go: go_version(&go).to_owned(), modules })
         });
-        Some(Arc::new(Program { found, digests: digester.map(Digester::finish) }))
+        let functions = functions.finish();
+        Some(Arc::new(Program { found, digests: digester.map(Digester::finish), functions }))
     }
 }
 

@@ -37,7 +37,7 @@ use super::record::Place;
 /// First bytes of a file. The high bit and the line ends show a transfer that mangled it, as in PNG.
 pub(crate) const MAGIC: [u8; 8] = *b"\x89PLDB\r\n\x1a";
 /// Raised with every change that an older reader would misread.
-pub(crate) const FORMAT: u32 = 4;
+pub(crate) const FORMAT: u32 = 5;
 /// Bytes before the header.
 pub(crate) const PREAMBLE: usize = 48;
 /// A header lists at most some dozens of feeds and releases, which is far below 64 KiB.

@@ -106,6 +106,17 @@ pub struct Detail {
     pub modified: Option<i64>,
     /// Links to more information.
     pub urls: Vec<String>,
+    /// The functions that are vulnerable, if the publisher names them.
+    pub functions: Vec<VulnerableFunctions>,
+}
+
+/// Vulnerable functions of one package of a module.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct VulnerableFunctions {
+    /// The package: `golang.org/x/net/html`. With `/...` at its end, whatever there is in the module.
+    pub package: String,
+    /// Functions (`Parse`) and methods (`Tokenizer.Next`); none if any may be.
+    pub names: Vec<String>,
 }
 
 impl Affected<'_> {
@@ -317,6 +328,10 @@ impl Detail {
             }
         }
         texts(out, &self.urls);
+        put_list(out, &self.functions, |out, it| {
+            put_text(out, &it.package);
+            texts(out, &it.names);
+        });
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
@@ -333,6 +348,9 @@ impl Detail {
             published: time(&mut reader)?,
             modified: time(&mut reader)?,
             urls: reader.list(text)?,
+            functions: reader.list(|reader| {
+                Some(VulnerableFunctions { package: text(reader)?, names: reader.list(text)? })
+            })?,
         };
         reader.is_at_end().then_some(detail)
     }
@@ -419,6 +437,7 @@ mod tests {
             published: Some(-1),
             modified: None,
             urls: vec![],
+            functions: vec![VulnerableFunctions { package: "a/b".into(), names: vec!["T.F".into()] }],
         };
         let mut out = Vec::new();
         detail.encode(&mut out);

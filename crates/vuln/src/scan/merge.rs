@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use plimsoll_core::Timestamp;
 use plimsoll_sbom::Component;
 
-use super::{Finding, Fix};
+use super::{Finding, Fix, linkage};
 use crate::affected::FixState;
 use crate::class::Class;
 use crate::database::{Detail, Entry};
@@ -76,6 +76,7 @@ impl Vulnerability {
             severity_source: self.rating.source,
             exploited: None,
             likelihood: None,
+            linked: linkage::linked(component, &self.detail.functions),
             without_epochs: false,
             fix: self.fix,
             summary: self.detail.summary,
@@ -158,6 +159,7 @@ fn join(order: &dyn VersionOrder, mut group: Vec<Hit>) -> Option<Vulnerability> 
                 first.detail.urls.push(url);
             }
         }
+        first.detail.functions.append(&mut hit.detail.functions);
         first.class = first.class.or(hit.class);
         let rating = first.rating.clone().or(hit.rating);
         if rating != first.rating {

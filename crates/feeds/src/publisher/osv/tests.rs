@@ -261,3 +261,41 @@ fn an_erratum_about_bugs_is_no_advisory_unless_it_names_a_cve() {
     let (drafts, _) = bug(&["CVE-2019-1"]);
     assert_eq!(drafts.unwrap()[0].id, "CVE-2019-1");
 }
+
+#[test]
+fn functions_are_kept_where_go_names_any() {
+    let affected = |name: &str, specific: serde_json::Value| {
+        serde_json::json!({
+            "package": {"ecosystem": "Go", "name": name},
+            "ranges": [{"type": "SEMVER", "events": [{"introduced": "0"}]}],
+            "ecosystem_specific": specific
+        })
+    };
+    let imports = serde_json::json!({"imports": [
+        {"path": "example.org/a/b", "symbols": ["F", "T.M"], "goos": ["linux"]}, {"path": "example.org/a/c"}
+    ]});
+    let functions = |affected: Vec<serde_json::Value>| {
+        let mut document = document();
+        document["affected"] = affected.into();
+        let (drafts, _) = parse(GO, &document);
+        drafts.unwrap()[0].detail.functions.clone()
+    };
+    let function = |package: &str, names: &[&str]| VulnerableFunctions {
+        package: package.to_owned(),
+        names: names.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    let named = [function("example.org/a/b", &["F", "T.M"]), function("example.org/a/c", &[])];
+    assert_eq!(functions(vec![affected("example.org/a", imports.clone())]), named);
+    // About a second module it says nothing, so that anything there may be vulnerable.
+    let both = vec![affected("example.org/a", imports), affected("example.org/z", serde_json::json!({}))];
+    assert_eq!(functions(both), [&named[..], &[function("example.org/z/...", &[])]].concat());
+    for nothing in [
+        serde_json::json!({}),
+        serde_json::json!({"imports": []}),
+        serde_json::json!({"imports": [{"path": "example.org/a", "symbols": "all"}]}),
+        serde_json::json!({"imports": [{"symbols": ["F"]}]}),
+        serde_json::json!({"imports": [{"path": "example.org/a", "symbols": ["F"]}, 7]}),
+    ] {
+        assert_eq!(functions(vec![affected("example.org/a", nothing.clone())]), [], "{nothing}");
+    }
+}

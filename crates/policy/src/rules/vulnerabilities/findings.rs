@@ -54,7 +54,7 @@ impl SortedFindings {
         let applicable: Vec<&ApplicableWaiver> = waivers.for_rule(&NAME).collect();
         let mut ledger: Vec<WaiverEffect> = applicable.iter().map(|_| WaiverEffect::default()).collect();
         let mut by_severity = BTreeMap::new();
-        let (mut unfixed_ignored, mut until) = (0, None);
+        let (mut unfixed_ignored, mut not_linked_ignored, mut until) = (0, 0, None);
         let mut records = Vec::new();
         for finding in context.while_awaited(&scan.findings) {
             *by_severity.entry(severity_word(finding).to_owned()).or_insert(0) += 1;
@@ -70,6 +70,10 @@ impl SortedFindings {
             // "Unknown" does not mean that there is no fix.
             if policy.ignore_unfixed && !is_malicious && matches!(finding.fix, Fix::NotFixed | Fix::WontFix) {
                 unfixed_ignored += 1;
+                continue;
+            }
+            if policy.ignore_not_linked && !is_malicious && finding.linked == Some(false) {
+                not_linked_ignored += 1;
                 continue;
             }
             let mut waived_by = Vec::new();
@@ -99,7 +103,12 @@ impl SortedFindings {
         let used = applicable.iter().zip(&ledger).filter(|(_, entry)| !entry.covered.texts.is_empty());
         Self {
             records,
-            counts: Detail::Findings { by_severity, unfixed_ignored, suppressed: scan.suppressed.len() },
+            counts: Detail::Findings {
+                by_severity,
+                unfixed_ignored,
+                not_linked_ignored,
+                suppressed: scan.suppressed.len(),
+            },
             waiver_evidence: used.flat_map(|(waiver, _)| waiver.evidence()).collect(),
             waivers: applicable
                 .iter()

@@ -78,7 +78,12 @@ impl Reader {
             }
             State::Done(_) => {}
         }
-        !matches!(self.state, State::Done(_))
+        !self.is_done()
+    }
+
+    /// Whether the rest does not matter.
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.state, State::Done(_))
     }
 
     /// Whether a program of Go has shown itself, or still may in the head.

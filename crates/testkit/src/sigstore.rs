@@ -131,8 +131,10 @@ pub struct Leaf {
     pub start: i64,
     /// Until when it is valid.
     pub end: i64,
-    /// What it may be used for.
-    pub usage: &'static str,
+    /// What its key may be used for: the first byte of the bits.
+    pub key_usage: u8,
+    /// What it may be used for, if it says so.
+    pub usage: Option<&'static str>,
     /// How many times certificate logs announced it: 0, or 1 and more by the same log.
     pub announcements: usize,
     /// Names in place of the subject, encoded.
@@ -149,7 +151,8 @@ impl Default for Leaf {
             claims: vec![(12, "https://ci.example/team/app".into()), (14, "refs/heads/main".into())],
             start: NOW - 60,
             end: NOW + 540,
-            usage: CODE_SIGNING,
+            key_usage: 0x80,
+            usage: Some(CODE_SIGNING),
             announcements: 1,
             names: None,
             older_issuer: None,
@@ -220,8 +223,7 @@ impl Sigstore {
         let subject = element(if is_mail { 0x81 } else { 0x86 }, leaf.subject.as_bytes());
         let older = leaf.older_issuer.as_ref().unwrap_or(&leaf.issuer);
         let mut extensions = vec![
-            certificate::key_usage(0x80),
-            certificate::extended_key_usage(leaf.usage, false),
+            certificate::key_usage(leaf.key_usage),
             certificate::subject_key_id(spki),
             certificate::authority_key_id(self.ca_key.spki()),
             certificate::extension(
@@ -232,6 +234,7 @@ impl Sigstore {
             certificate::extension("1.3.6.1.4.1.57264.1.1", false, older.as_bytes()),
             certificate::extension("1.3.6.1.4.1.57264.1.8", false, &utf8(&leaf.issuer)),
         ];
+        extensions.extend(leaf.usage.map(|usage| certificate::extended_key_usage(usage, false)));
         for (number, value) in &leaf.claims {
             let dotted = format!("1.3.6.1.4.1.57264.1.{number}");
             extensions.push(certificate::extension(&dotted, false, &utf8(value)));

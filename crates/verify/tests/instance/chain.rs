@@ -12,6 +12,7 @@ use super::case::{Case, DAY, payload};
 
 const CODE_SIGNING: &str = "1.3.6.1.5.5.7.3.3";
 const TIME_STAMPING: &str = "1.3.6.1.5.5.7.3.8";
+const ANY_USE: &str = "2.5.29.37.0";
 
 /// An authority's certificate: how many others may stand below it, what its key and what its leaves are for, and more.
 struct Authority {
@@ -73,7 +74,7 @@ fn authorities_without_limits_and_with_those_that_hold() {
         let root = Authority { below: Some(1), ..Authority::default() };
         let intermediate = Authority { below: Some(0), usage: Some(CODE_SIGNING), ..Authority::default() };
         case(&root, &intermediate, alone).verify().unwrap();
-        let any = Authority { usage: Some("2.5.29.37.0"), ..Authority::default() };
+        let any = Authority { usage: Some(ANY_USE), ..Authority::default() };
         case(&any, &Authority::default(), alone).verify().unwrap();
     }
 }
@@ -101,12 +102,38 @@ fn an_authority_whose_key_may_not_sign_certificates() {
     }
 }
 
+/// What a certificate is for is asked twice, of the path as a whole and of each certificate in it. Each of the two refuses
+/// something that the other would let pass or never sees; what both refuse is told in the words of the one that comes first.
 #[test]
 fn an_authority_for_another_use() {
     let wrong = || Authority { usage: Some(TIME_STAMPING), ..Authority::default() };
-    case(&wrong(), &Authority::default(), false).refused_by(Step::Chain);
-    case(&Authority::default(), &wrong(), false).refused_by(Step::Chain);
-    case(&Authority::default(), &wrong(), true).refused_by(Step::Chain);
+    // The trusted one: nobody looks at it but the question to each certificate.
+    for case in [case(&wrong(), &Authority::default(), false), case(&Authority::default(), &wrong(), true)] {
+        let refusal = case.refused_by(Step::Chain);
+        assert!(refusal.contains("does not issue for code signing"), "{refusal}");
+    }
+    // One between: the path as a whole comes first, and takes no use for all of them.
+    for usage in [TIME_STAMPING, ANY_USE] {
+        let between = Authority { usage: Some(usage), ..Authority::default() };
+        let refusal = case(&Authority::default(), &between, false).refused_by(Step::Chain);
+        assert!(refusal.contains("RequiredEkuNotFound"), "{refusal}");
+    }
+}
+
+#[test]
+fn s17_a_certificate_for_another_use() {
+    // One that says nothing of its use has passed the path as a whole.
+    for usage in [None, Some("1.3.6.1.5.5.7.3.1"), Some(TIME_STAMPING), Some(ANY_USE)] {
+        let leaf = Leaf { usage, ..Leaf::default() };
+        let refusal = Case::of(Sigstore::new(), &leaf, LogVersion::V1).refused_by(Step::Chain);
+        assert!(refusal.contains("the certificate is not for code signing"), "{refusal}");
+    }
+    // For encipherment, and for commitments alone.
+    for key_usage in [0x20, 0x40] {
+        let leaf = Leaf { key_usage, ..Leaf::default() };
+        let refusal = Case::of(Sigstore::new(), &leaf, LogVersion::V1).refused_by(Step::Chain);
+        assert!(refusal.contains("not for signatures"), "{refusal}");
+    }
 }
 
 #[test]

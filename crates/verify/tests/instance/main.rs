@@ -344,12 +344,6 @@ fn s17_the_certificate_of_another_instance() {
     case.refused_by(Step::Chain);
 }
 
-#[test]
-fn s17_a_certificate_for_another_use() {
-    let server = Leaf { usage: "1.3.6.1.5.5.7.3.1", ..Leaf::default() };
-    Case::of(Sigstore::new(), &server, LogVersion::V1).refused_by(Step::Chain);
-}
-
 /// A signature over bytes of one kind says nothing of another kind, whatever is written beside it.
 #[test]
 fn s11_a_signed_payload_of_another_type() {

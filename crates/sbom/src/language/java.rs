@@ -73,7 +73,7 @@ impl Cataloger for Java {
     }
 
     fn version(&self) -> u32 {
-        5
+        6
     }
 
     fn room(&self) -> Room {

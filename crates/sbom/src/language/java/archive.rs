@@ -20,8 +20,9 @@ const MAX_PROPERTIES: usize = 64 << 10;
 /// Bytes of the names that lead to an archive. Each thing in it is told with all of them.
 const MAX_PATH: usize = 1 << 10;
 
-/// Inflated bytes of a manifest. Those of signed archives have a paragraph for each file.
-const MAX_MANIFEST: usize = 2 << 20;
+/// Inflated bytes of a manifest. Those of signed archives have a paragraph for each file, of some 100 bytes, and an archive without
+/// zip64 has at most 65,535 files.
+const MAX_MANIFEST: usize = 16 << 20;
 
 /// Inflated bytes of the text of a licence.
 const MAX_LICENCE: usize = 256 << 10;
@@ -90,9 +91,11 @@ fn descend(zip: &Zip<'_>, mut level: Level, depth: usize, budget: &mut Budget, l
                 Ok(component) => level.named.push(component),
                 Err(detail) => level.unreadable.push(described(&entry, &detail)),
             }
-        } else if entry.name == b"META-INF/MANIFEST.MF" {
-            if let Ok(content) = inflated(zip, &entry, MAX_MANIFEST, budget) {
-                level.manifest = Manifest::read(&content);
+        } else if entry.name.eq_ignore_ascii_case(b"META-INF/MANIFEST.MF") {
+            // As Java finds it, in any case. What it would have said is missing from here on, which may give the archive another name.
+            match inflated(zip, &entry, MAX_MANIFEST, budget) {
+                Ok(content) => level.manifest = Manifest::read(&content),
+                Err(detail) => level.unreadable.push(described(&entry, &detail)),
             }
         } else if is_licence(entry.name) && level.texts.len() < MAX_TEXTS {
             // What cannot be inflated says nothing about a licence.
@@ -202,7 +205,7 @@ fn described(entry: &Entry<'_>, detail: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::zip::tests::zip;
+    use crate::zip::tests::{closed, entry, zip};
 
     const LANG: &[u8] = b"groupId=org.apache.commons\nartifactId=commons-lang3\nversion=3.12.0\n";
     const LANG_AT: &str = "META-INF/maven/org.apache.commons/commons-lang3/pom.properties";
@@ -309,5 +312,25 @@ mod tests {
         assert_eq!(read(&ear, Budget { bytes: 1 << 30, things: 20 }).unwrap().len(), 21);
         let found = read(&ear, Budget { bytes: 130_000, things: 1000 }).unwrap();
         assert_eq!(found.iter().filter(|it| it.unreadable == ["is too large"]).count(), 38, "{found:?}");
+    }
+    /// Entries may share their bytes, so that those that nothing has to inflate cost an attacker nothing either.
+    #[test]
+    fn t16_stored_archives_that_share_their_bytes_are_bounded_as_a_whole() {
+        let inner = zip(&[(LANG_AT, LANG), ("padding", &[])]);
+        let inner = [vec![b' '; 60_000], inner].concat();
+        let (mut archive, mut directory) = (Vec::new(), Vec::new());
+        let name = "in.jar";
+        entry(&mut archive, &mut directory, name, (0, inner.len()), &inner);
+        // Neither in the directory nor at its place: compressed.
+        archive[8] = 0;
+        directory[10] = 0;
+        let archive = closed(archive, &directory.repeat(40), 40);
+        let found = read(&archive, Budget { bytes: 130_000, things: 1000 }).unwrap();
+        assert_eq!(found.len(), 41);
+        let (read, refused): (Vec<&Level>, Vec<&Level>) =
+            found[1..].iter().partition(|level| level.unreadable.is_empty());
+        assert!(read.iter().all(|level| level.named.len() == 1), "{read:?}");
+        assert_eq!(read.len(), 2, "{refused:?}");
+        assert!(refused.iter().all(|level| level.unreadable == ["is too large"]), "{refused:?}");
     }
 }

@@ -4,6 +4,7 @@ use md5::Digest as _;
 use plimsoll_core::Limits;
 use plimsoll_core::rootfs::FileSet;
 
+use super::archive::{self, Budget};
 use crate::catalogers::select;
 use crate::inventory::{ComponentIndex, Inventory, RelationshipKind};
 use crate::zip::tests::zip;
@@ -221,4 +222,104 @@ fn t16_a_symbolic_link_is_what_it_holds() {
     assert_eq!(artifacts(&inventory), Vec::<String>::new());
     let told = problems(&inventory);
     assert!(told.iter().any(|problem| problem.contains("pom.properties has no groupId")), "{told:?}");
+}
+
+/// Where a record begins that describes the entry of this name, at its place or in the directory at the end.
+fn record(archive: &[u8], start: &[u8; 4], fixed: usize, name: &str) -> usize {
+    let mut places = memchr::memmem::find_iter(archive, start);
+    places.find(|at| archive[at + fixed..].starts_with(name.as_bytes())).unwrap()
+}
+
+fn local(archive: &[u8], name: &str) -> usize {
+    record(archive, b"PK\x03\x04", 30, name)
+}
+
+fn directory(archive: &[u8], name: &str) -> usize {
+    record(archive, b"PK\x01\x02", 46, name)
+}
+
+const HIDDEN: &str = "META-INF/maven/org.example/hidden/pom.properties";
+
+/// Nothing but the name is compared with the entry itself: Java loads classes by the directory, and what is written as a stream has
+/// no sizes in front.
+#[test]
+fn t16_the_directory_decides_what_an_entry_is() {
+    let archive = jar(&["hidden"], &[]);
+    let at = local(&archive, HIDDEN);
+    for (field, value) in [(6, [8, 0].as_slice()), (8, &[0, 0]), (14, &[0; 12]), (18, &[1, 0, 0, 0])] {
+        let mut changed = archive.clone();
+        changed[at + field..][..value.len()].copy_from_slice(value);
+        let inventory = catalog(&[("srv/app.jar", &changed)]);
+        assert_eq!(artifacts(&inventory), ["pkg:maven/org.example/hidden@1.0 srv/app.jar"], "{field}");
+        assert_eq!(problems(&inventory), Vec::<String>::new(), "{field}");
+    }
+    // What starts itself has a script in front, from which no number in the archive is counted.
+    let script = [b"#!/bin/sh\nexec java -jar \"$0\"\n".as_slice(), &archive].concat();
+    assert_eq!(artifacts(&catalog(&[("srv/app.jar", &script)])).len(), 1);
+}
+
+/// Java starts with none of them, or takes other bytes than these.
+#[test]
+fn t16_an_entry_that_cannot_be_what_the_directory_says_is_a_problem() {
+    let archive = jar(&["hidden"], &[]);
+    let (in_directory, at_its_place) = (directory(&archive, HIDDEN), local(&archive, HIDDEN));
+    for (at, value, problem) in [
+        (in_directory + 8, [1, 0].as_slice(), "is encrypted"),
+        (in_directory + 10, &[12, 0], "is compressed in a way that is not read"),
+        (in_directory + 20, &[0xff, 0xff, 0, 0], "lies outside of the archive"),
+        (in_directory + 20, &[9, 0, 0, 0], "cannot be inflated"),
+        (in_directory + 42, &[0xff, 0xff, 0, 0], "lies outside of the archive"),
+        (in_directory + 42, &[1, 0, 0, 0], "is called otherwise at its place"),
+        (at_its_place, b"PK\x03\x05", "is called otherwise at its place"),
+        (at_its_place + 26, &[0xff, 0xff], "is called otherwise at its place"),
+        (at_its_place + 28, &[0xff, 0xff], "lies outside of the archive"),
+        (in_directory, b"PK\x01\x03", "has a broken directory"),
+        (in_directory + 28, &[0xff, 0xff], "has a broken directory"),
+    ] {
+        let mut changed = archive.clone();
+        changed[at..][..value.len()].copy_from_slice(value);
+        let inventory = catalog(&[("srv/app.jar", &changed)]);
+        assert_eq!(artifacts(&inventory), Vec::<String>::new(), "{problem}");
+        let told = problems(&inventory);
+        assert!(told.len() == 1 && told[0].contains(problem), "{problem}: {told:?}");
+    }
+}
+
+/// What a manifest says decides whose coordinates a copy in the archive are not: without it the copy would stand for the library.
+#[test]
+fn t16_a_manifest_that_cannot_be_read_is_a_problem() {
+    let manifest = b"Bundle-SymbolicName: org.apache.logging.log4j.core\n";
+    for name in ["META-INF/MANIFEST.MF", "Meta-Inf/Manifest.mf"] {
+        let archive = jar(&["harmless"], &[CLASS, (name, manifest)]);
+        let read = problems(&catalog(&[("opt/lib.jar", &archive)]));
+        assert_eq!(
+            read,
+            ["not-read opt/lib.jar: Maven (1 *.jar without coordinates): not read yet"],
+            "{name}"
+        );
+        let mut changed = archive.clone();
+        let at = local(&changed, name);
+        changed[at + 30] ^= 0x20;
+        let told = problems(&catalog(&[("opt/lib.jar", &changed)]));
+        assert!(told.iter().any(|it| it.contains(&format!("{name} is called otherwise"))), "{told:?}");
+    }
+}
+
+/// A thousandth of it on disk: each kind of thing that is inflated has a limit of its own, and all of them one together.
+#[test]
+fn t16_an_entry_that_inflates_beyond_measure_is_a_gap() {
+    let zeros = vec![0; 17 << 20];
+    for (name, most) in [("META-INF/maven/a/b/pom.properties", 64 << 10), ("META-INF/MANIFEST.MF", 16 << 20)]
+    {
+        let at = |bytes: usize| jar(&["beside"], &[(name, &zeros[..bytes])]);
+        let told = problems(&catalog(&[("srv/app.jar", &at(most + 1))]));
+        assert_eq!(told, [format!("unparsable-metadata srv/app.jar: {name} is too large")]);
+        let told = problems(&catalog(&[("srv/app.jar", &at(most))]));
+        assert!(!told.concat().contains("too large"), "{told:?}");
+    }
+    let bomb = zip(&[("lib/in.jar", &zeros), ("lib/after.jar", &jar(&["after"], &[]))]);
+    let levels = archive::read(&bomb, Budget { bytes: 1 << 20, things: 20 }).unwrap();
+    let [_, within, after] = levels.as_slice() else { panic!("{levels:?}") };
+    assert_eq!(within.unreadable, ["is too large"]);
+    assert_eq!(after.named.len(), 1);
 }

@@ -34,9 +34,12 @@ pub(crate) struct Zip<'a> {
 }
 
 impl<'a> Zip<'a> {
-    /// The archive in these bytes, or why it cannot be read. None for what is no archive.
+    /// The archive in these bytes, or why it cannot be read. None for what is no archive: it neither begins nor ends like one.
     pub(crate) fn open(archive: &'a [u8]) -> Option<Result<Self, String>> {
-        Some(end(archive)?.and_then(|end| Self::new(archive, end)))
+        match end(archive) {
+            Some(end) => Some(end.and_then(|end| Self::new(archive, end))),
+            None => archive.starts_with(&LOCAL).then(|| Err("ends before its directory".to_owned())),
+        }
     }
 
     fn new(archive: &'a [u8], end: usize) -> Result<Self, String> {

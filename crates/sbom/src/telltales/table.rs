@@ -137,6 +137,9 @@ pub(super) static TELLTALES: &[Telltale] = &[
     // Packages and lock files of languages.
     file("npm", ".pnp.cjs", &["**/.pnp.cjs", "**/.pnp.js"]),
     file("npm", "bun.lockb", &["**/bun.lockb"]),
+    // Applications of Electron and of PHP, packed into one file with the packages that they need.
+    file("npm", "*.asar", &["**/*.asar"]),
+    file("Packagist", "*.phar", &["**/*.phar"]),
     file("Maven", "*.jmod", &["**/*.jmod"]),
     // Beside a list of libraries, which is read.
     file("NuGet", "*.runtimeconfig.json", &["**/*.runtimeconfig.json"]),

@@ -79,6 +79,8 @@ const FILES: &[(&str, &str, &str)] = &[
     ("var/lib/snapd/snaps/core_1.snap", "hsqs\u{7}", "snap"),
     ("srv/.pnp.cjs", "", "npm"),
     ("srv/bun.lockb", "", "npm"),
+    ("opt/app/resources/app.asar", "\u{4}\0\0\0", "npm"),
+    ("opt/phpunit.phar", "<?php", "Packagist"),
     ("opt/jdk/jmods/java.base.jmod", "JM", "Maven"),
     ("app/App.runtimeconfig.json", "{}", "NuGet"),
 ];

@@ -225,17 +225,17 @@ fn t16_a_symbolic_link_is_what_it_holds() {
 }
 
 /// Where a record begins that describes the entry of this name, at its place or in the directory at the end.
-fn record(archive: &[u8], start: &[u8; 4], fixed: usize, name: &str) -> usize {
-    let mut places = memchr::memmem::find_iter(archive, start);
+fn record(archive: &[u8], start: [u8; 4], fixed: usize, name: &str) -> usize {
+    let mut places = memchr::memmem::find_iter(archive, &start);
     places.find(|at| archive[at + fixed..].starts_with(name.as_bytes())).unwrap()
 }
 
 fn local(archive: &[u8], name: &str) -> usize {
-    record(archive, b"PK\x03\x04", 30, name)
+    record(archive, *b"PK\x03\x04", 30, name)
 }
 
 fn directory(archive: &[u8], name: &str) -> usize {
-    record(archive, b"PK\x01\x02", 46, name)
+    record(archive, *b"PK\x01\x02", 46, name)
 }
 
 const HIDDEN: &str = "META-INF/maven/org.example/hidden/pom.properties";
@@ -282,6 +282,18 @@ fn t16_an_entry_that_cannot_be_what_the_directory_says_is_a_problem() {
         assert_eq!(artifacts(&inventory), Vec::<String>::new(), "{problem}");
         let told = problems(&inventory);
         assert!(told.len() == 1 && told[0].contains(problem), "{problem}: {told:?}");
+    }
+}
+
+#[test]
+fn t16_an_archive_that_is_cut_off_is_a_problem() {
+    let archive = jar(&["hidden"], &[CLASS]);
+    for length in [4, 30, archive.len() / 2, archive.len() - 1] {
+        let told = problems(&catalog(&[("srv/app.jar", &archive[..length])]));
+        assert!(
+            told.len() == 1 && told[0].contains("srv/app.jar: ends before its directory"),
+            "{length}: {told:?}"
+        );
     }
 }
 

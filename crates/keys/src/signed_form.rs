@@ -29,15 +29,17 @@ pub enum SignedForm {
     ImageSignature,
     /// The signed part of TUF metadata, or of an in-toto layout or link.
     TufMetadata,
-    /// The head of a transparency log, or another signed note.
+    /// The head of a transparency log, or another signed note; what a witness says of one.
     Checkpoint,
+    /// What a transparency log signs of an entry before it is part of the log.
+    LogPromise,
     /// Header and payload of a JSON Web Signature, which is how tokens and Notary's signatures are made.
     Jws,
     /// The structure that COSE signs.
     Cose,
     /// The structure that `ssh-keygen -Y sign` signs, which Git uses too.
     Ssh,
-    /// A certificate without its signature.
+    /// A certificate without its signature, a request for one, or an authority's word that one is revoked or not.
     Certificate,
     /// The attributes of a CMS signature: of a timestamp, an S/MIME message, a commit.
     Cms,
@@ -50,10 +52,11 @@ impl fmt::Display for SignedForm {
             Self::ImageSignature => "an image, in the older format of cosign",
             Self::TufMetadata => "TUF metadata or an in-toto layout",
             Self::Checkpoint => "a checkpoint of a transparency log",
+            Self::LogPromise => "an entry that a transparency log promises to take up",
             Self::Jws => "a JSON Web Signature, such as a token",
             Self::Cose => "a COSE message",
             Self::Ssh => "an SSH signature, such as that of a Git commit",
-            Self::Certificate => "a certificate",
+            Self::Certificate => "a certificate, or of what an authority says of one",
             Self::Cms => "a CMS message, such as a timestamp",
         })
     }
@@ -90,18 +93,54 @@ fn in_head(head: &[u8]) -> Option<SignedForm> {
 /// The object identifier of the attribute `contentType`, 1.2.840.113549.1.9.3, in DER.
 const CONTENT_TYPE: [u8; 11] = [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x03];
 
-/// Whether it is a sequence that begins with a certificate's version (RFC 5280, 4.1).
+/// Whether it is a sequence that begins like what authorities sign. A private key begins like a certificate without a version, but
+/// no name and no time follow.
 fn is_certificate(head: &[u8]) -> bool {
-    let inside = match head {
-        [0x30, short, rest @ ..] if *short < 0x80 => rest,
-        [0x30, long, rest @ ..] => rest.get(usize::from(long & 0x7f)..).unwrap_or_default(),
-        _ => return false,
-    };
-    matches!(inside, [0xa0, 3, 2, 1, 0..=2, ..])
+    let Some((0x30, mut inside, _)) = element(head) else { return false };
+    if matches!(inside, [0xa0, 3, 2, 1, 0..=2, ..]) {
+        return true;
+    }
+    let tags = [(); 4].map(|()| match element(inside) {
+        Some((tag, _, rest)) => {
+            inside = rest;
+            tag
+        }
+        None => 0,
+    });
+    matches!(
+        tags,
+        // Serial number or version, algorithm, issuer; the validity of a certificate, or the time of a list of revoked ones (5.1).
+        [0x02, 0x30, 0x30, 0x30 | 0x17 | 0x18]
+        // A request: version, name, key, attributes (RFC 2986, 4.1).
+        | [0x02, 0x30, 0x30, 0xa0]
+        // An answer about revocation: the one who answers, when, and what (RFC 6960, 4.2.1).
+        | [0xa1 | 0xa2, 0x18, 0x30, _]
+    )
 }
 
-/// Whether it begins with the lines of a log's head: origin, size, root hash (C2SP tlog-checkpoint).
+/// Tag, content and what follows of an element in DER. The content may be cut off.
+fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (tag, length, rest) = match bytes {
+        [tag, short, rest @ ..] if *short < 0x80 => (*tag, usize::from(*short), rest),
+        [tag, long, rest @ ..] => {
+            let (length, rest) = rest.split_at_checked(usize::from(long & 0x7f))?;
+            let length = length
+                .iter()
+                .fold(0_usize, |sum, byte| sum.saturating_mul(256).saturating_add((*byte).into()));
+            (*tag, length, rest)
+        }
+        _ => return None,
+    };
+    let (content, rest) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+    Some((tag, content, rest))
+}
+
+/// Whether it begins with the lines of a log's head: origin, size, root hash (C2SP tlog-checkpoint), or with what witnesses write
+/// in front of them (C2SP tlog-cosignature).
 fn is_checkpoint(head: &[u8]) -> bool {
+    if head.starts_with(b"cosignature/v1\n") {
+        return true;
+    }
     let mut lines = head.split(|byte| *byte == b'\n');
     let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next()) else {
         return false;
@@ -131,6 +170,7 @@ fn in_json(reader: impl BufRead) -> io::Result<Option<SignedForm>> {
     Ok(match found {
         Found { image: true, .. } => Some(SignedForm::ImageSignature),
         Found { kind: true, .. } => Some(SignedForm::TufMetadata),
+        Found { body: true, time: true, .. } => Some(SignedForm::LogPromise),
         _ => None,
     })
 }
@@ -153,6 +193,10 @@ struct Found {
     kind: bool,
     /// `alg`.
     algorithm: bool,
+    /// `body`.
+    body: bool,
+    /// `integratedTime`, which together with the body is what Rekor signs.
+    time: bool,
 }
 
 struct Document<'a>(&'a mut Found);
@@ -169,11 +213,10 @@ impl<'de> Visitor<'de> for Document<'_> {
             match name {
                 "critical" => self.0.image |= map.next_value::<Member>()?.has_image,
                 "_type" => self.0.kind |= map.next_value::<Member>()?.is_role,
-                "alg" => {
-                    self.0.algorithm = true;
-                    map.next_value::<IgnoredAny>()?;
-                }
-                _ => {
+                name => {
+                    self.0.algorithm |= name == "alg";
+                    self.0.body |= name == "body";
+                    self.0.time |= name == "integratedTime";
                     map.next_value::<IgnoredAny>()?;
                 }
             }
@@ -194,7 +237,7 @@ impl<'de> Deserialize<'de> for Name {
                 f.write_str("a name")
             }
             fn visit_str<E>(self, name: &str) -> Result<Name, E> {
-                let known = ["critical", "image", "_type", "alg"];
+                let known = ["critical", "image", "_type", "alg", "body", "integratedTime"];
                 let found = known.into_iter().find(|known| name.eq_ignore_ascii_case(known));
                 Ok(Name(found.unwrap_or_default()))
             }
@@ -297,10 +340,17 @@ mod tests {
             (br#"{"_type":"link","name":"build"}"#, SignedForm::TufMetadata),
             (format!("log.example\n12\n{root}\n").as_bytes(), SignedForm::Checkpoint),
             (format!("log.example\n12\n{root}\nTimestamp: 1\n").as_bytes(), SignedForm::Checkpoint),
+            (b"cosignature/v1\ntime 1700000000\nlog.example\n12\n", SignedForm::Checkpoint),
+            (br#"{"body":"e30=","integratedTime":1,"logID":"00","logIndex":0}"#, SignedForm::LogPromise),
             (jws.as_bytes(), SignedForm::Jws),
             (b"\x84\x6aSignature1\x43\xa1\x01\x26\x40\x40", SignedForm::Cose),
             (b"SSHSIG\0\0\0\x04file", SignedForm::Ssh),
             (b"\x30\x82\x01\x00\xa0\x03\x02\x01\x02\x02\x01\x01", SignedForm::Certificate),
+            // Of the first version, a list of revoked ones, a request, and an answer about one.
+            (b"\x30\x0b\x02\x01\x01\x30\x02\x06\x00\x30\x00\x30\x00", SignedForm::Certificate),
+            (b"\x30\x82\x01\x00\x02\x01\x01\x30\x81\x02\x06\x00\x30\x00\x17\x0d", SignedForm::Certificate),
+            (b"\x30\x09\x02\x01\x00\x30\x00\x30\x00\xa0\x00", SignedForm::Certificate),
+            (b"\x30\x06\xa2\x00\x18\x00\x30\x00", SignedForm::Certificate),
             (b"\x31\x1a\x30\x18\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x03\x31\x0b", SignedForm::Cms),
         ] {
             let shown = String::from_utf8_lossy(&file[..file.len().min(60)]).into_owned();
@@ -327,6 +377,11 @@ mod tests {
             b"www.example.org is a host",
             b"v1.2.3",
             b"\x30\x03\x02\x01\x05",
+            // A private key (RFC 5208), a signature, and lengths that lead nowhere.
+            b"\x30\x09\x02\x01\x00\x30\x00\x04\x00\xa0\x00",
+            b"\x30\x06\x02\x01\x01\x02\x01\x01",
+            b"\x30\xff\xff\xff",
+            br#"{"body":"text","time":1}"#,
             b"\x1f\x8b\x08\0",
             b"#!/bin/sh\n",
         ] {

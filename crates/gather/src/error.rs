@@ -161,6 +161,16 @@ pub enum Error {
         /// What there is.
         available: Vec<String>,
     },
+    /// An index has several images that one platform could mean.
+    #[error("{subject} has several images for {platform}, and which one runs is up to the engine: {}", digests.join(", "))]
+    SeveralForPlatform {
+        /// The subject.
+        subject: String,
+        /// The platform that was asked for, or this machine's.
+        platform: String,
+        /// The images.
+        digests: Vec<String>,
+    },
 }
 
 impl Classify for Error {
@@ -178,7 +188,8 @@ impl Classify for Error {
             | Self::Pipe { .. }
             | Self::NoName { .. }
             | Self::WrongKind { .. }
-            | Self::ChoosePlatform { .. } => Kind::Usage,
+            | Self::ChoosePlatform { .. }
+            | Self::SeveralForPlatform { .. } => Kind::Usage,
             Self::NoSuchPath { .. } | Self::NoSuchFile { .. } => Kind::NotFound,
             Self::Unreadable { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
             Self::Unreadable { .. } | Self::Limit(_) => Kind::Failed,
@@ -220,6 +231,9 @@ impl Classify for Error {
             Self::Url { rest, .. } => Some(format!("name the image alone: {rest}")),
             Self::ChoosePlatform { available, .. } => {
                 available.first().map(|p| format!("pass --platform {p}"))
+            }
+            Self::SeveralForPlatform { digests, .. } => {
+                digests.first().map(|digest| format!("name one of them by its digest: …@{digest}"))
             }
             Self::NotLocal { name, source } => {
                 let registry = format!("the registry's image `docker:{name}` is docker.io/library/docker:{name}");

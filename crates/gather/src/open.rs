@@ -311,11 +311,15 @@ impl OpenedSubject {
         }
         // Of two that are for the same platform, which one runs is up to the engine.
         let only = |fits: &dyn Fn(&Image) -> bool| {
-            let mut found = images.iter().filter(|image| fits(image));
-            match (found.next(), found.next()) {
-                (Some(image), None) => Some(Ok(Some(*image))),
-                (Some(_), Some(_)) => Some(Err(choose())),
-                (None, _) => None,
+            let found: Vec<&Image> = images.iter().copied().filter(|image| fits(image)).collect();
+            match found.as_slice() {
+                [] => None,
+                [image] => Some(Ok(Some(*image))),
+                several => Some(Err(Error::SeveralForPlatform {
+                    subject: subject.to_string(),
+                    platform: wanted.to_string(),
+                    digests: several.iter().map(|image| image.manifest.digest.to_string()).collect(),
+                })),
             }
         };
         let is_it = |image: &Image| image.platform.normalised() == wanted.normalised();

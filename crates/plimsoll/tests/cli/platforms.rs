@@ -249,3 +249,23 @@ fn what_hangs_on_a_platform_alone_is_hinted_at_when_the_index_is_asked() {
     verify(&["--platform", "linux/amd64"]).exits(0);
     verify(&["--platform", "linux/arm64"]).exits(10).keeps_quiet_about("has one");
 }
+
+/// Engines take one of the two, and not the same one everywhere: both are judged, and a command about one image asks which.
+#[test]
+fn two_images_of_one_platform_are_both_judged_and_told_apart_by_their_digests() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let fine = shop("pymysql", "1.1.1").platform("linux/amd64").build();
+    let worse = shop("pymysql", "1.1.0").platform("Linux/x86_64").build();
+    let digests = [&fine, &worse].map(|it| it.digest().to_string());
+    let reference = pushed(&registry, &IndexBuilder::new().image(fine).image(worse).build(), "twice");
+    let db = place.path("db");
+    for platform in ["linux/amd64", "Linux/AMD64", "linux/x86_64"] {
+        place.check(&[&reference, "--platform", platform]).exits(10).says("CVE-2024-36039");
+        for command in [&["sbom"][..], &["scan", "--db", &db, "--at", NOW]] {
+            let run = place.run(&[command, &["--platform", platform, &reference]].concat()).exits(2);
+            run.says("several images for").says(&format!("…@{}", digests[0])).says(&digests[1]);
+        }
+    }
+    let one = format!("{}@{}", reference.split_once('@').unwrap().0, digests[1]);
+    place.run(&["sbom", &one, "-o", "purl-list"]).exits(0).says("pymysql@1.1.0");
+}

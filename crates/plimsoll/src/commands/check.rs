@@ -6,6 +6,7 @@ use std::sync::Arc;
 use plimsoll_core::quantity::count;
 use plimsoll_core::{Digest, Kind};
 use plimsoll_gather::Subject;
+use plimsoll_judge::documents::signed_forms;
 use plimsoll_judge::{Inputs, Judge, Judgement, Request, Ruleset, WaiverDocument};
 use plimsoll_policy::{Decision, UnusedWaiver, WhyUnused};
 use plimsoll_vuln::Database;
@@ -78,7 +79,14 @@ fn warn_of_unused<'a>(judgements: impl Iterator<Item = &'a Judgement>, console: 
     let of_no_use = unused.into_values().filter(|(times, _)| *times == subjects).map(|(_, waiver)| waiver);
     let (elsewhere, here): (Vec<_>, Vec<_>) =
         of_no_use.partition(|waiver| waiver.why == WhyUnused::OtherSubject);
-    here.iter().chain(elsewhere.iter().take(NAMED)).for_each(|waiver| console.warn(waiver));
+    for waiver in here.iter().chain(elsewhere.iter().take(NAMED)) {
+        let forms = signed_forms(waiver.origin.as_ref());
+        // Only what was named counts, and whoever named the document may not know that its signatures are in other files.
+        match forms.first().filter(|_| waiver.why == WhyUnused::NotSigned) {
+            Some(form) => console.warn(format_args!("{waiver}; {} is, and was not named", form.display())),
+            None => console.warn(waiver),
+        }
+    }
     if let Some(rest) = elsewhere.len().checked_sub(NAMED).filter(|rest| *rest > 0) {
         console.warn(format_args!("{} for other images as well", count(rest, "more waiver")));
     }

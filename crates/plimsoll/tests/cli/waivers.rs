@@ -337,6 +337,14 @@ fn a_waiver_that_is_of_no_use_says_so_at_once() {
     // The document was changed after it was signed. The signed text counts, and that is reported.
     waiver(&place, &reference, &[("owner: alice@example.com", "owner: bob@example.com")]);
     check().exits(0).says("was edited after it was signed").says("counts as it was signed");
+    // The document alone was named, without what signs it.
+    let signed = format!("{file}.sigstore.json");
+    place
+        .check(&[&reference, "--policy", &policy, "--waivers", &file])
+        .exits(10)
+        .says("accepts only signed ones")
+        .says(&format!("{signed} is, and was not named"));
+    place.check(&[&reference, "--policy", &policy, "--waivers", &signed]).exits(0);
 }
 
 #[test]

@@ -362,3 +362,23 @@ impl Reached {
         self.classes.lock().unwrap_or_else(PoisonError::into_inner).get(origin).copied()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::origin::Name;
+
+    /// A process that lives for long follows many redirects, and whoever answers chooses the names.
+    #[test]
+    fn s22_the_addresses_of_hosts_that_others_name_are_remembered_up_to_a_number() {
+        let reached = Reached::default();
+        let origin = |n: usize| Origin { tls: true, host: Name::Domain(format!("{n}.example")), port: 443 };
+        let last = 10 * Reached::MOST;
+        for n in 0..=last {
+            reached.note(&origin(n), Class::Public);
+            assert!(reached.classes.lock().unwrap().len() <= Reached::MOST);
+        }
+        assert_eq!(reached.class(&origin(last)), Some(Class::Public));
+        assert_eq!(reached.class(&origin(0)), None, "what is forgotten may name no host that is not public");
+    }
+}

@@ -1,6 +1,7 @@
 //! The client as a whole, on a network in memory and a stopped clock: minutes pass at once, nothing depends on the
 //! machine's pace, and every address that was dialled is known.
 
+mod many;
 mod proxy;
 mod reach;
 mod retry;

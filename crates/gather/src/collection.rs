@@ -119,11 +119,6 @@ impl Collection<'_> {
         of_policies.next().is_some() || !self.denials.is_empty()
     }
 
-    /// The inventory as all policies together see it.
-    pub(crate) fn accepted(&self, inventory: Inventory) -> Inventory {
-        if self.allows_unhashed_layers() { inventory.accepting_unhashed_layers() } else { inventory }
-    }
-
     /// Whether a digest is denied that could name a layer of `image` which the image names by another algorithm.
     pub(crate) fn has_denials_by_another_name(&self, image: &Image) -> bool {
         let of_policies = self.policies.iter().flat_map(|under| under.policy.denied_algorithms());

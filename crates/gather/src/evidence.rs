@@ -50,8 +50,8 @@ pub fn evidence(opened: &OpenedSubject, collection: &Collection<'_>) -> Result<V
         }
         OpenedSubject::Sbom { document, digest, .. } => {
             let reason = "the subject is an SBOM; the artifact it speaks of was not seen".to_owned();
-            let inventory = collection.accepted(document.inventory.clone());
-            Ok(vec![without_image(SubjectKind::Sbom, &inventory, Some(*digest), reason, collection)])
+            let kind = SubjectKind::Sbom;
+            Ok(vec![without_image(kind, &document.inventory, Some(*digest), reason, collection)])
         }
     }
 }
@@ -113,8 +113,7 @@ fn of_layers_under_policies(
     collection: &Collection<'_>,
 ) -> Result<Inventory, Error> {
     let Collection { layers, progress, cancel, .. } = collection;
-    let read = of_layers(source, image, layers, collection.layer_digests(), *progress, cancel)?;
-    Ok(collection.accepted(read))
+    of_layers(source, image, layers, collection.layer_digests(), *progress, cancel)
 }
 
 const NO_INVENTORY: &str = "no rule of the policy needs an inventory";
@@ -164,6 +163,9 @@ fn of_image(
     })
 }
 
+/// Why there are no signatures after a panic.
+const SEARCH_FAILED: &str = "internal error while looking for signatures";
+
 /// What was collected about an image.
 struct Collected {
     signatures: SignaturesByPolicy,
@@ -198,15 +200,14 @@ fn with_layers(
         (signatures.join(), read)
     });
     let (inventory, aliases) = read?;
-    let signatures = signatures.unwrap_or_else(|_| {
-        let reason = "internal error while looking for signatures".to_owned();
-        Signatures::Unavailable { reason }.into()
-    });
+    let signatures =
+        signatures.unwrap_or_else(|_| Signatures::Unavailable { reason: SEARCH_FAILED.to_owned() }.into());
     let from = InventorySource::Cataloged;
     Ok(Collected { signatures, inventory, from, sbom_search: SbomSearch::default(), aliases })
 }
 
-/// One after the other: an attested SBOM saves the long way.
+/// One after the other: an attested SBOM saves the long way. What looks at foreign bundles has a thread of its own, as in
+/// [`with_layers`]: if it panics, there are no signatures and no attested SBOM, and the run goes on.
 fn attested_or_read(
     source: &dyn Source,
     image: &Image,
@@ -214,8 +215,19 @@ fn attested_or_read(
     mut sboms: AttestedSboms<'_>,
     collection: &Collection<'_>,
 ) -> Result<Collected, Error> {
-    let signatures = signatures(source, digests, collection, Some(&mut sboms));
-    let (inventory, from, sbom_search) = match sboms.finish() {
+    let searched = thread::scope(|scope| {
+        let search = scope.spawn(move || {
+            let signatures = signatures(source, digests, collection, Some(&mut sboms));
+            (signatures, sboms.finish())
+        });
+        search.join()
+    });
+    let (signatures, outcome) = searched.unwrap_or_else(|_| {
+        let image_read = Some(format!("could not search for attested SBOMs: {SEARCH_FAILED}"));
+        let search = SbomSearch { refused: Vec::new(), image_read };
+        (Signatures::Unavailable { reason: SEARCH_FAILED.to_owned() }.into(), Outcome::NotFound(search))
+    });
+    let (inventory, from, sbom_search) = match outcome {
         Outcome::Found(attestation, inventory) => {
             (*inventory, InventorySource::Attested(attestation), SbomSearch::default())
         }

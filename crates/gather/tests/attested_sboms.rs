@@ -9,6 +9,8 @@
     reason = "tests"
 )]
 
+use std::io::Read;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plimsoll_cloud::{Cloud, Mode};
@@ -18,6 +20,7 @@ use plimsoll_gather::{
     Access, Collection, OpenedSubject, Registries, StandardInput, Subject, UnderPolicy, evidence, inventory,
     layers, open,
 };
+use plimsoll_image::{Descriptor, Referrers, Source};
 use plimsoll_policy::{
     Decision, DenyList, Detail, Evidence, Outcome, Policy, PolicySet, RuleResult, Verdict, evaluate,
 };
@@ -743,4 +746,54 @@ fn a_layout_on_disk_is_always_read() {
     let verdict = evaluate(&PolicySet::from(policy), &evidence.unwrap()[0], &[], &DenyList::none(), now());
     let sbom = verdict.platforms[0].rules.iter().find(|result| result.rule == *"sbom").unwrap();
     assert!(sbom.reason.ends_with("read from its files"), "{}", sbom.reason);
+}
+
+/// A place in which looking for signatures ends in a defect of ours.
+struct Broken;
+
+impl Source for Broken {
+    fn describe(&self) -> String {
+        "broken".to_owned()
+    }
+
+    fn resolve(&self) -> Result<Descriptor, plimsoll_image::Error> {
+        unreachable!("only referrers are asked for")
+    }
+
+    fn manifest(&self, _: &Descriptor) -> Result<Vec<u8>, plimsoll_image::Error> {
+        unreachable!("only referrers are asked for")
+    }
+
+    fn blob(&self, _: &Descriptor) -> Result<Box<dyn Read + Send>, plimsoll_image::Error> {
+        unreachable!("only referrers are asked for")
+    }
+
+    fn referrers(&self, _: &Digest) -> Result<Referrers, plimsoll_image::Error> {
+        panic!("a defect")
+    }
+}
+
+#[test]
+fn a_search_that_panics_leaves_no_attested_sbom_and_the_image_is_read() {
+    let world = World::new();
+    world.attest(&world.builder, &world.statement(CYCLONEDX, world.complete()));
+    let (policy, name) = (world.policy(""), world.name(&world.digest()));
+    let evidence = evidence(
+        &opened(&name),
+        &Collection {
+            requested: &name,
+            platform: None,
+            policies: &[UnderPolicy { policy: &policy, root: Err("none") }],
+            denials: &DenyList::none(),
+            evidence_repository: Some(&Broken),
+            database: &Database::open("/nonexistent".as_ref()),
+            now: now(),
+            layers: &layers(&Limits::default()),
+            progress: &(),
+            cancel: &Cancel::never(),
+        },
+    );
+    let verdict = evaluate(&PolicySet::from(policy), &evidence.unwrap()[0], &[], &DenyList::none(), now());
+    let sbom = verdict.platforms[0].rules.iter().find(|result| result.rule == *"sbom").unwrap();
+    assert!(sbom.reason.contains("could not search for attested SBOMs: internal error"), "{}", sbom.reason);
 }

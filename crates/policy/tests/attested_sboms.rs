@@ -203,3 +203,15 @@ fn only_types_of_documents_that_are_read_are_sboms() {
         assert_eq!(is_sbom(predicate_type), expected, "{predicate_type}");
     }
 }
+
+#[test]
+fn a_verdict_about_an_empty_attested_inventory_ends_with_its_key() {
+    let builder = key();
+    let policy = accepting(&builder, "notAfter: 2026-11-20T18:00:00Z");
+    let mut evidence = from(builder.statement(&manifest(), CYCLONEDX), &policy);
+    let SbomFacts::Inventory { components, .. } = &mut evidence.sbom else { panic!() };
+    *components = 0;
+    let verdict = judge(&policy, &evidence);
+    assert_eq!(rule(&verdict, "sbom").outcome, Outcome::Fail);
+    assert_eq!(verdict.valid_until, Some(at("2026-11-20T18:00:00Z")), "then the image is read instead");
+}

@@ -16,10 +16,10 @@ mod common;
 use common::*;
 use plimsoll_core::{Algorithm, Cancel, Digest, Stopped};
 use plimsoll_policy::{
-    Collected, Decision, DenyList, Detail, Disposition, Effect, Evidence, Outcome, Policy, RejectedSignature,
-    SbomFacts, Signatures, SubjectKind, Verdict, VulnerabilityFacts, evaluate_until,
+    Collected, Decision, DenyList, Detail, Disposition, Effect, Evidence, Outcome, Policy, PolicySet,
+    RejectedSignature, SbomFacts, Signatures, SubjectKind, Verdict, VulnerabilityFacts, evaluate_until,
 };
-use plimsoll_sbom::{Problem, ProblemCode};
+use plimsoll_sbom::{Problem, ProblemCode, ProblemSeverity};
 use plimsoll_vuln::{Class, Finding, Fix, Gap, GapReason, Severity, Topic};
 
 /// Nothing blocks except what a test adds.
@@ -682,4 +682,42 @@ fn a_rootfs_under_the_builtin_policy_is_indeterminate_never_allowed() {
         assert_eq!(judge(&Policy::builtin(), &of_kind(kind)).decision, Decision::Indeterminate);
     }
     assert_eq!(judge(&Policy::builtin(), &of_kind(SubjectKind::Layout)).decision, Decision::Allow);
+}
+
+#[test]
+fn whether_layers_need_a_digest_is_asked_of_each_policy() {
+    let of = |name: &str, sbom: &str| {
+        let spec = format!("phase: pilot\ndigest: {{ pinned: false }}\nsbom: {{ required: true{sbom} }}");
+        let text = policy_text(&spec).replacen("name: test", &format!("name: {name}"), 1);
+        Policy::parse(text.as_bytes(), "p.yaml", &()).unwrap()
+    };
+    let (strict, lax) = (of("strict", ""), of("lax", ", layerDigestNotComputed: allow"));
+    let code = ProblemCode::LayerDigestNotComputed;
+    let problem = Problem::new(code, "", "layer 1");
+    let gap = Gap {
+        ecosystem: "inventory".to_owned(),
+        components: 0,
+        reason: GapReason::Incomplete { problem: code, path: String::new(), detail: "layer 1".to_owned() },
+    };
+    // Also if whoever gathered it for both took it for harmless.
+    for severity in [ProblemSeverity::Missing, ProblemSeverity::Noted] {
+        let mut evidence = Evidence { vulnerabilities: scanned(Vec::new(), vec![gap.clone()]), ..evidence() };
+        let SbomFacts::Inventory { problems, .. } = &mut evidence.sbom else { panic!() };
+        problems.push(Problem { severity, ..problem.clone() });
+        let verdict = judge(&strict, &evidence);
+        assert_eq!(verdict.decision, Decision::Indeterminate, "{severity:?}");
+        for name in ["sbom", "vulnerabilities"] {
+            assert_eq!(rule(&verdict, name).outcome, Outcome::Unknown, "{name}, {severity:?}");
+        }
+        let verdict = judge(&lax, &evidence);
+        assert_eq!(verdict.decision, Decision::Allow, "{severity:?}: {:?}", verdict.reasons);
+        let told = rule(&verdict, "sbom").details.iter().any(|detail| {
+            matches!(detail, Detail::Problem { code, severity, .. }
+                if code == "layer-digest-not-computed" && *severity == ProblemSeverity::Noted)
+        });
+        assert!(told, "it is reported");
+        let both = PolicySet::new([lax.clone(), strict.clone()]);
+        let verdict = plimsoll_policy::evaluate(&both, &evidence, &[], &DenyList::none(), now());
+        assert_eq!(verdict.decision, Decision::Indeterminate, "the stricter decides, {severity:?}");
+    }
 }

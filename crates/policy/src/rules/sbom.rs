@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 use plimsoll_core::quantity::count;
-use plimsoll_sbom::ProblemCode;
+use plimsoll_sbom::{Problem, ProblemCode, ProblemSeverity};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -150,13 +150,15 @@ fn evaluate(context: &Context<'_>) -> Answer {
         code: problem.code.to_string(),
         path: problem.path.clone(),
         detail: problem.words(),
-        severity: problem.severity,
+        severity: severity(context.policy, problem),
     });
     let excluded = narrowed.map(|narrowed| narrowed.excluded.as_slice()).unwrap_or_default();
     let details =
         searched(context, attested.as_ref()).chain(details).chain(excluded.iter().map(Detail::from));
     let details: Vec<Detail> = details.collect();
-    if let Some(worst) = problems.iter().find(|problem| problem.hides_components()) {
+    if let Some(worst) =
+        problems.iter().find(|problem| severity(context.policy, problem) == ProblemSeverity::Missing)
+    {
         let at = if worst.path.is_empty() { String::new() } else { format!(" ({})", worst.path) };
         let reason = format!("components may be missing: {}{at}: {}", worst.code, worst.words());
         let hint = match worst.code {
@@ -193,6 +195,16 @@ fn evaluate(context: &Context<'_>) -> Answer {
     let mut answer = Answer::new(NAME, Outcome::Pass, effect, reason).details(details);
     answer.until = until;
     answer
+}
+
+/// What a problem means to a policy. Of layers whose digest was not computed, each policy is asked, whatever whoever gathered
+/// the evidence made of it: of two policies, the laxer must not decide for the other.
+fn severity(policy: &Policy, problem: &Problem) -> ProblemSeverity {
+    match problem.code {
+        ProblemCode::LayerDigestNotComputed if policy.allows_unhashed_layers() => ProblemSeverity::Noted,
+        ProblemCode::LayerDigestNotComputed => ProblemSeverity::Missing,
+        _ => problem.severity,
+    }
 }
 
 /// `as sbom builder attests in CycloneDX 1.6, signed 2026-11-20T10:00:00Z`.

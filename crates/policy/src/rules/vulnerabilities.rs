@@ -206,7 +206,7 @@ fn evaluate(context: &Context<'_>) -> Answer {
         }
     };
     let sorted = SortedFindings::new(scan, context);
-    let gaps = gaps(scan, policy, context.now);
+    let gaps = gaps(scan, context.policy, context.now);
 
     let blocking = sorted.with(Disposition::Blocks);
     let unrated = sorted.with(Disposition::Unrated);

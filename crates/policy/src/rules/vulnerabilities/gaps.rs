@@ -2,10 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::{Ecosystem, clock};
+use plimsoll_sbom::ProblemCode;
 use plimsoll_vuln::{FeedStatus, GapReason, Scan};
 
-use super::VulnerabilityPolicy;
 use crate::detail::Detail;
+use crate::policy::Policy;
 use crate::setting::span;
 
 /// A gap in the scan.
@@ -33,8 +34,9 @@ impl CoverageGap {
 }
 
 /// The scan's own gaps, with the age of feeds computed again: time and policy may differ from those of the scan.
-pub(super) fn gaps(scan: &Scan, policy: &VulnerabilityPolicy, now: Timestamp) -> Vec<CoverageGap> {
-    let max_age = policy.max_database_age.0;
+/// Layers whose digest was not computed are a gap only to a policy that does not allow them.
+pub(super) fn gaps(scan: &Scan, policy: &Policy, now: Timestamp) -> Vec<CoverageGap> {
+    let max_age = policy.vulnerabilities.max_database_age.0;
     let mut uncovered = Vec::new();
     let mut not_read = Vec::new();
     let mut push = |ecosystem: &str, components: usize, reason: String, fresh_feed_helps: bool| {
@@ -42,6 +44,8 @@ pub(super) fn gaps(scan: &Scan, policy: &VulnerabilityPolicy, now: Timestamp) ->
     };
     for gap in &scan.gaps {
         match &gap.reason {
+            GapReason::Incomplete { problem: ProblemCode::LayerDigestNotComputed, .. }
+                if policy.allows_unhashed_layers() => {}
             GapReason::Stale { as_of, .. } => {
                 if let Some(reason) = staleness(*as_of, max_age, now) {
                     push(&gap.ecosystem, gap.components, reason, true);

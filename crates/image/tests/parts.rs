@@ -367,3 +367,40 @@ fn what_was_read_in_parts_never_stands_for_the_whole() {
         assert_eq!(place.received(), 0, "{format:?}");
     }
 }
+
+#[test]
+fn what_all_parts_become_together_is_within_the_ratio_of_the_layer() {
+    const SIZE: usize = 20_000;
+    let mut limits = Limits::default();
+    (limits.ratio, limits.ratio_floor_bytes) = (2, 64 << 10);
+    for format in FORMATS {
+        let bloated = || {
+            let layer = LayerWithTable::new(format).file("usr/share/unwanted", incompressible(1, 512 << 10));
+            (0..100).fold(layer, |layer, n| layer.file(&format!("a{n}/METADATA"), vec![0; SIZE]))
+        };
+        // A table that says that its files are zeros, for which nothing is stored.
+        let zeros = LayerWithTable::new(format).file("usr/share/unwanted", incompressible(1, 512 << 10));
+        let zeros = zeros.file("a/METADATA", vec![0; 1]).build_with(|table| {
+            let row = table["entries"].as_array_mut().unwrap().last_mut().unwrap();
+            row["size"] = json!(SIZE * 100);
+            row["chunkSize"] = json!(SIZE * 100);
+            row["chunkType"] = json!("zeros");
+            let digest = Digest::sha256(&vec![0; SIZE * 100]).to_string();
+            (row["digest"], row["chunkDigest"]) = (json!(digest), json!(digest));
+        });
+        for layer in [bloated().build(), zeros] {
+            let place = Place::new([layer]);
+            let roomy = place.read(LayerDigests::Optional).unwrap();
+            assert_eq!(roomy.unhashed_layers, [0], "{format:?}");
+            // Read as a whole then, which is within the ratio or is not.
+            match place.read_by(&Shared::new(&WANTS, limits.clone()), LayerDigests::Optional) {
+                Ok(files) => assert!(files.unhashed_layers.is_empty(), "{format:?}"),
+                Err(error) => {
+                    let is_known =
+                        ["ratio", "table of contents"].iter().any(|word| error.to_string().contains(word));
+                    assert!(is_known, "{format:?}: {error}");
+                }
+            }
+        }
+    }
+}

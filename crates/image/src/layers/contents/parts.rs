@@ -13,7 +13,7 @@
 use std::collections::HashSet;
 use std::io::Read as _;
 use std::ops::Range;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use plimsoll_core::{Algorithm, Digest, Hasher, Limits};
 
@@ -119,6 +119,8 @@ fn entries<'r>(
         cursor: Cursor::new(ranges, requests),
         ranges,
         format,
+        budget: Budget::new(ranges.size(), ranges.limits),
+        produced: 0,
         refusal: None,
     })
 }
@@ -265,6 +267,11 @@ struct TableEntries<'r> {
     cursor: Cursor<'r>,
     ranges: &'r Ranges<'r>,
     format: &'static dyn Format,
+    /// What all parts together may become: as much as the layer, which they are parts of. Each for itself, thousands of them would
+    /// have as many times the floor of the ratio.
+    budget: Budget,
+    /// What they became so far.
+    produced: u64,
     /// Why reading failed.
     refusal: Option<Refusal>,
 }
@@ -309,25 +316,32 @@ impl TableEntries<'_> {
     /// not be compared.
     fn content(&mut self, file: &ListedFile, count: u64, take: &mut dyn FnMut(&[u8])) -> Result<(), Refusal> {
         let mut whole = file.digest.map(|digest| Hasher::new(digest.algorithm()));
-        let mut left = count;
+        let (mut left, ranges, budget, mut produced) = (count, self.ranges, self.budget, self.produced);
         for part in &file.parts {
             if left == 0 {
                 // The digest of the whole would need the rest.
                 return Ok(());
             }
             let mut each = |piece: &[u8]| {
+                if ranges.cancelled.load(Ordering::Relaxed) {
+                    return Err(Refusal::Stopped(Error::Cancelled));
+                }
+                produced = produced.saturating_add(piece.len() as u64);
+                budget.check(produced, &ranges.what).map_err(Error::from)?;
                 if let Some(whole) = &mut whole {
                     whole.update(piece);
                 }
                 let step = usize::try_from(left).map_or(piece.len(), |left| left.min(piece.len()));
                 take(piece.get(..step).unwrap_or(piece));
                 left -= step as u64;
+                Ok(())
             };
             if part.zeros {
-                zeros(part.size, &mut each);
+                zeros(part.size, &mut each)?;
             } else {
                 self.part(part, &mut each)?;
             }
+            self.produced = produced;
         }
         if whole.map(Hasher::finish) == file.digest {
             return Ok(());
@@ -335,7 +349,11 @@ impl TableEntries<'_> {
         Err(Refusal::new("a file has another digest than its table of contents says"))
     }
 
-    fn part(&mut self, part: &Part, take: &mut dyn FnMut(&[u8])) -> Result<(), Refusal> {
+    fn part(
+        &mut self,
+        part: &Part,
+        take: &mut dyn FnMut(&[u8]) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
         let Self { cursor, ranges, format, .. } = self;
         let length = part.stored.end.saturating_sub(part.stored.start);
         cursor.part(&part.stored, |stored| {
@@ -356,7 +374,7 @@ impl TableEntries<'_> {
                 let bytes =
                     bytes.ok_or_else(|| Refusal::new("a file is shorter than its table of contents says"))?;
                 hasher.update(bytes);
-                take(bytes);
+                take(bytes)?;
                 left -= count as u64;
             }
             if part.digest != Some(hasher.finish()) {
@@ -367,12 +385,13 @@ impl TableEntries<'_> {
     }
 }
 
-fn zeros(count: u64, take: &mut dyn FnMut(&[u8])) {
+fn zeros(count: u64, take: &mut dyn FnMut(&[u8]) -> Result<(), Refusal>) -> Result<(), Refusal> {
     const ZEROS: [u8; 4096] = [0; 4096];
     let mut left = count;
     while left > 0 {
         let step = usize::try_from(left).map_or(ZEROS.len(), |left| left.min(ZEROS.len()));
-        take(ZEROS.get(..step).unwrap_or(&ZEROS));
+        take(ZEROS.get(..step).unwrap_or(&ZEROS))?;
         left -= step as u64;
     }
+    Ok(())
 }

@@ -101,6 +101,9 @@ pub enum BaseEvidence {
     NamedBase,
     /// The layers of one of the bases that the user knows are the lowest ones.
     KnownBase,
+    /// The layers fit those of such an image, as far as the image's configuration claims: some were read by their tables of
+    /// contents, and what is in them was compared with nothing.
+    ClaimedLayers,
     /// The image claims it in an annotation.
     Annotation,
     /// The image claims it in a label, which it may have inherited from its base.
@@ -115,6 +118,7 @@ impl BaseEvidence {
         match self {
             Self::NamedBase => "named-base",
             Self::KnownBase => "known-base",
+            Self::ClaimedLayers => "claimed-layers",
             Self::Annotation => "annotation",
             Self::Label => "label",
             Self::History => "history",
@@ -128,6 +132,17 @@ impl BaseEvidence {
 }
 
 impl BaseImage {
+    /// The same where the layers' own digests were not computed: what was compared is only what the configuration claims.
+    #[must_use]
+    pub fn claimed(mut self) -> Self {
+        for evidence in [&mut self.identity, &mut self.boundary].into_iter().flatten() {
+            if evidence.is_certain() {
+                *evidence = BaseEvidence::ClaimedLayers;
+            }
+        }
+        self
+    }
+
     /// Whether a component came with it. Unknown without layers.
     pub fn brought(&self, component: &Component) -> Option<bool> {
         let first = component.locations.iter().map(|location| location.layer).min()??;

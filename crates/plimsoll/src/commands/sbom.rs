@@ -67,6 +67,9 @@ fn documents(settings: &DocumentSettings, console: Console) -> Result<Exit, Fail
             .map_err(Failure::from)
             .and_then(|inventory| {
                 let base = image.map(|image| bases.base_of(image)).transpose()?.flatten();
+                let is_claimed =
+                    inventory.problems.iter().any(|it| it.code == ProblemCode::LayerDigestNotComputed);
+                let base = if is_claimed { base.map(BaseImage::claimed) } else { base };
                 let about = about(settings, &subject, &inventory, image, base);
                 one(settings, format, about, &inventory, image, target.as_deref(), console)
             });

@@ -79,6 +79,9 @@ fn of_base(base: &BaseImage) -> String {
     let known = |evidence: Option<BaseEvidence>| match evidence {
         Some(BaseEvidence::NamedBase) => "layers compared with --base",
         Some(BaseEvidence::KnownBase) => "layers compared with known bases",
+        Some(BaseEvidence::ClaimedLayers) => {
+            "layers as the configuration claims, which were not read as a whole"
+        }
         Some(BaseEvidence::Annotation) => "claimed by an annotation",
         Some(BaseEvidence::Label) => "claimed by a label",
         Some(BaseEvidence::History) => "a guess from the image's history",

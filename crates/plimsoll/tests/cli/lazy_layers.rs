@@ -144,3 +144,19 @@ fn a_registry_without_ranges_or_with_other_bytes_gives_the_whole_layer_or_nothin
     let run = place.run(&["sbom", "--lazy-layers", "-v", &subject]).exits(10).says("digest is");
     run.says("is read as a whole");
 }
+
+#[test]
+fn a_base_that_only_claimed_digests_show_is_told_as_claimed() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let lower = || layer(TableFormat::Estargz).build();
+    let base = pushed(&registry, &ImageBuilder::new().layer(lower()).build(), "base");
+    let upper = Layer::new().file("srv/x", "x");
+    let subject = pushed(&registry, &ImageBuilder::new().layer(lower()).layer(upper).build(), "app");
+    for flag in ["--base", "--known-base"] {
+        let sbom = ["sbom", &subject, flag, &base, "-o", "table", "--no-cache"];
+        let certain = place.run(&sbom).exits(0).stdout;
+        assert!(certain.contains("1 base ") && certain.contains("layers compared with"), "{certain}");
+        let claimed = place.run(&[&sbom[..], &["--lazy-layers"]].concat()).exits(0).stdout;
+        assert!(claimed.contains("1 base?") && claimed.contains("as the configuration claims"), "{claimed}");
+    }
+}

@@ -23,14 +23,14 @@ pub struct Attached {
     pub rejected: Vec<Rejected>,
     /// The predicate types of other bundles, each once.
     pub others: BTreeSet<String>,
-    /// There is more than the limits allow: evidence that seems missing may be there.
+    /// More is attached than the limits allow: evidence that seems missing may exist.
     pub truncated: bool,
 }
 
 /// A verified statement, and where it was found.
 #[derive(Debug)]
 pub struct Proof {
-    /// The manifest that ties it to the subject.
+    /// The manifest that refers to the subject.
     pub referrer: Digest,
     /// The statement.
     pub statement: Verified<Statement>,
@@ -39,7 +39,7 @@ pub struct Proof {
 /// A referrer that does not count.
 #[derive(Debug)]
 pub struct Rejected {
-    /// The manifest that ties it to the subject.
+    /// The manifest that refers to the subject.
     pub referrer: Digest,
     /// Why.
     pub reason: Rejection,
@@ -73,13 +73,13 @@ impl Attached {
         self.signers_of(|_| true)
     }
 
-    /// The same among the statements that `counts` accepts.
+    /// The number of different signers of the statements that `counts` accepts.
     pub fn signers_of(&self, counts: impl Fn(&Proof) -> bool) -> usize {
         let counting = self.verified.iter().filter(|proof| counts(proof));
         counting.map(|proof| proof.statement.signer().person()).collect::<BTreeSet<_>>().len()
     }
 
-    /// Whether there is neither a bundle of the wanted type nor anything that may be one.
+    /// Whether there is neither a bundle of the wanted type nor anything that may be one of it.
     pub fn is_empty(&self) -> bool {
         self.verified.is_empty() && self.rejected.is_empty()
     }

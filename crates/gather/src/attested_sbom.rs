@@ -1,18 +1,20 @@
 //! The search for an SBOM that is attested for one platform's image, so that its layers need not be pulled.
 //!
 //! Owns whether a document may stand for the files of an image. The policies decide who may attest it
-//! ([`plimsoll_policy::Policy::accepts_sbom`]). It stands for them only if nothing is left open, because nobody looks again:
+//! ([`plimsoll_policy::Policy::accepts_sbom`]). It stands for them only if nothing is left open, because the image
+//! itself is not read then:
 //!
 //! - The statement is about the platform's manifest and nothing else, and every policy in question accepts its signer.
-//! - The document is of the standard that the statement names, about an image, and about this one: it names the same manifest, or
-//!   lists the same layers. The SBOM of a folder of sources is complete as well, and says nothing about the image around it.
-//! - It states that it is complete, has no problem that hides components, and lists at least one.
-//! - If it lists layers, they are the image's. If digests are denied, it has to: the denied content may be in a layer of
-//!   another digest, and only whoever read it knows.
+//! - The document is of the standard that the statement names and describes this image: it names the same manifest, or
+//!   lists the same layers. The SBOM of a source folder can be complete too, but it does not describe the image that
+//!   contains the sources.
+//! - It states that it is complete, has no problem that hides components, and lists at least one component.
+//! - If it lists layers, they are the image's. If a deny list names digests, it must list them: the denied content may
+//!   be in a layer with another digest, which only a reader of the layer can know.
 //!
-//! Otherwise the image is read, and the verdict says why. So it is if anything contradicts what counts: another SBOM that counts
-//! and lists other components, one by an accepted signer that does not count, or attachments that could not all be looked at. So
-//! every place is searched.
+//! Otherwise the image is read, and the verdict says why. The image is also read if anything contradicts the SBOM that
+//! counts: another one that counts and lists other components, one by an accepted signer that does not count, or
+//! attachments that could not all be read. Therefore every place is searched.
 
 use std::sync::Arc;
 
@@ -33,15 +35,15 @@ pub(crate) struct AttestedSboms<'a> {
     policies: Vec<(&'a UnderPolicy<'a>, Signers)>,
     counting: Vec<Counting>,
     refused: Vec<RejectedSignature>,
-    /// Why the image has to be read whatever counts.
+    /// Why the image must be read even if an SBOM counts.
     doubt: Option<String>,
 }
 
 /// Why an SBOM does not count.
 enum Refusal {
-    /// It is not by an accepted signer, or not about this image, so it says nothing.
+    /// It is not by an accepted signer, or not about this image, so it has no effect.
     NotAccepted(String),
-    /// It is by an accepted signer about this image, who knows something that another SBOM leaves out.
+    /// It is by an accepted signer and about this image, so its signer may know what another SBOM omits.
     Contradicts(String),
 }
 
@@ -55,14 +57,14 @@ struct Counting {
 pub(crate) enum Outcome {
     /// The layers need not be read.
     Found(Arc<SbomAttestation>, Box<Inventory>),
-    /// They have to be.
+    /// The layers must be read.
     NotFound(SbomSearch),
 }
 
 impl<'a> AttestedSboms<'a> {
-    /// A search that has not started; none if the layers have to be read anyway: for a policy that accepts no attested SBOM,
-    /// or to hash them by the algorithm of a denied digest. In local places they are always read, because nobody else compares
-    /// their bytes with their digests.
+    /// A search that has not started. `None` if the layers must be read anyway: for a policy that accepts no attested
+    /// SBOM, or to hash them by the algorithm of a denied digest. Layers in local places are always read, because
+    /// nothing else compares their bytes with their digests.
     pub(crate) fn new(subject: &Subject, image: &'a Image, collection: &'a Collection<'a>) -> Option<Self> {
         let is_remote = matches!(subject, Subject::Registry(_));
         let wanted =
@@ -88,7 +90,7 @@ impl<'a> AttestedSboms<'a> {
         self.doubt.get_or_insert(reason);
     }
 
-    /// Looks at what was found for `subject`.
+    /// Examines what was found for `subject`.
     pub(crate) fn add(&mut self, subject: &Digest, found: &Bundles) {
         let unread = found.skipped.iter().find(|skipped| {
             !matches!(skipped.reason, SkipReason::OtherArtifact { .. } | SkipReason::OtherSubject { .. })
@@ -171,7 +173,7 @@ impl<'a> AttestedSboms<'a> {
             .map_err(|error| format!("its document cannot be read: {}", with_hint(&error)))?;
         let standard = sbom_standard(&value.predicate_type).unwrap_or_default();
         if document.format != standard {
-            return Err(format!("it states that its document is of {standard}, and it is of another kind"));
+            return Err(format!("its document is not of {standard}, as it states"));
         }
         let manifest = self.image.manifest.digest;
         match document.completeness {
@@ -216,11 +218,11 @@ impl<'a> AttestedSboms<'a> {
         }
         let listed = inventory.layers.iter().map(|layer| (layer.digest, layer.diff_id));
         let own = self.image.layers.iter().map(|layer| (layer.descriptor.digest, layer.diff_id));
-        if listed.eq(own) { Ok(()) } else { Err("its document lists other layers than the image".to_owned()) }
+        if listed.eq(own) { Ok(()) } else { Err("its document does not list the image's layers".to_owned()) }
     }
 
-    /// The SBOM that was signed last, by the trusted clocks; of several, that of the greatest digest. The order in which a
-    /// registry lists them does not matter.
+    /// The SBOM that was signed last, by the trusted clocks. Of several, the one with the greatest digest, so that the
+    /// order in which a registry lists them does not matter.
     pub(crate) fn finish(self) -> Outcome {
         let Self { mut counting, refused, doubt, .. } = self;
         counting.sort_by_key(|one| (one.attestation.signed_at(), one.attestation.bundle));
@@ -234,7 +236,7 @@ impl<'a> AttestedSboms<'a> {
             }
             (Some(_), None) => "attested SBOMs that count list different components".to_owned(),
             (Some(_), Some(doubt)) => doubt,
-            // What does not count says more than that something else might.
+            // A document that was refused is a better explanation than one that might exist.
             (None, Some(doubt)) if refused.is_empty() => doubt,
             (None, _) => match refused.as_slice() {
                 [] => "no attested SBOM was found".to_owned(),
@@ -248,8 +250,8 @@ impl<'a> AttestedSboms<'a> {
     }
 }
 
-/// Whether two inventories list the same packages of the same operating system, at the same places and for the same purpose: findings
-/// depend on all of it. The order does not matter.
+/// Whether two inventories list the same packages of the same operating system, in the same places and for the same
+/// purpose, because findings depend on all of these. The order does not matter.
 fn list_the_same(one: &Inventory, other: &Inventory) -> bool {
     let listed = |inventory: &Inventory| {
         let all = inventory.components.iter().map(|it| {

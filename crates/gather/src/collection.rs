@@ -1,4 +1,4 @@
-//! What to collect: under which policies, with which database, and what reads layers.
+//! What to collect: for which policies, with which database, and how layers are read.
 
 use std::collections::BTreeSet;
 
@@ -20,23 +20,23 @@ use crate::Error;
 pub struct Layers {
     pub(crate) catalogers: &'static Catalogers,
     pub(crate) shared: Shared<'static>,
-    /// Whether layers are read as a whole for whoever is under no policy.
+    /// Whether layers are read as a whole if there is no policy.
     pub(crate) digests: LayerDigests,
 }
 
-/// For every cataloger, see [`Layers`].
+/// [`Layers`] for every cataloger.
 pub fn layers(limits: &Limits) -> Layers {
     layers_for(Catalogers::all(), limits)
 }
 
-/// For a choice of catalogers, see [`Layers`].
+/// [`Layers`] for a choice of catalogers.
 pub fn layers_for(catalogers: &'static Catalogers, limits: &Limits) -> Layers {
     let digests = LayerDigests::Computed;
     Layers { catalogers, shared: Shared::new(catalogers, limits.clone()), digests }
 }
 
 impl Layers {
-    /// Keeps what is read of layers in `cache`, too, and uses what earlier runs kept there.
+    /// Also keeps the facts of layers in `cache`, and uses what earlier runs kept there.
     #[must_use]
     pub fn cached(self, cache: Option<LayerCache>) -> Self {
         Self { shared: self.shared.cached(cache), ..self }
@@ -75,19 +75,19 @@ pub struct Collection<'a> {
     pub platform: Option<&'a Platform>,
     /// The policies that will be applied, which determine what is needed.
     pub policies: &'a [UnderPolicy<'a>],
-    /// What is denied beside them: content is hashed by the algorithms of denied digests, too.
+    /// What is denied in addition: content is also hashed by the algorithms of denied digests.
     pub denials: &'a DenyList,
     /// The evidence repository, if signatures are not kept with the image.
     pub evidence_repository: Option<&'a dyn Source>,
     /// The advisory database, opened once for all subjects, or why it cannot be used.
     pub database: &'a Result<Database, plimsoll_vuln::Error>,
-    /// What counts as now.
+    /// The current time.
     pub now: Timestamp,
     /// Reads each layer of the run's subjects once, and has the limits for everything that is read.
     pub layers: &'a Layers,
-    /// Is told how far reading has got.
+    /// Receives the progress of reading.
     pub progress: &'a dyn Progress,
-    /// Stops what takes time after the reading.
+    /// Stops the work that follows the reading.
     pub cancel: &'a Cancel,
 }
 
@@ -97,14 +97,14 @@ impl Collection<'_> {
         self.policies.iter().map(|under| under.policy.needs()).fold(Needs::default(), Needs::and)
     }
 
-    /// Whether every policy allows that layers were read by their tables of contents.
+    /// Whether every policy allows that layers are read by their tables of contents.
     fn allows_unhashed_layers(&self) -> bool {
         let allows = |under: &UnderPolicy<'_>| under.policy.allows_unhashed_layers();
         !self.policies.is_empty() && self.policies.iter().all(allows)
     }
 
-    /// Whether layers may be read by their tables of contents. Not if any digest is denied: it may be a diff ID, and that of
-    /// such a layer is only what its configuration claims.
+    /// Whether layers may be read by their tables of contents. They may not if any digest is denied: it may be a diff
+    /// ID, and the diff ID of such a layer is only what the configuration claims.
     pub(crate) fn layer_digests(&self) -> LayerDigests {
         if self.allows_unhashed_layers() && !self.denies_digests() {
             LayerDigests::Optional
@@ -119,7 +119,8 @@ impl Collection<'_> {
         of_policies.next().is_some() || !self.denials.is_empty()
     }
 
-    /// Whether a digest is denied that could name a layer of `image` which the image names by another algorithm.
+    /// Whether a denied digest uses another algorithm than the image's own digests, so that it could name one of its
+    /// layers.
     pub(crate) fn has_denials_by_another_name(&self, image: &Image) -> bool {
         let of_policies = self.policies.iter().flat_map(|under| under.policy.denied_algorithms());
         let denied: BTreeSet<Algorithm> = of_policies.chain(self.denials.algorithms()).collect();

@@ -18,13 +18,13 @@ pub enum Error {
         #[source]
         source: reference::ParseError,
     },
-    /// The text looks like a path, but nothing is there.
+    /// The text looks like a path, but nothing exists there.
     #[error("{} does not exist", path.display())]
     NoSuchPath {
         /// The path.
         path: PathBuf,
     },
-    /// A name that ends like an archive or a document, and nothing is there.
+    /// A name that ends like an archive or a document, but no such file exists.
     #[error("{} does not exist", path.display())]
     NoSuchFile {
         /// The path.
@@ -32,8 +32,8 @@ pub enum Error {
         /// The image of that name.
         image: String,
     },
-    /// The text is the name of a path that is there, and of an image.
-    #[error("`{text}` is a path here, and can be the image {image} as well")]
+    /// The text is the name of an existing path, and of an image.
+    #[error("`{text}` is an existing path and can also be the image {image}")]
     Ambiguous {
         /// What was typed.
         text: String,
@@ -48,21 +48,21 @@ pub enum Error {
         /// Both, each with a spelling that means nothing else.
         meanings: String,
     },
-    /// A digest, and nothing that says where it is.
-    #[error("`{text}` is a digest and names no place where the image is")]
+    /// A digest without a place.
+    #[error("`{text}` is a digest and does not say where the image is")]
     DigestAlone {
         /// What was typed.
         text: String,
     },
-    /// A scheme that nobody knows.
+    /// An unknown scheme.
     #[error("there is no scheme `{scheme}:`")]
     NoSuchScheme {
         /// What was typed.
         scheme: String,
-        /// The known one that is most like it.
+        /// The known scheme that is nearest to it.
         nearest: Option<String>,
     },
-    /// A scheme of other tools whose subjects are not read.
+    /// A scheme of other tools, whose subjects are not supported.
     #[error("`{scheme}` is not read")]
     NotRead {
         /// The scheme.
@@ -71,20 +71,20 @@ pub enum Error {
         hint: &'static str,
     },
     /// The address of a web page.
-    #[error("`{text}` is a URL, and images have none")]
+    #[error("`{text}` is a URL, expected the name of an image")]
     Url {
         /// What was typed.
         text: String,
         /// The same without its scheme.
         rest: String,
     },
-    /// A scheme with nothing behind it.
-    #[error("`{text}` names no image")]
+    /// A scheme with nothing after it.
+    #[error("`{text}` does not name an image")]
     NoName {
         /// What was typed.
         text: String,
     },
-    /// The file is of no kind that can be judged.
+    /// The file is of a kind that cannot be judged.
     #[error("{} is neither a tar archive nor a JSON document", path.display())]
     UnknownFile {
         /// The file.
@@ -99,10 +99,10 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// `sbom:-`, and nothing is piped in.
-    #[error("nothing comes from standard input, expected an SBOM")]
+    /// `sbom:-`, but nothing is piped in.
+    #[error("standard input is empty, expected an SBOM")]
     NoStandardInput,
-    /// Something is neither a file nor a folder, and what it is cannot be seen without taking it away from its reader.
+    /// A pipe or device. Reading it to find out what it contains would consume it.
     #[error("{} is a pipe or device, expected a file or folder", path.display())]
     Pipe {
         /// The path.
@@ -119,16 +119,16 @@ pub enum Error {
         /// What Docker said.
         source: plimsoll_image::Error,
     },
-    /// The caller does not wait any longer.
+    /// The caller no longer waits.
     #[error(transparent)]
     Stopped(#[from] plimsoll_core::Stopped),
     /// The image cannot be read completely.
     #[error(transparent)]
     Image(#[from] plimsoll_image::Error),
-    /// The registry cannot be asked.
+    /// The request to the registry failed.
     #[error(transparent)]
     Registry(#[from] plimsoll_registry::Error),
-    /// What is attached cannot be found out.
+    /// The search for attachments failed.
     #[error(transparent)]
     Attached(#[from] plimsoll_attach::Error),
     /// The HTTP client cannot be set up.
@@ -158,7 +158,7 @@ pub enum Error {
     ChoosePlatform {
         /// The subject.
         subject: String,
-        /// What there is.
+        /// The platforms of the index.
         available: Vec<String>,
     },
     /// An index has several images that one platform could mean.
@@ -206,7 +206,7 @@ impl Classify for Error {
         match self {
             Self::Stopped(stopped) => stopped.hint(),
             Self::UnknownFile { .. } => {
-                Some("name the kind in front: archive:FILE, sbom:FILE, oci:DIR, dir:PATH, or file:FILE for any file".to_owned())
+                Some("put the kind in front: archive:FILE, sbom:FILE, oci:DIR, dir:PATH, or file:FILE for any file".to_owned())
             }
             Self::NoStandardInput => {
                 Some("pipe it in, `syft IMAGE -o spdx-json | plimsoll scan sbom:-`, or name the file: sbom:FILE".to_owned())

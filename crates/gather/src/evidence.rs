@@ -42,21 +42,21 @@ pub fn evidence(opened: &OpenedSubject, collection: &Collection<'_>) -> Result<V
         OpenedSubject::File { digest, .. } => {
             let inventory =
                 inventory(opened, None, collection.layers, collection.progress, collection.cancel)?;
-            let reason = format!("signatures of single files are not looked for ({digest})");
+            let reason = format!("signatures of single files are not searched for ({digest})");
             let signatures = Signatures::Unavailable { reason }.into();
             let unsigned = String::new();
             let evidence = without_image(SubjectKind::File, &inventory, None, unsigned, collection);
             Ok(vec![Evidence { signatures, ..evidence }])
         }
         OpenedSubject::Sbom { document, digest, .. } => {
-            let reason = "the subject is an SBOM; the artifact it speaks of was not seen".to_owned();
+            let reason = "the subject is an SBOM; the artifact that it describes was not read".to_owned();
             let kind = SubjectKind::Sbom;
             Ok(vec![without_image(kind, &document.inventory, Some(*digest), reason, collection)])
         }
     }
 }
 
-/// The inventory of a subject; of `image` if the subject has several. A document brings its own.
+/// The inventory of a subject; of `image` if the subject has several. An SBOM is read into one.
 pub fn inventory<'a>(
     opened: &'a OpenedSubject,
     image: Option<&Image>,
@@ -81,16 +81,16 @@ pub fn inventory<'a>(
     }
 }
 
-/// The inventory of an image that is not there: a gap and not an empty inventory.
+/// The inventory of a missing image: a gap, not an empty inventory.
 pub fn of_nothing(absent: &Absent) -> Inventory {
     let place = absent.platform().to_string();
     let problem = Problem::new(ProblemCode::ImageAbsent, place, absent.missing.clone());
     Inventory { problems: vec![problem], ..Inventory::default() }
 }
 
-/// No cataloger reads single files, which is a gap and not an empty inventory.
+/// No cataloger reads single files, so this is a gap, not an empty inventory.
 fn of_file(path: &Path, digest: &Digest, size: u64) -> Inventory {
-    let detail = format!("{digest}, {size} bytes: no cataloger looks into single files");
+    let detail = format!("{digest}, {size} bytes: no cataloger reads single files");
     let problem = Problem::new(ProblemCode::NotCataloged, path.display().to_string(), detail);
     Inventory { problems: vec![problem], ..Inventory::default() }
 }
@@ -170,14 +170,14 @@ const SEARCH_FAILED: &str = "internal error while looking for signatures";
 struct Collected {
     signatures: SignaturesByPolicy,
     inventory: Option<Inventory>,
-    /// Where the inventory is from.
+    /// The source of the inventory.
     from: InventorySource,
     sbom_search: SbomSearch,
     /// Digests of layers by another algorithm.
     aliases: Vec<Digest>,
 }
 
-/// Signatures are a few small requests; the layers are the long way. Both at once, so that the sum is the longer one.
+/// Signatures are a few small requests, layers take long. Both run at the same time.
 fn with_layers(
     source: &dyn Source,
     image: &Image,
@@ -206,8 +206,8 @@ fn with_layers(
     Ok(Collected { signatures, inventory, from, sbom_search: SbomSearch::default(), aliases })
 }
 
-/// One after the other: an attested SBOM saves the long way. What looks at foreign bundles has a thread of its own, as in
-/// [`with_layers`]: if it panics, there are no signatures and no attested SBOM, and the run goes on.
+/// One after the other, because an attested SBOM makes reading the layers unnecessary. What looks at foreign bundles has a thread of
+/// its own, as in [`with_layers`]: if it panics, there are no signatures and no attested SBOM, and the run goes on.
 fn attested_or_read(
     source: &dyn Source,
     image: &Image,
@@ -239,10 +239,11 @@ fn attested_or_read(
     Ok(Collected { signatures, inventory: Some(inventory), from, sbom_search, aliases: Vec::new() })
 }
 
-/// What is known without the image itself. Nothing of it can pass: whoever asks about all platforms is told of this one.
+/// What is known without the image itself. No rule can pass for it, so that a verdict about all platforms includes this
+/// one.
 fn of_absent(absent: &Absent, subject: &Subject, collection: &Collection<'_>) -> Evidence {
     let inventory = of_nothing(absent);
-    let reason = format!("the image for {} is not there: {}", absent.platform(), absent.missing);
+    let reason = format!("the image for {} is missing: {}", absent.platform(), absent.missing);
     let facts = asked_for(subject, collection);
     Evidence {
         subject: SubjectFacts { platform: Some(absent.platform()), ..facts },
@@ -254,7 +255,7 @@ fn of_absent(absent: &Absent, subject: &Subject, collection: &Collection<'_>) ->
     }
 }
 
-/// What the user asked for, before anything of it was read.
+/// What the user asked for, before anything is read.
 fn asked_for(subject: &Subject, collection: &Collection<'_>) -> SubjectFacts {
     let mut facts = SubjectFacts {
         kind: SubjectKind::Registry,
@@ -333,7 +334,7 @@ fn without_image(
     }
 }
 
-/// The same without the paths that policies leave out, once for all policies that leave out the same.
+/// The inventory without the paths that policies leave out, made once for all policies that leave out the same.
 fn narrowed(
     inventory: &Inventory,
     source: &InventorySource,

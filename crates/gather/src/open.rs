@@ -27,7 +27,7 @@ use crate::subject::STDIN;
 use crate::{Error, Registries, Subject, local};
 
 const NO_MANIFEST: &str =
-    "a docker-archive has no manifest: the digest shown is of one made from it, not the registry's";
+    "a docker-archive has no manifest: the digest shown is of a manifest made from it, not the registry's";
 
 /// Looks up an environment variable.
 pub type Environment = fn(&str) -> Option<OsString>;
@@ -61,7 +61,7 @@ impl Access {
         self.clients.settings()
     }
 
-    /// The same for one subject, with which everything has to be done within the timeout of the HTTP client's settings.
+    /// The same for one subject. All its work must finish within the timeout of the HTTP client's settings.
     #[must_use]
     pub fn for_one_subject(&self) -> Self {
         let deadline = Instant::now().checked_add(self.http().timeout);
@@ -80,7 +80,7 @@ impl Access {
 pub enum StandardInput {
     /// The user's own: what is piped in may be read.
     OfUser,
-    /// Of a service, whose subjects are named by others.
+    /// The one of a service, whose subjects are named by others.
     Closed,
 }
 
@@ -90,11 +90,11 @@ pub enum OpenedSubject {
     Image {
         /// Where its objects come from.
         source: Box<dyn Source>,
-        /// What it turned out to be.
+        /// What it contains.
         artifact: Box<Artifact>,
         /// The subject.
         subject: Subject,
-        /// Something that its reader should know and no verdict shows.
+        /// Something that the user should know and that no verdict shows.
         remark: Option<String>,
     },
     /// A root file system.
@@ -112,7 +112,7 @@ pub enum OpenedSubject {
     Sbom {
         /// The file.
         path: PathBuf,
-        /// What it says.
+        /// Its content.
         document: Box<ReadDocument>,
         /// The digest of its bytes.
         digest: Digest,
@@ -152,7 +152,7 @@ pub fn open(subject: &Subject, access: &Access) -> Result<OpenedSubject, Error> 
     Ok(OpenedSubject::Image { source, artifact, subject: subject.clone(), remark })
 }
 
-/// That only a part of an index is there.
+/// The remark that only a part of an index is present.
 fn partial(artifact: &Artifact) -> Option<String> {
     const MOST: usize = 10;
     let absent: Vec<String> =
@@ -161,7 +161,7 @@ fn partial(artifact: &Artifact) -> Option<String> {
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     (!absent.is_empty()).then(|| {
         format!(
-            "only a part of the index {} is there: without {}{more}",
+            "only a part of the index {} is present: without {}{more}",
             artifact.top.digest,
             absent.join(", ")
         )
@@ -275,7 +275,7 @@ fn open_sbom(path: &Path, access: &Access) -> Result<OpenedSubject, Error> {
     Ok(OpenedSubject::Sbom { path: path.to_owned(), document: Box::new(document), digest })
 }
 
-/// A reader of which nothing more is taken when nobody waits: a pipe may bring a byte now and then.
+/// A reader that stops when the caller no longer waits: a pipe may bring a byte now and then.
 struct Awaited<'a, R> {
     reader: R,
     cancel: &'a Cancel,
@@ -289,8 +289,9 @@ impl<R: Read> Read for Awaited<'_, R> {
 }
 
 impl OpenedSubject {
-    /// The image for a command about a single image: that of `platform`; without one, the only image, else that of this
-    /// machine's platform. An image that would be it and is not there is an error, whatever else is.
+    /// The image for a command about a single image: the one for `platform`; without a platform, the only image, or
+    /// else the one for this machine's platform. If that image is missing, this is an error, whatever other images
+    /// there are.
     pub fn one_image(&self, platform: Option<&Platform>) -> Result<Option<&Image>, Error> {
         let Self::Image { artifact, subject, .. } = self else { return Ok(None) };
         let images = artifact.select(platform)?;
@@ -309,7 +310,7 @@ impl OpenedSubject {
         if let [image] = images.as_slice() {
             return Ok(Some(image));
         }
-        // Of two that are for the same platform, which one runs is up to the engine.
+        // If two are for the same platform, the engine chooses which one runs.
         let only = |fits: &dyn Fn(&Image) -> bool| {
             let found: Vec<&Image> = images.iter().copied().filter(|image| fits(image)).collect();
             match found.as_slice() {
@@ -338,10 +339,10 @@ impl OpenedSubject {
     }
 }
 
-/// What is to be said of an SBOM that was taken out of an attestation.
+/// The remark about an SBOM that was taken out of an attestation.
 pub fn envelope_remark(document: &ReadDocument) -> Option<&'static str> {
     match document.envelopes.first()? {
-        Envelope::Statement => Some("an in-toto statement without signature: nobody vouches for it"),
+        Envelope::Statement => Some("an in-toto statement without a signature: nobody vouches for it"),
         _ => Some("signature not verified here; plimsoll verify-attestation or verify-blob-attestation does"),
     }
 }

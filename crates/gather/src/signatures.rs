@@ -15,8 +15,9 @@ use crate::attested_sbom::AttestedSboms;
 use crate::collection::{Collection, UnderPolicy, with_hint};
 
 /// Searches for signatures of the index and the platform's manifest, place by place as in [`Search`], until every
-/// policy is satisfied, or to the end for `sboms`: a later SBOM may contradict an earlier one. Each bundle is fetched once, and verified for each policy with its own keys and
-/// roots. A failed search is not the same as finding none: it makes the signatures unavailable, whatever else was found.
+/// policy is satisfied. For `sboms` it searches every place, because a later SBOM may contradict an earlier one. Each
+/// bundle is fetched once, and verified for each policy with its own keys and roots. A failed search is not the same as
+/// finding none: it makes the signatures unavailable, whatever else was found.
 pub(crate) fn signatures(
     source: &dyn Source,
     digests: &ImageDigests,

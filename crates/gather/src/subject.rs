@@ -1,14 +1,14 @@
 //! What the user named: a registry reference, a layout, an archive, an image of a local engine, a root file system, a
 //! file or an SBOM.
+//! A name means one thing, whatever the working directory contains: somebody who can add a file to a checkout must not
+//! decide what a gate examines.
 //!
-//! A name means one thing, whatever lies in the working directory: somebody who can add a file to a checkout must not
-//! decide what a gate looks at.
-//!
-//! 1. A scheme in front decides ([`scheme`]). What follows `@` and is a digest is always held.
+//! 1. A scheme in front decides ([`scheme`]). A digest after `@` is always compared.
 //! 2. Text with a tag, a digest or a registry in it is an image reference and never a path.
-//! 3. Text that starts with `/`, `.` or `~`, or that no reference can be, is a path.
-//! 4. Of the rest, what ends like an archive or a document (`app.tar`, `app.spdx.json`) is a path, and everything else an
-//!    image of the default registry. Where a path of that name is there as well, the text is refused, with both spellings.
+//! 3. Text that starts with `/`, `.` or `~`, or that cannot be a reference, is a path.
+//! 4. Of the rest, a text that ends like an archive or a document (`app.tar`, `app.spdx.json`) is a path, and
+//!    everything else is an image of the default registry. If a path of that name exists too, the text is refused, with
+//!    both spellings.
 //!
 //! An image of a local engine always needs its scheme. The image `docker:24` of a registry is
 //! `docker.io/library/docker:24`.
@@ -61,7 +61,7 @@ pub enum Subject {
 pub enum Engine {
     /// Docker, through its socket.
     Docker,
-    /// Podman and what else shares its store.
+    /// Podman, and other tools that share its store.
     Podman,
     /// containerd.
     Containerd,
@@ -89,7 +89,7 @@ const FILE_ENDINGS: &[&str] = &[
 ];
 
 impl Subject {
-    /// Recognises `text`. Looks at the file system, not at the network.
+    /// Recognises `text`. Uses the file system, but not the network.
     pub fn parse(text: &str) -> Result<Self, Error> {
         match scheme::parse(text)? {
             Some(subject) => Ok(subject),
@@ -116,7 +116,7 @@ fn without_scheme(text: &str) -> Result<Subject, Error> {
     if text.parse::<Digest>().is_ok() {
         return Err(Error::DigestAlone { text: text.to_owned() });
     }
-    // A link that leads nowhere is there as well.
+    // A dangling link exists as well.
     let exists = path.symlink_metadata().is_ok();
     let image: Reference = match text.parse() {
         Ok(image) => image,
@@ -162,7 +162,7 @@ fn ends_like_a_file(text: &str) -> bool {
     ending.is_some_and(|ending| FILE_ENDINGS.contains(&ending))
 }
 
-/// Recognises a path by what is there.
+/// Recognises a path by its content.
 fn recognise(path: &Path) -> Result<Subject, Error> {
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() && path.join("oci-layout").is_file() => {
@@ -214,11 +214,11 @@ fn recognise_file(path: &Path) -> Result<Subject, Error> {
     if is_tar || is_compressed {
         return Ok(Subject::Archive(path.to_owned(), None));
     }
-    // A mark of UTF-8 or UTF-16, as tools on Windows write it before a document.
+    // A byte order mark, as tools on Windows write it before a document.
     let marked = [&[0xef, 0xbb, 0xbf][..], &[0xff, 0xfe], &[0xfe, 0xff]];
     let text = marked.iter().find_map(|mark| head.strip_prefix(*mark)).unwrap_or(&head);
     match text.iter().find(|b| !b.is_ascii_whitespace() && **b != 0) {
-        // What is not read is refused by its name there.
+        // Formats that are not supported are refused there by name.
         Some(b'{' | b'<') => Ok(Subject::Sbom(path.to_owned())),
         _ if text.starts_with(b"SPDXVersion:") => Ok(Subject::Sbom(path.to_owned())),
         _ => Err(Error::UnknownFile { path: path.to_owned() }),
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_path_nor_reference_is_refused() {
+    fn text_that_is_neither_path_nor_reference_is_refused() {
         assert!(matches!(Subject::parse("Not A Reference"), Err(Error::NotASubject { .. })));
         assert!(matches!(Subject::parse("./gone.tar"), Err(Error::NoSuchPath { .. })));
         assert!(matches!(Subject::parse("-"), Err(Error::TwoMeanings { .. })));

@@ -1,4 +1,4 @@
-//! SBOMs that are attested: when one stands for the files of an image, and what must not.
+//! Attested SBOMs: which ones stand for the files of an image, and which must not.
 
 #![allow(
     clippy::unwrap_used,
@@ -43,7 +43,7 @@ fn now() -> Timestamp {
     "2026-11-20T12:00:00Z".parse().unwrap()
 }
 
-/// An image of two layers in a registry, and who signs: for images, and for SBOMs.
+/// An image of two layers in a registry, and two signers: one for images, one for SBOMs.
 struct World {
     registry: Registry,
     image: Artifact,
@@ -233,7 +233,7 @@ impl Judged {
         self.verdict.platforms[0].rules.iter().find(|result| result.rule == *name).unwrap()
     }
 
-    /// Whether the image was read, and nothing else counts as its content.
+    /// Asserts that the image was read, and nothing else counts as its content.
     #[track_caller]
     fn was_read_because(&self, why: &str) {
         assert_eq!(self.pulled, 2, "the layers have to be read: {}", self.rule("sbom").reason);
@@ -254,7 +254,7 @@ impl Judged {
 }
 
 #[test]
-fn an_image_with_a_complete_sbom_by_who_is_named_is_not_pulled() {
+fn an_image_with_a_complete_sbom_by_a_named_signer_is_not_pulled() {
     let world = World::new();
     let inventory = world.inventory();
     let forms = [
@@ -305,7 +305,7 @@ fn an_image_with_a_complete_sbom_by_who_is_named_is_not_pulled() {
 }
 
 #[test]
-fn without_the_policys_word_nothing_attested_counts() {
+fn no_attested_sbom_counts_unless_the_policy_names_a_signer() {
     let world = World::new();
     world.attest(&world.builder, &world.statement(CYCLONEDX, world.complete()));
     let judged = world.judge(&world.policy_by("p", "", ""));
@@ -314,19 +314,19 @@ fn without_the_policys_word_nothing_attested_counts() {
 }
 
 #[test]
-fn a_key_that_signs_images_or_anything_else_attests_no_sbom() {
+fn a_key_for_images_or_anything_else_attests_no_sbom() {
     let world = World::new();
     world.attest(&world.release, &world.statement(COSIGN_SIGN_V1, json!({})));
     world.attest(&world.release, &world.statement(CYCLONEDX, world.complete()));
     let judged = world.judge(&world.policy(""));
     judged.was_read_because("the attested SBOM does not count");
-    // It still says why.
+    // The reason is still given.
     let refused = judged.rule("sbom").details.iter();
     assert_eq!(refused.filter(|detail| matches!(detail, Detail::RefusedSignature { .. })).count(), 1);
 }
 
 #[test]
-fn a_signature_of_the_image_by_the_sbom_builder_is_no_sbom() {
+fn an_image_signature_by_the_sbom_builder_is_not_an_sbom() {
     let world = World::new();
     // The same document, but signed as something else.
     for kind in
@@ -338,17 +338,17 @@ fn a_signature_of_the_image_by_the_sbom_builder_is_no_sbom() {
 }
 
 #[test]
-fn a_document_of_another_standard_than_is_stated_does_not_count() {
+fn a_document_of_another_standard_than_stated_does_not_count() {
     let world = World::new();
     let spdx = world.document("spdx-json", &world.inventory(), Completeness::Complete);
-    // `verify` itself refuses most of them by their form; a text is of either.
+    // `verify` itself refuses most of them by their form; a text can be of either standard.
     let text = Value::from(String::from_utf8(spdx).unwrap());
     world.attest(&world.builder, &world.statement(CYCLONEDX, json!({"Data": text})));
     world.judge(&world.policy("")).was_read_because("the attested SBOM does not count");
 }
 
 #[test]
-fn a_statement_about_several_subjects_is_about_none_alone() {
+fn a_statement_about_several_subjects_does_not_count() {
     let world = World::new();
     let mut statement = world.statement(CYCLONEDX, world.complete());
     statement.subjects.push(About::new("", &Digest::sha256(b"another image")));
@@ -384,7 +384,7 @@ fn an_sbom_of_another_image_does_not_count_even_if_it_is_attached_here() {
 }
 
 #[test]
-fn an_sbom_of_the_index_is_of_no_platform() {
+fn an_sbom_of_the_index_does_not_count_for_a_platform() {
     let world = World::new();
     let index = IndexBuilder::new().image(world.image.clone()).build();
     index.push(&world.registry, "app", "many");
@@ -408,7 +408,7 @@ fn an_sbom_of_the_index_is_of_no_platform() {
 }
 
 #[test]
-fn what_does_not_state_that_it_is_complete_does_not_count() {
+fn a_document_that_does_not_state_that_it_is_complete_does_not_count() {
     for (states, why) in [
         (Completeness::Unstated, "its document does not state that it is complete"),
         (Completeness::Incomplete, "its document states that it is incomplete"),
@@ -426,7 +426,7 @@ fn what_does_not_state_that_it_is_complete_does_not_count() {
 type Change = fn(&mut Value);
 
 #[test]
-fn a_claim_of_completeness_does_not_outweigh_what_the_document_itself_lacks() {
+fn a_claim_of_completeness_does_not_outweigh_problems_in_the_document() {
     let hostile: [(&str, Change); 5] = [
         ("components may be missing in its document: os-inventory-broken", |document| {
             let problem = Problem::new(ProblemCode::OsInventoryBroken, "var/lib/dpkg/status", "is cut off");
@@ -461,7 +461,7 @@ fn a_claim_of_completeness_does_not_outweigh_what_the_document_itself_lacks() {
 #[test]
 fn a_complete_sbom_of_something_else_is_not_the_content_of_an_image() {
     let hostile: [(&str, Change); 3] = [
-        // What `sbom` makes of a folder of sources.
+        // What `sbom` writes for a folder of sources.
         ("its document does not say that it is about an image", |document| {
             document["metadata"]["component"] =
                 json!({"type": "application", "bom-ref": "app", "name": "app", "version": "1"});
@@ -496,7 +496,7 @@ fn a_complete_sbom_of_something_else_is_not_the_content_of_an_image() {
 }
 
 #[test]
-fn whatever_contradicts_an_sbom_that_counts_makes_the_image_be_read() {
+fn an_image_is_read_if_anything_contradicts_an_sbom_that_counts() {
     let world = || {
         let world = World::new();
         world.attest(&world.builder, &world.statement(CYCLONEDX, world.complete()));
@@ -519,13 +519,13 @@ fn whatever_contradicts_an_sbom_that_counts_makes_the_image_be_read() {
     elsewhere.components[1].locations[0].path = "excluded/by/a/policy".to_owned();
     second(&moved, &elsewhere, Completeness::Complete);
     moved.judge(&moved.policy("")).was_read_because("attested SBOMs that count list different components");
-    // Others may attach whatever they like: it says nothing against an SBOM that counts.
+    // Others may attach whatever they like: it does not contradict an SBOM that counts.
     let crowded = world();
     let document = crowded.document("spdx-json", &crowded.inventory(), Completeness::Incomplete);
     let document: Value = serde_json::from_slice(&document).unwrap();
     crowded.attest(&Pair::new(), &crowded.statement(SPDX, document));
     crowded.judge(&crowded.policy("")).was_not_read();
-    // But what cannot all be looked at may hide such an SBOM.
+    // But attachments that cannot all be read may hide one that does.
     let mut limits = Limits::default();
     limits.referrers = 1;
     let policy = crowded.policy("");
@@ -552,12 +552,12 @@ fn an_sbom_of_other_layers_does_not_count() {
     inventory.layers[1] = forged;
     let document = world.document("cyclonedx-json", &inventory, Completeness::Complete);
     world.attest(&world.builder, &world.statement(CYCLONEDX, serde_json::from_slice(&document).unwrap()));
-    let why = "the attested SBOM does not count: its document lists other layers than the image";
+    let why = "the attested SBOM does not count: its document does not list the image's layers";
     world.judge(&world.policy("")).was_read_because(why);
 }
 
 #[test]
-fn where_digests_are_denied_only_who_read_the_layers_is_believed() {
+fn if_digests_are_denied_an_sbom_must_list_the_layers() {
     let deny = |digest: &Digest| {
         let text = format!(
             "apiVersion: plimsoll.dev/v1\nkind: DenyList\nmetadata: {{name: i}}\nspec: {{ digests: [{{ digest: '{digest}', reason: miner }}] }}\n"
@@ -580,12 +580,12 @@ fn where_digests_are_denied_only_who_read_the_layers_is_believed() {
         "the attested SBOM does not count: digests are denied, and its document does not list the layers";
     judge(false, &|_| Digest::sha256(b"miner")).was_read_because(why);
     judge(true, &|_| Digest::sha256(b"miner")).was_not_read();
-    // What is denied is denied by the manifest's and the configuration's own digests, without reading.
+    // The digests in manifest and configuration are enough to deny it, without reading.
     let layer = judge(true, &|world| world.image.image().layers[0].digest());
     assert_eq!((layer.pulled, layer.verdict.decision), (0, Decision::Deny));
     let content = judge(true, &|world| world.inventory().layers[0].diff_id);
     assert_eq!((content.pulled, content.verdict.decision), (0, Decision::Deny));
-    // By another algorithm, the content has to be hashed.
+    // For another algorithm, the content must be hashed.
     let other = judge(true, &|_| Digest::compute(Algorithm::Sha512, b"miner"));
     assert_eq!(other.pulled, 2);
     assert!(other.rule("sbom").reason.ends_with("read from its files"), "{}", other.rule("sbom").reason);
@@ -616,7 +616,7 @@ fn every_policy_has_to_accept_the_signer() {
     };
     assert_eq!(used(&judge(&[(&key, Ok(&root))])), (by_builder, 0));
     assert_eq!(used(&judge(&[(&identity, Ok(&root))])), (by_identity, 1));
-    // A certificate that cannot be verified is nobody's.
+    // A certificate that cannot be verified identifies nobody.
     judge(&[(&identity, Err("no root is configured"))])
         .was_read_because("no attested SBOM counts, of 2 found");
     // No signer satisfies both, and a policy that names nobody wants the image read.
@@ -624,7 +624,7 @@ fn every_policy_has_to_accept_the_signer() {
         let judged = judge(&policies);
         assert_eq!(judged.pulled, 2, "{}", judged.rule("sbom").reason);
     }
-    // Evidence of one policy is none under another, whoever hands it over.
+    // Evidence for one policy does not count for another, wherever it comes from.
     let evidence = judge(&[(&key, Ok(&root))]).evidence;
     for other in [&identity, &nobody] {
         let verdict = evaluate(&PolicySet::from(other.clone()), &evidence, &[], &DenyList::none(), now());
@@ -637,7 +637,7 @@ fn every_policy_has_to_accept_the_signer() {
 }
 
 #[test]
-fn of_several_the_one_that_was_signed_last_is_used_and_a_contradiction_makes_the_image_be_read() {
+fn the_sbom_that_was_signed_last_is_used_and_a_contradiction_makes_the_image_be_read() {
     let mut world = World::new();
     let leaf = Leaf::default();
     let holder = world.instance.leaf(&leaf);
@@ -670,7 +670,7 @@ fn of_several_the_one_that_was_signed_last_is_used_and_a_contradiction_makes_the
 }
 
 #[test]
-fn a_key_that_no_longer_counts_attests_nothing_and_the_verdict_ends_with_it() {
+fn an_expired_key_attests_nothing_and_the_verdict_ends_with_the_key() {
     let world = World::new();
     world.attest(&world.builder, &world.statement(CYCLONEDX, world.complete()));
     let until = |end: &str| {
@@ -734,7 +734,7 @@ fn a_layout_on_disk_is_always_read() {
             platform: None,
             policies: &[UnderPolicy { policy: &policy, root: Err("none") }],
             denials: &DenyList::none(),
-            // The SBOM is there to be found.
+            // The SBOM could be found.
             evidence_repository: Some(source.as_ref()),
             database: &Database::open("/nonexistent".as_ref()),
             now: now(),

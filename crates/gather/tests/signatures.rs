@@ -1,4 +1,5 @@
-//! The search for signatures under a policy: where it looks, what it verifies with, and what it says when it cannot.
+//! The search for signatures under a policy: where it searches, what it verifies with, and what it reports if it
+//! cannot.
 
 #![allow(
     clippy::unwrap_used,
@@ -135,7 +136,7 @@ impl World {
             .push_by_digest(&self.registry, "app");
     }
 
-    /// Signs without a key, as whoever `leaf` names.
+    /// Signs without a key, as the identity in `leaf`.
     fn sign_keyless(&mut self, leaf: &Leaf, version: LogVersion) {
         let holder = self.instance.leaf(leaf);
         let payload = self.signature();
@@ -147,7 +148,7 @@ impl World {
         self.attach_by_key(COSIGN_SIGN_V1);
     }
 
-    /// A statement of this kind by the key.
+    /// Attaches a statement of this type, signed with the key.
     fn attach_by_key(&self, predicate_type: &str) {
         let payload =
             Statement::new(FeedDescription::new("", &self.digest()), predicate_type, json!({})).to_json();
@@ -176,7 +177,7 @@ impl World {
         self.registry.tag("app", &legacy_tag(&self.digest(), suffix), &digest);
     }
 
-    /// A signature as older versions of cosign wrote it, under the tag `.sig`.
+    /// A signature in the older format, under the tag `.sig`.
     fn sign_older(&self, about: &Digest, key: &Pair) {
         let payload = json!({
             "critical": {"identity": {"docker-reference": ""}, "image": {"docker-manifest-digest": about.to_string()},
@@ -279,7 +280,7 @@ fn each_policy_has_its_own_search_and_its_own_trust() {
         evaluate(&set, &evidence, &[], &DenyList::none(), now()).decision
     };
     assert_eq!(outcome(&[&by_key, &by_identity]), Decision::Allow);
-    // The certificate was verified for one of them, which says nothing to the other.
+    // The certificate was verified for one of them, which does not count for the other.
     assert_eq!(outcome(&[&by_identity, &rootless]), Decision::Indeterminate);
     let Some(Signatures::Collected(found)) = evidence.signatures.get(&rootless) else { panic!() };
     assert_eq!((found.verified.len(), found.undecided.len()), (0, 2), "{found:?}");
@@ -312,14 +313,14 @@ fn without_a_trusted_root_a_certificate_is_indeterminate_and_never_passes() {
     let (outcome, decision, reason) = signatures(&verdict);
     assert_eq!((outcome, decision), (Outcome::Unknown, Decision::Indeterminate));
     assert!(reason.contains("the cache has expired"), "{reason}");
-    // A policy by keys knows what it thinks of it.
+    // A policy with keys can decide about it.
     let (outcome, _, reason) = signatures(&world.gathered(&world.by_key(), Err("not needed")).1);
     assert_eq!(outcome, Outcome::Fail);
     assert!(reason.contains("a certificate"), "{reason}");
 }
 
 #[test]
-fn certificates_of_others_do_not_count_and_do_not_harm() {
+fn certificates_of_others_do_not_count_and_do_no_harm() {
     let mut world = World::new();
     let root = world.root();
     let evil = Leaf { subject: "https://evil.example/x".into(), ..Leaf::default() };
@@ -338,7 +339,7 @@ fn certificates_of_others_do_not_count_and_do_not_harm() {
 }
 
 #[test]
-fn what_older_versions_of_cosign_left_under_tags_counts_as_what_it_was_made_to_be() {
+fn older_formats_under_tags_count_as_what_they_were_made_for() {
     let world = World::new();
     world.attest_older("https://spdx.dev/Document");
     let (outcome, _, reason) = signatures(&world.gathered(&world.by_key(), Err("")).1);
@@ -356,13 +357,13 @@ fn what_older_versions_of_cosign_left_under_tags_counts_as_what_it_was_made_to_b
     assert_eq!(signatures(&world.gathered(&world.by_key(), Err("")).1).0, Outcome::Fail);
     world.sign_older(&world.digest(), &world.key);
     assert_eq!(signatures(&world.gathered(&world.by_key(), Err("")).1).0, Outcome::Pass);
-    // The certificate that an older signature may carry is none of a key's business.
+    // The certificate that an older signature may contain does not matter for a key.
     let wrong = signatures(&world.gathered(&by_identity(""), Ok(&world.root())).1);
     assert_eq!(wrong.0, Outcome::Fail, "{}", wrong.2);
 }
 
 #[test]
-fn an_older_signature_without_a_key_counts_for_the_identity_it_was_made_by() {
+fn an_older_signature_without_a_key_counts_for_its_identity() {
     let mut world = World::new();
     let root = world.root();
     world.sign_older_keyless(&Leaf { subject: "https://evil.example/x".into(), ..Leaf::default() });
@@ -376,7 +377,7 @@ fn an_older_signature_without_a_key_counts_for_the_identity_it_was_made_by() {
 }
 
 #[test]
-fn older_tags_are_only_looked_for_where_the_referrers_are_not_enough() {
+fn older_tags_are_only_searched_for_if_the_referrers_are_not_enough() {
     let world = World::new();
     let tags = |world: &World| world.registry.requests_to("*/manifests/sha256-*.*").len();
     world.sign_by_key();
@@ -388,7 +389,7 @@ fn older_tags_are_only_looked_for_where_the_referrers_are_not_enough() {
 }
 
 #[test]
-fn a_failure_on_the_way_is_never_no_signatures() {
+fn a_failed_search_is_never_reported_as_no_signatures() {
     for fault in [
         Fault::Status(500),
         Fault::Status(401),
@@ -416,7 +417,7 @@ fn a_failure_on_the_way_is_never_no_signatures() {
 }
 
 #[test]
-fn a_policy_that_names_nobody_still_says_whether_there_is_a_signature() {
+fn a_policy_without_signers_still_reports_whether_there_is_a_signature() {
     let world = World::new();
     let builtin = Policy::builtin();
     assert_eq!(signatures(&world.gathered(&builtin, Err("")).1).2, "it is not signed");
@@ -426,9 +427,9 @@ fn a_policy_that_names_nobody_still_says_whether_there_is_a_signature() {
     assert!(reason.contains("names nobody"), "{reason}");
 }
 
-/// What a limit kept out may be the signature that is missing: nobody knows, which is no word against the image.
+/// What a limit excluded may be the missing signature. This is unknown, and does not count against the image.
 #[test]
-fn what_is_too_large_to_be_looked_at_leaves_the_verdict_open_and_takes_nothing_away() {
+fn a_bundle_beyond_a_limit_leaves_the_verdict_open_and_hides_nothing() {
     let world = World::new();
     world.sign_by_key();
     let stranger =
@@ -445,14 +446,15 @@ fn what_is_too_large_to_be_looked_at_leaves_the_verdict_open_and_takes_nothing_a
         assert_eq!(signatures(&verdict).0, Outcome::Unknown, "{name}");
         assert_eq!(verdict.decision, Decision::Indeterminate, "{name}");
     }
-    // Within the limits it counts, and for somebody else it is simply not there.
+    // Within the limits it counts; for somebody else it is not a signature.
     assert_eq!(signatures(&world.gathered(&world.by_key(), Err("none")).1).0, Outcome::Pass);
     assert_eq!(signatures(&world.gathered(&stranger, Err("none")).1).0, Outcome::Fail);
 }
 
-/// Whoever asks for the statements themselves gets those under older tags too, and whoever has enough does not ask for them.
+/// A caller that wants the statements themselves also gets those under older tags. One that has enough does not search
+/// for them.
 #[test]
-fn all_statements_are_those_in_every_place_and_enough_are_those_of_the_first() {
+fn a_search_for_all_statements_reads_every_place_and_one_for_enough_only_the_first() {
     const KIND: &str = "https://example.org/p";
     let world = World::new();
     world.attach_by_key(KIND);

@@ -1,4 +1,4 @@
-//! Schemes: the word before the first colon that says what kind of subject follows. Those of skopeo and syft are
+//! Schemes: the word before the first colon that says what kind of subject follows. The schemes of skopeo and syft are
 //! understood as well.
 
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ enum Scheme {
     Local(Engine),
     /// An image in a registry. `registry:2` is an image too, and refused.
     Registry,
-    /// Somebody else's, and not read here. What to do instead.
+    /// A scheme of another tool that is not supported, with what to do instead.
     NotRead(&'static str),
 }
 
@@ -56,7 +56,7 @@ const ONLY_SBOM: &str =
 
 const AS_LAYOUT: &str = "copy the image into an OCI layout, and name that: oci:DIR";
 
-/// Reads `text` by its scheme; `None` where none of the known ones is in front.
+/// Reads `text` by its scheme. `None` if it does not start with a known one.
 pub(super) fn parse(text: &str) -> Result<Option<Subject>, Error> {
     let Some((word, rest)) = text.split_once(':') else { return Ok(None) };
     let Some((_, scheme)) = SCHEMES.iter().find(|(name, _)| *name == word) else { return Ok(None) };
@@ -104,7 +104,7 @@ pub(super) fn parse(text: &str) -> Result<Option<Subject>, Error> {
     }))
 }
 
-/// Why a text that is no reference and no path may have failed: a scheme that does not exist.
+/// The error if a text that is neither a reference nor a path starts with an unknown scheme.
 pub(super) fn unknown(text: &str) -> Option<Error> {
     let (word, rest) = text.split_once(':')?;
     let is_word = !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'_');
@@ -116,7 +116,7 @@ pub(super) fn unknown(text: &str) -> Option<Error> {
     (is_word && !is_registry).then(|| no_such_scheme(word))
 }
 
-/// Why a text that could be an image is not taken for one: the tag is a file, and the word before it almost a scheme.
+/// The error if a text could be an image, but its tag is an existing file and the word before it is almost a scheme.
 pub(super) fn mistyped(text: &str) -> Option<Error> {
     let (word, rest) = text.split_once(':')?;
     let is_file = ends_like_a_file(rest) || Path::new(rest).symlink_metadata().is_ok();
@@ -136,8 +136,9 @@ fn image(text: &str, name: &str) -> Result<Subject, Error> {
     name.parse().map(Subject::Registry).map_err(|source| Error::NotASubject { text: text.to_owned(), source })
 }
 
-/// Splits `PATH[:tag|@digest]`. A digest is always one. Otherwise the shortest path that is there ends before the tag, so that
-/// nobody can take its place by adding a longer one; a path with a colon in its name is found when no shorter one is there.
+/// Splits `PATH[:tag|@digest]`. A digest is always split off. Otherwise the shortest path that exists ends before the
+/// tag, so that nobody can replace it by adding a longer one. A path with a colon in its name is found if no shorter
+/// one exists.
 fn with_selector(rest: &str, subject: impl Fn(PathBuf, Option<String>) -> Subject) -> Subject {
     if let Some((path, digest)) = rest.rsplit_once('@')
         && !path.is_empty()

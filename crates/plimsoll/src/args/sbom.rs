@@ -47,7 +47,7 @@ Examples:
   plimsoll sbom cataloger list
 
 Exit code 0: the document is written, complete or not. 11: with --strict, components may be missing;
-or an image of the index is not there, and has no document."
+or an image of the index is missing and has no document."
 )]
 pub(crate) struct Sbom {
     #[command(subcommand)]

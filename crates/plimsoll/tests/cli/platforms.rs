@@ -178,7 +178,7 @@ fn of_a_part_of_an_index_what_is_there_is_read_and_what_is_not_is_a_gap() {
             .run(&["sbom", "--all-platforms", "-o", "table", &subject])
             .exits(11)
             .says("no document for linux/arm64/v8");
-        place.check(&[&subject]).exits(11).says("the image is not there").says("image-absent");
+        place.check(&[&subject]).exits(11).says("the image is missing").says("image-absent");
     }
 }
 
@@ -220,7 +220,7 @@ fn no_policy_allows_an_image_that_is_not_there() {
     let lenient = place.write("lenient.yaml", LENIENT);
     for subject in partial(&place) {
         place.check(&["--policy", &lenient, "--platform", "linux/amd64", &subject]).exits(0);
-        place.check(&["--policy", &lenient, &subject]).exits(11).says("the image is not there");
+        place.check(&["--policy", &lenient, &subject]).exits(11).says("the image is missing");
     }
 }
 

@@ -60,7 +60,7 @@ impl Rule for DigestRule {
 
 /// The reason for an image that an index lists but that is missing. It blocks under every policy, because its
 /// content was not read.
-const NOT_SEEN: &str = "the image is not there, so its digest is unknown";
+const NOT_SEEN: &str = "the image is missing, so its digest is unknown";
 
 fn evaluate(context: &Context<'_>) -> Answer {
     let subject = &context.evidence.subject;

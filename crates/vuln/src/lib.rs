@@ -29,7 +29,8 @@ pub use class::{Class, Topic};
 pub use database::{Database, FeedStatus};
 pub use error::{Damage, Error};
 pub use scan::{
-    Exploited, Finding, Fix, Gap, GapReason, InvalidThreshold, Likelihood, LookedUp, Risk, Scan,
-    ScanSettings, SetAside, Share, Suppressed, Suppression, Threshold, scan, scan_until,
+    Bound, Comparison, ComponentOwner, Explained, Exploited, Finding, Fix, Gap, GapReason, InvalidThreshold,
+    Likelihood, LookedUp, MOST_EXPLAINED, Noted, Outcome, Relation, Risk, Scan, ScanSettings, SetAside,
+    Share, Suppressed, Suppression, Threshold, Upgrade, explain, scan, scan_until, upgrades,
 };
 pub use severity::{Rating, Severity, SeveritySource};

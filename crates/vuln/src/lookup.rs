@@ -175,7 +175,13 @@ fn about_package(
     })
 }
 
-fn advice(advisories: &Advisories, key: &str, entry: &Entry<'_>, detail: &Detail) -> Result<Advice, Error> {
+/// What an entry of the package under `key` says.
+pub(crate) fn advice(
+    advisories: &Advisories,
+    key: &str,
+    entry: &Entry<'_>,
+    detail: &Detail,
+) -> Result<Advice, Error> {
     let (release, package) = parts(advisories, key);
     let conditions = advisories.conditions(entry)?;
     let owned = |texts: Vec<&str>| texts.into_iter().map(str::to_owned).collect::<Vec<_>>();

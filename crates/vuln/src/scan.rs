@@ -13,6 +13,7 @@
 
 mod aside;
 mod epoch;
+mod explain;
 mod finding;
 mod gap;
 mod kernel;
@@ -23,6 +24,7 @@ mod owner;
 mod risk;
 mod target;
 mod threshold;
+mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
@@ -32,10 +34,12 @@ use plimsoll_core::{AdvisoryNames, Cancel, Timestamp};
 use plimsoll_sbom::{Component, ComponentIndex, Inventory, Owner, Problem, ProblemCode};
 use serde::Serialize;
 
+pub use explain::{Bound, Comparison, ComponentOwner, Explained, MOST_EXPLAINED, Outcome, Relation, explain};
 pub use finding::{Finding, Fix, Noted, SetAside, Suppressed, Suppression};
 pub use gap::{Gap, GapReason};
 pub use risk::{Exploited, Likelihood, Risk, Share};
 pub use threshold::{InvalidThreshold, Threshold};
+pub use upgrade::{Upgrade, upgrades};
 
 use crate::affected::Status;
 use crate::class::Class;

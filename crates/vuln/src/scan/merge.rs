@@ -56,6 +56,11 @@ impl Vulnerability {
         &self.id
     }
 
+    /// The nearest version that fixes it.
+    pub(super) fn nearest_fix(&self) -> Option<&str> {
+        self.fix.nearest()
+    }
+
     /// Whether no version fixes it.
     pub(super) fn is_open(&self) -> bool {
         self.fix.nearest().is_none()

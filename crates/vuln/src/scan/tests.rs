@@ -11,20 +11,20 @@ use plimsoll_sbom::{
     ComponentIndex, Location, OsRelease, OwnerEvidence, Problem, ProblemCode, Relationship, RelationshipKind,
 };
 
-const AS_OF: &str = "2026-08-21T00:00:00Z";
+pub(super) const AS_OF: &str = "2026-08-21T00:00:00Z";
 
 /// An advisory about one package.
-struct Advisory<'a> {
+pub(super) struct Advisory<'a> {
     id: &'a str,
     aliases: &'a [&'a str],
     key: &'a str,
-    affected: Affected<'a>,
+    pub(super) affected: Affected<'a>,
     rating: Rating,
     conditions: Conditions<'a>,
 }
 
 impl<'a> Advisory<'a> {
-    fn new(id: &'a str, key: &'a str, intervals: &[(Option<&'a str>, End<'a>)]) -> Self {
+    pub(super) fn new(id: &'a str, key: &'a str, intervals: &[(Option<&'a str>, End<'a>)]) -> Self {
         let intervals = intervals
             .iter()
             .map(|(from, end)| Interval { from: from.map_or(Start::First, Start::At), end: *end })
@@ -34,11 +34,11 @@ impl<'a> Advisory<'a> {
         Self { id, aliases: &[], key, affected, rating: Rating::default(), conditions: Conditions::default() }
     }
 
-    fn aliases(self, aliases: &'a [&'a str]) -> Self {
+    pub(super) fn aliases(self, aliases: &'a [&'a str]) -> Self {
         Self { aliases, ..self }
     }
 
-    fn rated(self, severity: Severity, source: SeveritySource) -> Self {
+    pub(super) fn rated(self, severity: Severity, source: SeveritySource) -> Self {
         Self { rating: Rating { severity, source }, ..self }
     }
 }
@@ -52,7 +52,7 @@ fn install(dir: &std::path::Path, files: &[File]) {
     std::fs::write(dir.join(LIST), list.encode()).unwrap();
 }
 
-fn database(dir: &std::path::Path, feeds: &[(Ecosystem, &[&str], Vec<Advisory<'_>>)]) -> Database {
+pub(super) fn database(dir: &std::path::Path, feeds: &[(Ecosystem, &[&str], Vec<Advisory<'_>>)]) -> Database {
     let mut files = Vec::new();
     for (ecosystem, releases, advisories) in feeds {
         let mut writer = Writer::new(*ecosystem);
@@ -96,16 +96,16 @@ fn run(feeds: &[(Ecosystem, &[&str], Vec<Advisory<'_>>)], inventory: &Inventory,
     scan(inventory, &database(dir.path(), feeds), &settings).unwrap()
 }
 
-fn purl(text: &str) -> Purl {
+pub(super) fn purl(text: &str) -> Purl {
     text.parse().unwrap()
 }
 
-fn inventory(purls: &[&str]) -> Inventory {
+pub(super) fn inventory(purls: &[&str]) -> Inventory {
     let components = purls.iter().map(|p| Component::from_purl(purl(p))).collect();
     Inventory { components, ..Inventory::default() }
 }
 
-fn debian(version_id: Option<&str>, codename: Option<&str>, purls: &[&str]) -> Inventory {
+pub(super) fn debian(version_id: Option<&str>, codename: Option<&str>, purls: &[&str]) -> Inventory {
     let os = OsRelease {
         id: "debian".into(),
         version_id: version_id.map(str::to_owned),

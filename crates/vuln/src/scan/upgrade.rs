@@ -1,0 +1,170 @@
+//! What to install instead: for each package with findings that have a fix, the nearest version without them.
+//!
+//! Each finding names its own fixes. The version that helps with all of a package's findings is not always the latest of
+//! them: what was fixed in 1.6 may be broken again in 2.0. So a version is only named after it was looked up as the installed
+//! one was. The result says which findings it fixes, and which vulnerabilities it has all the same.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use plimsoll_core::{Cancel, Purl};
+use plimsoll_sbom::{Component, Inventory};
+use serde::Serialize;
+
+use super::merge::Vulnerability;
+use super::target::{Target, Targets};
+use super::{Epochs, Finding, GapReason, Matches, ScanSettings, Subject, epoch, judge};
+use crate::class::Class;
+use crate::conditions::Traits;
+use crate::database::{Advisories, Database};
+use crate::error::Error;
+
+/// How often a version turns out to need a newer one. Each step ends at a later version that an advisory names; real packages
+/// need one or two.
+const MOST_STEPS: usize = 16;
+
+/// A newer version of a package, and what it is good for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Upgrade {
+    /// The package as advisories name it: for Debian the source package.
+    pub package: String,
+    /// The version that was compared: for Debian that of the source package.
+    pub version: String,
+    /// The version that helps.
+    pub to: String,
+    /// The components that are of this package and version, sorted.
+    pub components: Vec<Purl>,
+    /// The identifiers of the findings that it fixes, sorted.
+    pub fixes: Vec<String>,
+    /// The identifiers of the vulnerabilities that it has, or may have, sorted.
+    pub leaves: Vec<String>,
+}
+
+/// What the answer depends on: key, version, traits, whether epochs count, and the findings.
+type Asked<'a> = (String, String, Traits<'a>, Epochs, Vec<String>);
+
+/// The upgrades for `findings`, which are those of `inventory`, sorted by package.
+pub fn upgrades(
+    inventory: &Inventory,
+    database: &Database,
+    settings: &ScanSettings,
+    findings: &[Finding],
+    cancel: &Cancel,
+) -> Result<Vec<Upgrade>, Error> {
+    let mut asked: BTreeMap<(&Purl, &str, &str), Vec<&Finding>> = BTreeMap::new();
+    for finding in findings {
+        asked.entry((&finding.component, &finding.package, &finding.version)).or_default().push(finding);
+    }
+    // Malicious packages are removed, not upgraded.
+    let is_fixable = |it: &&Finding| it.class != Class::Malicious && it.fix.nearest().is_some();
+    asked.retain(|_, findings| findings.iter().any(is_fixable));
+    let components: HashMap<&Purl, &Component> = if asked.is_empty() {
+        HashMap::new()
+    } else {
+        inventory.components.iter().map(|component| (&component.purl, component)).collect()
+    };
+    let targets = Targets::new(inventory, database, settings);
+    let epochs_are_named = inventory.components.iter().any(epoch::is_named);
+    // Many binaries are of one source package.
+    let mut known: HashMap<Asked<'_>, Option<Upgrade>> = HashMap::new();
+    for ((purl, package, version), findings) in asked {
+        cancel.check()?;
+        let Some(component) = components.get(purl).copied() else { continue };
+        let Target::Covered { advisories, release, .. } = targets.target(component) else { continue };
+        let subject = Subject {
+            epochs: if !epochs_are_named && epoch::is_unknown(component) {
+                Epochs::Ignored
+            } else {
+                Epochs::Counted
+            },
+            ..Subject::new(component, release.as_deref(), (package, version), advisories)
+        };
+        let fixable: Vec<&Finding> = findings.into_iter().filter(is_fixable).collect();
+        let ids: Vec<String> = fixable.iter().map(|finding| finding.id.clone()).collect();
+        let memo = (subject.key.clone(), version.to_owned(), subject.traits, subject.epochs, ids);
+        if let Some(upgrade) = known.get_mut(&memo) {
+            if let Some(upgrade) = upgrade {
+                upgrade.components.push(purl.clone());
+            }
+            continue;
+        }
+        let upgrade = upgrade(advisories, &subject, component, &fixable)?;
+        known.insert(memo, upgrade);
+    }
+    let mut upgrades: Vec<Upgrade> = known.into_values().flatten().collect();
+    for upgrade in &mut upgrades {
+        upgrade.components.dedup();
+    }
+    upgrades.sort_by(|a, b| {
+        (&a.package, &a.version, &a.components).cmp(&(&b.package, &b.version, &b.components))
+    });
+    Ok(upgrades)
+}
+
+/// The upgrade of one package; none if no version that an advisory names fixes anything.
+fn upgrade(
+    advisories: &Advisories,
+    subject: &Subject<'_>,
+    component: &Component,
+    fixable: &[&Finding],
+) -> Result<Option<Upgrade>, Error> {
+    let order = advisories.order();
+    let later = |a: &str, b: &str| order.compare(a, b).is_ok_and(std::cmp::Ordering::is_gt);
+    let latest = |mut versions: Box<dyn Iterator<Item = &str> + '_>| -> Option<String> {
+        let first = versions.next()?;
+        Some(versions.fold(first, |best, it| if later(it, best) { it } else { best }).to_owned())
+    };
+    let nearest = fixable.iter().filter_map(|finding| finding.fix.nearest());
+    let Some(mut to) = latest(Box::new(nearest)) else { return Ok(None) };
+    let mut judged = at(advisories, subject, &to)?;
+    for _ in 0..MOST_STEPS {
+        let open = judged.found.iter().filter_map(Vulnerability::nearest_fix);
+        match latest(Box::new(open)) {
+            Some(next) if later(&next, &to) => to = next,
+            _ => break,
+        }
+        judged = at(advisories, subject, &to)?;
+    }
+    let (package, version) = (subject.package, subject.version);
+    // A vulnerability may be told under another main identifier, once some of the advisories no longer apply.
+    let mut known_as: BTreeSet<String> = BTreeSet::new();
+    let mut leaves: BTreeSet<String> = BTreeSet::new();
+    for doubt in &judged.doubts {
+        match doubt {
+            GapReason::UndecidedRange { advisories, .. } => leaves.extend(advisories.iter().cloned()),
+            // Nothing is known about a version that cannot be compared.
+            _ => return Ok(None),
+        }
+    }
+    known_as.extend(leaves.iter().cloned());
+    for vulnerability in judged.found {
+        let left = vulnerability.finding(component, package, &to);
+        if matches!(left.class, Class::Informational(_)) {
+            continue;
+        }
+        known_as.extend(left.aliases.iter().cloned().chain([left.id.clone()]));
+        leaves.insert(left.id);
+    }
+    let is_left = |finding: &Finding| {
+        std::iter::once(&finding.id).chain(&finding.aliases).any(|id| known_as.contains(id))
+    };
+    let helped = fixable.iter().filter(|finding| !is_left(finding)).map(|finding| finding.id.clone());
+    let fixes: BTreeSet<String> = helped.collect();
+    Ok((!fixes.is_empty()).then(|| Upgrade {
+        package: package.to_owned(),
+        version: version.to_owned(),
+        to,
+        components: vec![component.purl.clone()],
+        fixes: fixes.into_iter().collect(),
+        leaves: leaves.into_iter().collect(),
+    }))
+}
+
+/// What the advisories say about another version of the package.
+fn at(advisories: &Advisories, subject: &Subject<'_>, version: &str) -> Result<Matches, Error> {
+    let Subject { key, package, traits, epochs, .. } = subject;
+    judge(advisories, &Subject { key: key.clone(), package, version, traits: *traits, epochs: *epochs })
+}
+
+#[cfg(test)]
+mod tests;

@@ -35,6 +35,8 @@ enum Names {
     Pep503,
     /// Lower case.
     LowerCase,
+    /// The address of a repository: lower case, without the scheme and `.git`.
+    Repository,
     /// Lower case, as package URLs write module paths, and `stdlib` for the standard library, which some call `std`.
     GoModule,
 }
@@ -157,11 +159,11 @@ ecosystems! {
     /// R packages for biology.
     Bioconductor => language("bioconductor", "Bioconductor", &["bioconductor"]).order("cran"),
     /// Swift packages, by the address of their repository.
-    SwiftUrl => language("swifturl", "SwiftURL", &["swift"]).joined('/'),
+    SwiftUrl => language("swifturl", "SwiftURL", &["swift"]).joined('/').names(Names::Repository).order("semver"),
     /// Libraries for Apple's systems.
     CocoaPods => language("cocoapods", "CocoaPods", &["cocoapods"]),
     /// C and C++ packages.
-    ConanCenter => language("conancenter", "ConanCenter", &["conan"]),
+    ConanCenter => language("conancenter", "ConanCenter", &["conan"]).order("semver"),
     /// Packages of the conda channels.
     Conda => language("conda", "conda", &["conda"]),
     /// Perl distributions.
@@ -169,13 +171,13 @@ ecosystems! {
     /// Lua rocks.
     LuaRocks => language("luarocks", "LuaRocks", &["luarocks"]),
     /// Julia packages.
-    Julia => language("julia", "Julia", &["julia"]),
+    Julia => language("julia", "Julia", &["julia"]).order("semver"),
     /// OCaml packages.
     Opam => language("opam", "opam", &["opam"]),
     /// Actions for GitHub's workflows.
-    GitHubActions => language("github-actions", "GitHub Actions", &["githubactions"]).joined('/'),
+    GitHubActions => language("github-actions", "GitHub Actions", &["githubactions"]).joined('/').names(Names::LowerCase).order("semver"),
     /// Extensions of Visual Studio Code.
-    VsCode => language("vscode", "VSCode", &["vscode-extension"]).joined('/'),
+    VsCode => language("vscode", "VSCode", &["vscode-extension"]).joined('/').names(Names::LowerCase).order("semver"),
 
     /// Debian source packages, by release.
     Debian => system("debian", "Debian", &["deb"]).order("dpkg"),
@@ -189,6 +191,14 @@ ecosystems! {
     Chainguard => system("chainguard", "Chainguard", &["apk"]).order("apk"),
     /// MinimOS source packages.
     MinimOs => system("minimos", "MinimOS", &["apk"]).order("apk"),
+    /// Alpaquita, by release.
+    Alpaquita => system("alpaquita", "Alpaquita", &["apk"]).order("apk").advisories(AdvisoryNames::Either),
+    /// BellSoft's hardened images, by release.
+    BellSoft => system("bellsoft", "BellSoft Hardened Containers", &["apk"]).order("apk").advisories(AdvisoryNames::Either),
+    /// CleanStart.
+    CleanStart => system("cleanstart", "CleanStart", &["apk"]).order("apk").advisories(AdvisoryNames::Either),
+    /// Echo's packages, which are built from Debian's.
+    Echo => system("echo", "Echo", &["deb"]).order("dpkg").advisories(AdvisoryNames::Either),
     /// Red Hat Enterprise Linux.
     RedHat => system("redhat", "Red Hat", &["rpm"]).rpm(),
     /// AlmaLinux, by release.
@@ -303,12 +313,23 @@ impl Ecosystem {
         match self.row().names {
             Names::Pep503 => pep503(name),
             Names::GoModule if name == "std" => Cow::Borrowed("stdlib"),
+            Names::Repository => repository(name),
             Names::LowerCase | Names::GoModule if name.bytes().any(|b| b.is_ascii_uppercase()) => {
                 Cow::Owned(name.to_ascii_lowercase())
             }
             Names::AsWritten | Names::LowerCase | Names::GoModule => Cow::Borrowed(name),
         }
     }
+}
+
+/// `https://github.com/Vapor/Vapor.git` is `github.com/vapor/vapor`, as package URLs write it.
+fn repository(name: &str) -> Cow<'_, str> {
+    let name = name.split_once("://").map_or(name, |(_, rest)| rest);
+    let name = name.strip_suffix(".git").unwrap_or(name);
+    if name.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Cow::Owned(name.to_ascii_lowercase());
+    }
+    Cow::Borrowed(name)
 }
 
 fn pep503(name: &str) -> Cow<'_, str> {
@@ -372,6 +393,9 @@ mod tests {
             ("pkg:ebuild/dev-libs/openssl@3.0", Ecosystem::Ebuild),
             ("pkg:opkg/openwrt/ubus@1", Ecosystem::Opkg),
             ("pkg:generic/thing@1", Ecosystem::Other),
+            ("pkg:deb/echo/nginx@1.25.2-1", Ecosystem::Echo),
+            ("pkg:apk/alpaquita/musl@1.2.5-r0", Ecosystem::Alpaquita),
+            ("pkg:apk/bellsoft-hardened-containers/musl@1.2.5-r0", Ecosystem::BellSoft),
         ] {
             assert_eq!(ecosystem_of(purl), ecosystem, "{purl}");
         }
@@ -398,6 +422,8 @@ mod tests {
         assert_eq!(Ecosystem::Go.normalise("github.com/BurntSushi/toml"), "github.com/burntsushi/toml");
         assert_eq!(Ecosystem::Go.normalise("std"), "stdlib");
         assert_eq!(Ecosystem::NuGet.normalise("Newtonsoft.Json"), "newtonsoft.json");
+        let repository = "https://github.com/Vapor/vapor.git";
+        assert_eq!(Ecosystem::SwiftUrl.normalise(repository), "github.com/vapor/vapor");
     }
 
     #[test]

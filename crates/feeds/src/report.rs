@@ -97,6 +97,9 @@ pub enum Skip {
     /// A statement names no vulnerability.
     #[error("no identifier")]
     NoIdentifier,
+    /// Everything in it stands in documents of its vulnerabilities as well.
+    #[error("repeats other documents")]
+    Repeated,
 }
 
 /// What is unclear about a kept advisory. Installed versions that it leaves undecided are gaps of a scan.

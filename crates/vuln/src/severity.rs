@@ -56,6 +56,8 @@ impl Severity {
             ("medium", Self::Medium),
             ("moderate", Self::Medium),
             ("low", Self::Low),
+            // Ubuntu's word for what hardly ever matters; to leave it without a rating would say that nobody looked.
+            ("negligible", Self::Low),
             ("none", Self::None),
         ]
         .into_iter()

@@ -167,7 +167,7 @@ impl Database<'_> {
     fn repository(&mut self, entry: &Entry<'_>) -> Result<(), Error> {
         let repository = repository(entry, self.limits).map_err(|reason| entry.broken(reason))?;
         let release = Distribution::by_ecosystem(Ecosystem::Alpine)
-            .and_then(|alpine| alpine.release_in_osv(&repository.distroversion))
+            .and_then(|alpine| alpine.release_in_osv(&repository.distroversion, ""))
             .ok_or_else(|| entry.broken(DocumentProblem::Name { field: "distroversion" }))?;
         for Member { pkg } in repository.packages.into_iter().flatten() {
             if !is_package_name(&pkg.name) {

@@ -12,6 +12,7 @@
 //! fails: a changed format must not result in an empty database.
 
 mod erratum;
+mod ubuntu;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -53,14 +54,16 @@ impl Publisher for Osv {
             "crates.io" => Some("CC0-1.0"),
             "AlmaLinux" => Some("MIT"),
             "Bitnami" => Some("Apache-2.0"),
+            "Ubuntu" => Some("CC-BY-SA-4.0"),
             "Go" | "PyPI" | "npm" | "Maven" | "NuGet" | "RubyGems" | "Packagist" => Some("CC-BY-4.0"),
             _ => None,
         }
     }
 
-    /// Of distributions, only AlmaLinux's files were tested so far.
+    /// Of distributions, only these were tested with real files so far.
     fn unproven(&self, content: &str) -> bool {
-        content != "AlmaLinux" && Ecosystem::from_name(content).is_some_and(Ecosystem::is_os)
+        let seen = ["AlmaLinux", "Rocky Linux", "Ubuntu"];
+        !seen.contains(&content) && Ecosystem::from_name(content).is_some_and(Ecosystem::is_os)
     }
 
     fn address(&self) -> &'static str {
@@ -102,6 +105,9 @@ impl Publisher for Osv {
             drafts.extend(read(target.as_ref(), &entry, limits, report)?);
             Ok(())
         })?;
+        if target.as_ref().is_some_and(Target::is_ubuntu) {
+            ubuntu::drop_repeated(&mut drafts, report);
+        }
         let mut releases = BTreeSet::new();
         if target.as_ref().is_some_and(|target| target.distribution.is_some()) {
             let statements = drafts.iter().flat_map(|draft: &Draft| &draft.statements);
@@ -142,6 +148,10 @@ impl Target {
         let distribution =
             if ecosystem.is_os() { Some(Distribution::by_ecosystem(ecosystem)?) } else { None };
         Some(Self { ecosystem, order: order::of_ecosystem(ecosystem)?, distribution })
+    }
+
+    fn is_ubuntu(&self) -> bool {
+        self.ecosystem == Ecosystem::Ubuntu
     }
 }
 
@@ -242,19 +252,29 @@ fn read(
     }
     let mut statements = Vec::new();
     if let Some(target) = target {
+        let mut stated = Vec::new();
         for affected in advisory.affected.as_deref().unwrap_or_default() {
-            statements.extend(statement(target, &advisory, affected, entry, report)?);
+            stated.extend(statement(target, &advisory, affected, entry, report)?);
         }
+        if target.is_ubuntu() {
+            ubuntu::prefer_fixed(&mut stated);
+        }
+        statements.extend(stated.into_iter().map(|stated| stated.statement));
         if statements.is_empty() {
             report.skip(Skip::NoPackage, &advisory.id);
             return Ok(Vec::new());
         }
     }
     report.kept += 1;
+    // A distribution's word is about its own packages, a vector about the vulnerability.
+    let is_general =
+        |rating: &Rating| !is_of_distribution || matches!(rating.source, SeveritySource::Cvss(_));
     let rating = statements
         .iter()
         .map(|statement| statement.rating.clone())
-        .fold(general_rating(&advisory, report), highest);
+        .chain([general_rating(&advisory, report)])
+        .filter(is_general)
+        .fold(Rating::default(), highest);
     let rating = match target {
         Some(_) => rating,
         None => advisory.affected.iter().flatten().map(|a| rate(&advisory, a)).fold(rating, highest),
@@ -274,6 +294,12 @@ fn read(
     Ok(vulnerabilities.into_iter().map(one).collect())
 }
 
+/// A statement, and whether it names a fix.
+struct Stated {
+    statement: PackageStatement,
+    is_fixed: bool,
+}
+
 /// The advisory's statements about one package: one for each module stream, usually one; none for packages of other
 /// ecosystems.
 fn statement(
@@ -282,14 +308,15 @@ fn statement(
     affected: &AffectedPackage,
     entry: &Entry<'_>,
     report: &mut FeedReport,
-) -> Result<Vec<PackageStatement>, Error> {
+) -> Result<Vec<Stated>, Error> {
     let Some(package) = &affected.package else { return Ok(Vec::new()) };
     let (name, suffix) = package.ecosystem.split_once(':').unwrap_or((&package.ecosystem, ""));
     if name != target.ecosystem.name() {
         report.doubt(Doubt::OtherEcosystems, &advisory.id);
         return Ok(Vec::new());
     }
-    let release = target.distribution.map(|distribution| distribution.release_in_osv(suffix));
+    let release_in = |it: &Distribution| it.release_in_osv(suffix, &package.name);
+    let release = target.distribution.map(release_in);
     if release == Some(None) {
         report.doubt(Doubt::Release, &advisory.id);
         return Ok(Vec::new());
@@ -311,12 +338,11 @@ fn statement(
         None => rate(advisory, affected),
     };
     let class = class(advisory, affected);
-    let statement = |module: Option<&str>| PackageStatement {
-        key: key.clone(),
-        rating: rating.clone(),
-        module: module.map(str::to_owned),
-        class,
-        affected: encoded.clone(),
+    let is_fixed = compiled.intervals.iter().any(|it| matches!(it.end, End::Before(_)));
+    let statement = |module: Option<&str>| {
+        let (key, rating, module) = (key.clone(), rating.clone(), module.map(str::to_owned));
+        let statement = PackageStatement { key, rating, module, class, affected: encoded.clone() };
+        Stated { statement, is_fixed }
     };
     let is_of_module =
         compiled.intervals.iter().any(|it| matches!(it.end, End::Before(fix) if erratum::is_of_module(fix)));
@@ -409,8 +435,11 @@ fn rate(advisory: &Advisory, affected: &AffectedPackage) -> Rating {
     if let Some(severity) = sources.into_iter().find_map(vendor_word) {
         return Rating { severity, source: SeveritySource::Vendor };
     }
-    let own = affected.severity.as_deref().and_then(best_score);
-    own.or_else(|| advisory.severity.as_deref().and_then(best_score)).unwrap_or_default()
+    let listed = [affected.severity.as_deref(), advisory.severity.as_deref()];
+    if let Some(severity) = listed.into_iter().flatten().find_map(listed_word) {
+        return Rating { severity, source: SeveritySource::Vendor };
+    }
+    listed.into_iter().flatten().find_map(best_score).unwrap_or_default()
 }
 
 fn general_rating(advisory: &Advisory, report: &mut FeedReport) -> Rating {
@@ -419,7 +448,7 @@ fn general_rating(advisory: &Advisory, report: &mut FeedReport) -> Rating {
     }
     let scores = advisory.severity.as_deref().unwrap_or_default();
     let rating = best_score(scores).unwrap_or_default();
-    if !scores.is_empty() && !rating.is_rated() {
+    if !scores.is_empty() && !rating.is_rated() && listed_word(scores).is_none() {
         report.doubt(Doubt::Severity, &advisory.id);
     }
     rating
@@ -427,6 +456,12 @@ fn general_rating(advisory: &Advisory, report: &mut FeedReport) -> Rating {
 
 fn vendor_word(specific: &serde_json::Value) -> Option<Severity> {
     Severity::from_word(specific.get("severity")?.as_str()?)
+}
+
+/// The word of a publisher that lists it among the scores: `{"type": "Ubuntu", "score": "medium"}`.
+fn listed_word(scores: &[Score]) -> Option<Severity> {
+    let mut words = scores.iter().filter(|score| !score.kind.starts_with("CVSS_"));
+    words.find_map(|score| Severity::from_word(&score.score))
 }
 
 /// CVSS v3 and v4 before v2; between v3 and v4 the higher one, because a publisher that gives both considers

@@ -85,6 +85,9 @@ impl<'a> Targets<'a> {
             Some(distro) => release_in_purl(distribution, Some(distro)).map(Rc::from).or_else(of_os),
             None => of_os().or_else(|| release_in_purl(distribution, None).map(Rc::from)),
         };
+        let (name_of_build, version) = super::source(component);
+        let of_build = |release: &Rc<str>| distribution.release_of_build(release, name_of_build, version);
+        let release = release.map(|release| of_build(&release).map_or(release, Rc::from));
         match release {
             Some(release) if advisories.feeds().any(|feed| feed.covers(Some(&release))) => {
                 let stale = self.stale(advisories, Some(&release));

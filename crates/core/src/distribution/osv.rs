@@ -1,0 +1,205 @@
+//! The suffixes of OSV's ecosystems: `22.04:LTS` of `Ubuntu:22.04:LTS`.
+//!
+//! Most are a number or a code name. Some name a product that is sold for several releases:
+//!
+//! | suffix | release |
+//! | --- | --- |
+//! | `Ubuntu:Pro:18.04:LTS`, `Ubuntu:Pro:Realtime:22.04:LTS`, `Ubuntu:Nvidia-BlueField:22.04:LTS` | that of Ubuntu: whoever has not subscribed has the vulnerability as well, and the kernels have names of their own |
+//! | `Ubuntu:Pro:FIPS-updates:20.04:LTS` | `20.04-fips`, but for packages with `fips` in their name |
+//! | `SUSE:Linux Enterprise Server 15 SP5-LTSS`, `SUSE:Linux Enterprise Module for Basesystem 15 SP5` | `15.5` |
+//! | `openSUSE:Leap 15.5`, `openSUSE:Tumbleweed` | `15.5`, `rolling` |
+//! | `openEuler:24.03-LTS-SP1` | `24.03-sp1` |
+//! | `Red Hat:enterprise_linux:9::appstream` | `9` |
+//! | `Azure Linux:3.0` | `3` |
+//!
+//! Any other product, `Red Hat:rhel_eus:9.2::appstream`, is no release: what is known about it stays out, and is counted.
+
+use super::{Distribution, ROLLING, Releases};
+use crate::Ecosystem;
+
+impl Distribution {
+    /// The release of `package` in the suffix of an OSV ecosystem: `bookworm` for `12` of `Debian:12`. `None` if it is not a
+    /// release of this distribution, or is a product of its own.
+    pub fn release_in_osv(&self, suffix: &str, package: &str) -> Option<String> {
+        match self.ecosystem {
+            Ecosystem::Ubuntu => self.ubuntu(suffix, package),
+            Ecosystem::Suse => suse(suffix),
+            Ecosystem::OpenSuse if suffix == "Tumbleweed" => Some(ROLLING.to_owned()),
+            Ecosystem::OpenSuse => self.plain(suffix.strip_prefix("Leap ")?),
+            Ecosystem::OpenEuler => self.open_euler(suffix),
+            Ecosystem::RedHat => self.plain(suffix.strip_prefix("enterprise_linux:")?.split(':').next()?),
+            Ecosystem::AzureLinux => self.plain(suffix.strip_suffix(".0").unwrap_or(suffix)),
+            _ => self.plain(suffix),
+        }
+    }
+
+    /// The release whose advisories are about this build of a package in an image of `release`, if it is another one.
+    pub fn release_of_build(&self, release: &str, package: &str, version: &str) -> Option<String> {
+        match self.ecosystem {
+            Ecosystem::Ubuntu if version.contains("fips") => fips(release, package),
+            Ecosystem::OpenEuler => {
+                let (_, tag) = version.rsplit_once(".oe")?;
+                let pack = tag.trim_start_matches(|c: char| c.is_ascii_digit());
+                let pack = pack.strip_prefix("sp").filter(|pack| is_number(pack))?;
+                Some(format!("{release}-sp{pack}"))
+            }
+            _ => None,
+        }
+    }
+
+    /// A code name, or as many numbers as releases have.
+    fn plain(&self, suffix: &str) -> Option<String> {
+        match self.releases {
+            Releases::Rolling => suffix.is_empty().then(|| ROLLING.to_owned()),
+            Releases::Codename => self.codename_of(suffix).map(str::to_owned),
+            Releases::Numbers { development, .. } if development == Some(suffix) => Some(suffix.to_owned()),
+            Releases::Numbers { count, prefix, .. } => {
+                let plain = suffix.strip_prefix(prefix)?;
+                let fits = plain.split('.').count() == count && plain.split('.').all(is_number);
+                fits.then(|| suffix.to_owned())
+            }
+        }
+    }
+
+    fn ubuntu(&self, suffix: &str, package: &str) -> Option<String> {
+        let suffix = suffix.strip_suffix(":LTS").unwrap_or(suffix);
+        let (product, release) = match suffix.rsplit_once(':') {
+            Some((product, release)) => (product, release),
+            None => ("", suffix),
+        };
+        let release = self.plain(release)?;
+        match product {
+            "" | "Pro" | "Pro:Realtime" | "Nvidia-BlueField" | "Pro:Nvidia-BlueField" => Some(release),
+            _ if product.starts_with("Pro:FIPS") => Some(fips(&release, package).unwrap_or(release)),
+            _ => None,
+        }
+    }
+
+    fn open_euler(&self, suffix: &str) -> Option<String> {
+        let (release, kind) = suffix.split_once('-').unwrap_or((suffix, ""));
+        let release = self.plain(release)?;
+        match kind.strip_prefix("LTS").unwrap_or(kind) {
+            "" => Some(release),
+            pack => {
+                let pack = pack.strip_prefix("-SP").filter(|pack| is_number(pack))?;
+                Some(format!("{release}-sp{pack}"))
+            }
+        }
+    }
+}
+
+/// The release of validated builds, whose versions do not compare with those of others. What has `fips` in its name has no other
+/// builds.
+fn fips(release: &str, package: &str) -> Option<String> {
+    (!package.contains("fips")).then(|| format!("{release}-fips"))
+}
+
+/// The version of a product is that of the system that it is for: `15 SP5`, or `16.0`, or `5.3` of the small systems.
+fn suse(suffix: &str) -> Option<String> {
+    if !suffix.starts_with("Linux ") {
+        return None;
+    }
+    let mut words = suffix.split(' ').skip_while(|word| !word.starts_with(|c: char| c.is_ascii_digit()));
+    let (number, pack) = (first_part(words.next()?), words.next().unwrap_or_default());
+    if !number.split('.').all(is_number) {
+        return None;
+    }
+    let pack = first_part(pack).strip_prefix("SP").filter(|pack| is_number(pack));
+    Some(match pack {
+        Some(pack) => format!("{number}.{pack}"),
+        None => number.to_owned(),
+    })
+}
+
+/// `SP5` of `SP5-LTSS`.
+fn first_part(word: &str) -> &str {
+    word.split('-').next().unwrap_or_default()
+}
+
+fn is_number(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_publishers_write_meets_what_images_say() {
+        for (id, suffix, expected) in [
+            ("debian", "12", Some("bookworm")),
+            ("debian", "99", None),
+            ("debian", "", None),
+            ("ubuntu", "22.04:LTS", Some("22.04")),
+            ("ubuntu", "24.10", Some("24.10")),
+            ("ubuntu", "Pro:18.04:LTS", Some("18.04")),
+            ("ubuntu", "Pro:Realtime:22.04:LTS", Some("22.04")),
+            ("ubuntu", "Nvidia-BlueField:22.04:LTS", Some("22.04")),
+            ("ubuntu", "Pro:FIPS:20.04:LTS", Some("20.04-fips")),
+            ("ubuntu", "Pro:FIPS-updates:20.04:LTS", Some("20.04-fips")),
+            ("ubuntu", "Pro:Unheard-of:20.04:LTS", None),
+            ("ubuntu", "Pro", None),
+            ("ubuntu", "", None),
+            ("alpine", "v3.20", Some("v3.20")),
+            ("alpine", "edge", Some("edge")),
+            ("alpine", "3.20", None),
+            ("alpine", "", None),
+            ("alpaquita", "23", Some("23")),
+            ("alpaquita", "stream", Some("stream")),
+            ("almalinux", "9", Some("9")),
+            ("almalinux", "9.4", None),
+            ("rocky", "8", Some("8")),
+            ("rhel", "enterprise_linux:9::appstream", Some("9")),
+            ("rhel", "enterprise_linux:8", Some("8")),
+            ("rhel", "rhel_eus:9.2::appstream", None),
+            ("rhel", "openshift:4.12::el8", None),
+            ("sles", "Linux Enterprise Server 15 SP5-LTSS", Some("15.5")),
+            ("sles", "Linux Enterprise Module for Basesystem 15 SP5", Some("15.5")),
+            ("sles", "Linux Enterprise Server for SAP Applications 12 SP3", Some("12.3")),
+            ("sles", "Linux Enterprise Server 15-LTSS", Some("15")),
+            ("sles", "Linux Enterprise Server 16.0", Some("16.0")),
+            ("sles", "Linux Enterprise Micro 5.3", Some("5.3")),
+            ("sles", "Linux Micro 6.0", Some("6.0")),
+            ("sles", "Manager Server 4.3", None),
+            ("sles", "Linux Enterprise Server", None),
+            ("sles", "Linux 1.x", None),
+            ("opensuse-leap", "Leap 15.5", Some("15.5")),
+            ("opensuse-leap", "Tumbleweed", Some("rolling")),
+            ("opensuse-leap", "Leap Micro 5.5", None),
+            ("openeuler", "22.03-LTS", Some("22.03")),
+            ("openeuler", "24.03-LTS-SP1", Some("24.03-sp1")),
+            ("openeuler", "24.03-LTS-SPx", None),
+            ("azurelinux", "3", Some("3")),
+            ("azurelinux", "3.0", Some("3")),
+            ("photon", "4.0", Some("4.0")),
+            ("mageia", "9", Some("9")),
+            ("echo", "", Some("rolling")),
+            ("echo", "PyPI", None),
+            ("wolfi", "", Some("rolling")),
+            ("wolfi", "1", None),
+        ] {
+            let distribution = Distribution::by_id(id).unwrap();
+            assert_eq!(distribution.release_in_osv(suffix, "curl").as_deref(), expected, "{id}:{suffix}");
+        }
+    }
+
+    #[test]
+    fn builds_for_a_product_are_told_by_their_version() {
+        for (id, release, package, version, expected) in [
+            ("ubuntu", "20.04", "openssl", "1.1.1f-1ubuntu2.fips.22", Some("20.04-fips")),
+            ("ubuntu", "20.04", "openssl", "1.1.1f-1ubuntu2.22", None),
+            ("ubuntu", "20.04", "linux-fips", "5.4.0-1100.110+fips1", None),
+            ("debian", "bookworm", "openssl", "3.0.11-1+fips", None),
+            ("openeuler", "24.03", "curl", "8.4.0-9.oe2403sp1", Some("24.03-sp1")),
+            ("openeuler", "24.03", "curl", "8.4.0-9.oe2403", None),
+            ("openeuler", "20.03", "curl", "7.71.1-1.oe1", None),
+        ] {
+            let distribution = Distribution::by_id(id).unwrap();
+            let release = distribution.release_of_build(release, package, version);
+            assert_eq!(release.as_deref(), expected, "{package} {version}");
+        }
+        let ubuntu = Distribution::by_id("ubuntu").unwrap();
+        let kernel = ubuntu.release_in_osv("Pro:FIPS:20.04:LTS", "linux-fips");
+        assert_eq!(kernel.as_deref(), Some("20.04"), "the same release on both sides");
+    }
+}

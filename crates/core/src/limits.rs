@@ -138,6 +138,8 @@ limits! {
     advisories: u64 = 2_000_000, Count;
     /// Uncompressed bytes of one feed.
     feed_bytes: u64 = 8 * GIB, Bytes;
+    /// Uncompressed bytes of one exported database. One of all ecosystems has about 1 GiB.
+    exported_bytes: u64 = 16 * GIB, Bytes;
     /// Releases of a distribution in one feed. Debian supports five at a time; other feeds have each release since the first.
     releases: usize = 256, Count;
 }

@@ -4,7 +4,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use plimsoll_core::{Classify, Kind, LimitExceeded, Stopped, Timestamp};
+use jiff::SignedDuration;
+use plimsoll_core::{Classify, Kind, LimitExceeded, Stopped, Timestamp, quantity};
 use url::Url;
 
 /// What went wrong.
@@ -91,6 +92,34 @@ pub enum Error {
         /// The folder of the publishers' files.
         folder: PathBuf,
     },
+    /// An archive is not as `db export` writes it.
+    #[error("the archive cannot be imported: {0}")]
+    Archive(#[from] ArchiveProblem),
+    /// An archive could not be written.
+    #[error("cannot write the archive: {0}")]
+    Export(#[source] io::Error),
+    /// The data in an archive is older than it may be.
+    #[error("{feed} is as of {as_of}, which is {} old, expected at most {}", in_words(*age), in_words(*most))]
+    TooOld {
+        /// The ecosystem and the publisher.
+        feed: String,
+        /// When the data was retrieved.
+        as_of: Timestamp,
+        /// How long ago that is.
+        age: SignedDuration,
+        /// How long ago it may be.
+        most: SignedDuration,
+    },
+    /// An archive would take the place of newer data.
+    #[error("{feed} is as of {here} here, {}", got.map_or_else(|| "and not in the archive".to_owned(), |got| format!("and as of {got} in the archive")))]
+    TakesBack {
+        /// The ecosystem and the publisher.
+        feed: String,
+        /// From when it is in the archive, if it is there.
+        got: Option<Timestamp>,
+        /// From when it is here.
+        here: Timestamp,
+    },
     /// The network could not be set up.
     #[error("cannot use the network: {0}")]
     Network(#[source] io::Error),
@@ -151,6 +180,36 @@ pub enum DocumentProblem {
     },
 }
 
+/// What is wrong with an archive.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArchiveProblem {
+    /// It is none, or another program made it.
+    #[error("it is no archive by `plimsoll db export`")]
+    Form,
+    /// It ends too early.
+    #[error("it is cut off")]
+    Truncated,
+    /// It cannot be uncompressed.
+    #[error("it cannot be uncompressed: {0}")]
+    Inflate(#[source] io::Error),
+    /// Another file than the list names, or in another order.
+    #[error("got {}, expected {expected}", got.as_deref().map_or_else(|| "its end".to_owned(), |got| format!("`{}`", plimsoll_core::text::terminal(got))))]
+    Member {
+        /// The name; none at the end.
+        got: Option<String>,
+        /// What the list names.
+        expected: String,
+    },
+    /// Something follows the last file.
+    #[error("something follows its end")]
+    Trailing,
+}
+
+fn in_words(duration: SignedDuration) -> String {
+    quantity::duration(duration.as_secs().unsigned_abs())
+}
+
 impl Classify for Error {
     fn kind(&self) -> Kind {
         match self {
@@ -159,10 +218,13 @@ impl Classify for Error {
             Self::Answer { status: 401 | 403, .. } => Kind::Unauthorized,
             Self::Changing { .. } => Kind::Transient,
             Self::Busy { .. } => Kind::Conflict,
+            Self::TooOld { .. } | Self::TakesBack { .. } => Kind::Denied,
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
             Self::Read { .. }
             | Self::Broken { .. }
             | Self::Limit(_)
+            | Self::Archive(_)
+            | Self::Export(_)
             | Self::Answer { .. }
             | Self::Network(_) => Kind::Failed,
             Self::Database(error) => error.kind(),
@@ -194,7 +256,18 @@ impl Classify for Error {
             Self::Busy { .. } => Some("wait until it is done".into()),
             Self::Changing { .. } => Some("try again later".into()),
             Self::Stopped(stopped) => stopped.hint(),
-            Self::Read { .. } | Self::Broken { .. } | Self::Limit(_) | Self::Address { .. } | Self::Network(_) => None,
+            Self::TooOld { .. } => Some("get a newer archive, or pass a longer --max-age".into()),
+            Self::TakesBack { .. } => {
+                Some("get a newer archive; to go back all the same, pass --allow-older".into())
+            }
+            Self::Archive(ArchiveProblem::Form) => Some("`plimsoll db export FILE` makes one".into()),
+            Self::Archive(_) => Some("copy the archive again, and compare its digest".into()),
+            Self::Read { .. }
+            | Self::Broken { .. }
+            | Self::Limit(_)
+            | Self::Address { .. }
+            | Self::Export(_)
+            | Self::Network(_) => None,
         }
     }
 }

@@ -8,33 +8,60 @@ use std::fs;
 use std::path::Path;
 
 use plimsoll_vuln::Error as DatabaseError;
-use plimsoll_vuln::database::{ENDING, File, FileList, LIST};
+use plimsoll_vuln::database::{ENDING, File, FileList, LIST, is_signature};
 
 use crate::Error;
 use crate::lock::{Occupied, lock};
 
 /// Makes `files` those of the database in `folder`.
 pub(crate) fn install(folder: &Path, files: &[File]) -> Result<(), Error> {
-    plimsoll_files::create_folder(folder)?;
-    // Two processes that put different files into one list would lose some.
-    let _lock = lock(folder, Occupied::Wait)?;
-    let mut list = match FileList::read(folder) {
-        Ok(list) => list.unwrap_or_default(),
-        // That is how a database is mended.
-        Err(DatabaseError::Damaged { .. } | DatabaseError::Unlisted { .. }) => FileList::default(),
-        // Also a list by another version, whose files would be lost.
-        Err(error) => return Err(error.into()),
-    };
-    if !folder.join(LIST).exists() {
-        // So that nobody takes files that are not listed yet for those of an older version.
-        plimsoll_files::replace(&folder.join(LIST), &list.encode())?;
-    }
+    let change = Change::begin(folder)?;
+    let mut list = change.before.clone();
     for file in files {
         plimsoll_files::replace(&folder.join(&file.name), &file.bytes)?;
         list.insert(file.content, file.digest);
     }
-    plimsoll_files::replace(&folder.join(LIST), &list.encode())?;
-    remove_others(folder, &list.names().collect())
+    change.finish(&list, None)
+}
+
+/// A change of the database in a folder. Nobody else changes it meanwhile.
+pub(crate) struct Change<'a> {
+    folder: &'a Path,
+    /// The list of the files before the change.
+    before: FileList,
+    _lock: fs::File,
+}
+
+impl<'a> Change<'a> {
+    /// Waits until nobody else changes the database in `folder`.
+    pub(crate) fn begin(folder: &'a Path) -> Result<Self, Error> {
+        plimsoll_files::create_folder(folder)?;
+        // Two processes that put different files into one list would lose some.
+        let lock = lock(folder, Occupied::Wait)?;
+        let before = match FileList::read(folder) {
+            Ok(list) => list.unwrap_or_default(),
+            // That is how a database is mended.
+            Err(DatabaseError::Damaged { .. } | DatabaseError::Unlisted { .. }) => FileList::default(),
+            // Also a list by another version, whose files would be lost.
+            Err(error) => return Err(error.into()),
+        };
+        if !folder.join(LIST).exists() {
+            // So that nobody takes files that are not listed yet for those of an older version.
+            plimsoll_files::replace(&folder.join(LIST), &before.encode())?;
+        }
+        Ok(Self { folder, before, _lock: lock })
+    }
+
+    /// Makes `list` that of the database, whose files are all there, with its signature.
+    pub(crate) fn finish(self, list: &FileList, signature: Option<&[u8]>) -> Result<(), Error> {
+        let named = list.signature_name();
+        if let Some(signature) = signature {
+            plimsoll_files::replace(&self.folder.join(&named), signature)?;
+        }
+        plimsoll_files::replace(&self.folder.join(LIST), &list.encode())?;
+        // The signature of an equal list is as good as it was.
+        remove_others(self.folder, &list.names().chain([named]).collect())
+    }
 }
 
 fn remove_others(folder: &Path, names: &BTreeSet<String>) -> Result<(), Error> {
@@ -42,8 +69,9 @@ fn remove_others(folder: &Path, names: &BTreeSet<String>) -> Result<(), Error> {
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name();
-        let is_database_file = Path::new(&name).extension().is_some_and(|ending| ending == ENDING);
-        if is_database_file && !name.to_str().is_some_and(|name| names.contains(name)) {
+        let is_of_database = Path::new(&name).extension().is_some_and(|ending| ending == ENDING)
+            || name.to_str().is_some_and(is_signature);
+        if is_of_database && !name.to_str().is_some_and(|name| names.contains(name)) {
             // It costs room, nothing else.
             let _ = fs::remove_file(entry.path());
         }

@@ -2,6 +2,7 @@
 //!
 //! Owns the publishers' formats, one file each in a list, and the layout of a folder with their data. It does not know
 //! the database's format, and matches nothing. [`update`] fetches the publishers' files into a folder, [`build`] reads one.
+//! An [`archive`] carries a database to where nothing may be fetched.
 //!
 //! ```text
 //! FROM/PyPI/all.zip               an OSV bucket; also FROM/osv/PyPI/all.zip
@@ -18,9 +19,11 @@
 //! reason, and counts ambiguous data too. Data that cannot be read at all fails the build with its file and
 //! entry, and the existing databases stay as they were.
 
+pub mod archive;
 mod draft;
 mod error;
 mod hashing;
+mod import;
 mod input;
 mod install;
 mod lock;
@@ -42,7 +45,8 @@ use plimsoll_core::{Ecosystem, LimitExceeded, Limits, Timestamp, clock};
 use plimsoll_vuln::conditions::Conditions;
 use plimsoll_vuln::database::{FeedDescription, File, NewEntry, Writer};
 
-pub use error::Error;
+pub use error::{ArchiveProblem, Error};
+pub use import::Rules;
 pub use mirror::{InvalidMirror, Mirror};
 pub use offer::UnknownEcosystem;
 pub use report::{BuildReport, Doubt, FeedReport, Skip, Tally, Written};

@@ -17,20 +17,21 @@ mod record;
 mod wire;
 mod writer;
 
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use plimsoll_core::{Algorithm, Digest, Ecosystem, Hasher, Timestamp};
 use serde::Serialize;
 
 pub use advisories::{Advisories, Feed, Package};
 pub use format::Malformed;
-pub use list::{FileList, LIST};
+pub use list::{FileList, LIST, MAX_SIGNATURE, is_signature};
 pub use overlays::{Epss, Kev, Overlay, Overlays, Statement, VexStatus, is_cve};
 pub use record::{Detail, Entry, Place, VulnerableFunctions};
 pub use writer::{Counts, FeedDescription, File, NewEntry, OverlayWriter, Writer, key};
 
-use crate::error::Error;
+use crate::error::{Damage, Error};
 use crate::order::{self, VersionOrder};
 use file::TableFile;
 use format::FeedHeader;
@@ -46,6 +47,28 @@ pub struct Database {
     /// In the order of the files' names.
     advisories: Vec<Advisories>,
     overlays: Option<Overlays>,
+    list: FileList,
+    /// The bundle with the signature of the list, as it lay there.
+    signature: Option<Result<Vec<u8>, String>>,
+    /// What [`Database::is_whole`] found.
+    whole: OnceLock<Result<(), String>>,
+}
+
+/// An open file of the database, as it is stored.
+#[derive(Debug)]
+pub struct Stored<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its size in bytes.
+    pub bytes: u64,
+    file: &'a TableFile,
+}
+
+impl Stored<'_> {
+    /// Its bytes from the start. What it has in the folder now does not matter.
+    pub fn read(&self) -> impl Read + '_ {
+        self.file.read()
+    }
 }
 
 /// The status of one feed: the data of one publisher for one ecosystem.
@@ -122,10 +145,22 @@ impl Database {
 
     fn open_once(dir: &Path) -> Result<Self, Error> {
         let list = FileList::read(dir)?.ok_or_else(|| Error::NoDatabase { dir: dir.to_owned() })?;
-        Self::open_files(dir, &list)
+        // One that cannot be read is none for whoever asks for one, and nothing for all others.
+        let signature = list.signature(dir).map_err(|error| error.to_string()).transpose();
+        let database = Self::open_files(dir, list, signature)?;
+        if database.signature.is_none() && FileList::read(dir)?.is_none_or(|now| now != database.list) {
+            // The signature may have been removed together with the list that it is of.
+            let path = dir.join(LIST);
+            return Err(Error::Read { path, source: io::ErrorKind::NotFound.into() });
+        }
+        Ok(database)
     }
 
-    fn open_files(dir: &Path, list: &FileList) -> Result<Self, Error> {
+    fn open_files(
+        dir: &Path,
+        list: FileList,
+        signature: Option<Result<Vec<u8>, String>>,
+    ) -> Result<Self, Error> {
         let open = |stem: &str, content: &str| {
             let digest = list.get(content);
             digest.map(|it| TableFile::open(dir.join(list::file_name(stem, it)), content, it)).transpose()
@@ -140,7 +175,38 @@ impl Database {
         if advisories.is_empty() {
             return Err(Error::NoDatabase { dir: dir.to_owned() });
         }
-        Ok(Self { advisories, overlays })
+        Ok(Self { advisories, overlays, list, signature, whole: OnceLock::new() })
+    }
+
+    /// The list of its files, which a signature is about.
+    pub fn list(&self) -> &FileList {
+        &self.list
+    }
+
+    /// The bundle with the signature of [`Database::list`], or why it cannot be read. Nobody verified it.
+    pub fn signature(&self) -> Option<Result<&[u8], &str>> {
+        self.signature.as_ref().map(|read| read.as_deref().map_err(String::as_str))
+    }
+
+    /// Its files, in the order of the list.
+    pub fn stored(&self) -> Result<Vec<Stored<'_>>, Error> {
+        let stored = |name: String| {
+            let file = self.tables().find(|file| file.name() == Some(&name));
+            let stored = file.and_then(|file| Some(Stored { name: file.name()?, bytes: file.bytes(), file }));
+            stored.ok_or_else(|| Error::Damaged { path: name.into(), reason: Damage::List })
+        };
+        self.list.names().map(stored).collect()
+    }
+
+    /// Whether every byte is what the list stands for. A lookup verifies what it reads, but a record only by its own checksum,
+    /// which whoever changes a record can change with it. Computed once.
+    pub fn is_whole(&self) -> Result<(), String> {
+        let hash = || self.tables().try_for_each(TableFile::hash).map_err(|error| error.to_string());
+        self.whole.get_or_init(hash).clone()
+    }
+
+    fn tables(&self) -> impl Iterator<Item = &TableFile> {
+        self.advisories.iter().map(|advisories| &advisories.file).chain(self.overlays.iter().map(|it| &it.0))
     }
 
     /// The state of each feed with advisories, in the order of the files' names.

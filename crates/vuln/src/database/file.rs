@@ -1,7 +1,7 @@
 //! One open database file: header, index and records, independent of their content.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -206,8 +206,19 @@ impl TableFile {
         known(&window).ok_or_else(|| self.encoding("place of a record"))
     }
 
-    /// Reads every byte, and passes each record of the index to `visit`.
-    pub(super) fn verify(&self, mut visit: impl FnMut(Record) -> Result<(), Error>) -> Result<(), Error> {
+    /// The name of the file.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.path.file_name()?.to_str()
+    }
+
+    /// Its bytes from the start.
+    pub(super) fn read(&self) -> impl Read + '_ {
+        FromStart { file: &self.file, at: 0 }
+    }
+
+    /// Compares all bytes with the digests in the header.
+    pub(super) fn hash(&self) -> Result<(), Error> {
+        self.index()?;
         let mut hasher = Hasher::new(Algorithm::Sha256);
         let (mut at, end) = (self.index_start.saturating_add(self.header.index.bytes), self.bytes);
         while at < end {
@@ -218,6 +229,12 @@ impl TableFile {
         if hasher.finish() != self.header.body.digest {
             return Err(self.damaged(Damage::Digest { part: "body" }));
         }
+        Ok(())
+    }
+
+    /// Reads every byte, and passes each record of the index to `visit`.
+    pub(super) fn verify(&self, mut visit: impl FnMut(Record) -> Result<(), Error>) -> Result<(), Error> {
+        self.hash()?;
         self.read_labels()?;
         let mut keys = 0;
         for entry in self.index()?.iter() {
@@ -235,6 +252,20 @@ impl TableFile {
     /// Verified bytes of this part do not decode.
     pub(super) fn encoding(&self, part: &'static str) -> Error {
         self.damaged(Damage::Encoding { part })
+    }
+}
+
+/// Reads a file by positions, so that its own position does not matter.
+struct FromStart<'a> {
+    file: &'a fs::File,
+    at: u64,
+}
+
+impl Read for FromStart<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(buffer, self.at)?;
+        self.at = self.at.saturating_add(read as u64);
+        Ok(read)
     }
 }
 

@@ -6,9 +6,12 @@
 //!
 //! ```text
 //! DIR/database.json     {"files":{"CVE":"sha256:9f…","PyPI":"sha256:1c…"},"schemaVersion":1}
+//! DIR/database-4e….sigstore.json   who signed this list, if anybody did
 //! DIR/cve-9f….plimsolldb
 //! DIR/pypi-1c….plimsolldb
 //! ```
+//!
+//! The signature is called by the digest of the list, so that a list is never read with the signature of another.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,8 +27,10 @@ use crate::error::{Damage, Error};
 pub const LIST: &str = "database.json";
 /// The version of the list's shape.
 const SCHEMA: u32 = 1;
-/// Bytes of a list. Each of its files takes less than 200, and there are fewer than a hundred.
-const MAX_BYTES: u64 = 64 * 1024;
+/// Bytes of the signature of a list. A bundle with a certificate, log entries and timestamps has some 20 KiB.
+pub const MAX_SIGNATURE: u64 = 1024 * 1024;
+const SIGNATURE_STEM: &str = "database-";
+const SIGNATURE_ENDING: &str = ".sigstore.json";
 
 /// The files of a database, by their content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,37 +54,50 @@ impl Default for FileList {
 }
 
 impl FileList {
+    /// Bytes of a list. Each of its files takes less than 200, and there are fewer than a hundred.
+    pub const MAX_BYTES: u64 = 64 * 1024;
+
     /// The list of the database in `dir`; `None` if there is no database. Files from before there were lists are an error.
     pub fn read(dir: &Path) -> Result<Option<Self>, Error> {
         let path = dir.join(LIST);
-        let file = match fs::File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return if holds_files(dir) {
-                    Err(Error::Unlisted { dir: dir.to_owned() })
-                } else {
-                    Ok(None)
-                };
-            }
-            Err(source) => return Err(Error::Read { path, source }),
-        };
-        let damaged = |_| Error::Damaged { path: path.clone(), reason: Damage::List };
-        let bytes =
-            match read::to_end(file, MAX_BYTES, "database_list_bytes", "the list of the database's files") {
-                Ok(bytes) => bytes,
-                Err(read::Error::Limit(limit)) => return Err(limit.into()),
-                Err(read::Error::Io { source, .. }) => return Err(Error::Read { path, source }),
-                Err(other) => return Err(Error::Read { path, source: io::Error::other(other) }),
-            };
-        let Version { schema_version } = json::from_slice(&bytes, MAX_BYTES).map_err(damaged)?;
+        match read_within(&path, Self::MAX_BYTES, "database_list_bytes", "the list of the database's files")?
+        {
+            Some(bytes) => Self::parse(&bytes, &path).map(Some),
+            None if holds_files(dir) => Err(Error::Unlisted { dir: dir.to_owned() }),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads a list; `path` names it in messages.
+    pub fn parse(bytes: &[u8], path: &Path) -> Result<Self, Error> {
+        let damaged = || Error::Damaged { path: path.to_owned(), reason: Damage::List };
+        let Version { schema_version } = json::from_slice(bytes, Self::MAX_BYTES).map_err(|_| damaged())?;
         if schema_version != SCHEMA {
+            let path = path.to_owned();
             return Err(Error::Format { path, got: schema_version, expected: SCHEMA });
         }
-        let list: Self = json::from_slice(&bytes, MAX_BYTES).map_err(damaged)?;
+        let list: Self = json::from_slice(bytes, Self::MAX_BYTES).map_err(|_| damaged())?;
         if list.names().count() != list.files.len() {
-            return Err(Error::Damaged { path, reason: Damage::List });
+            return Err(damaged());
         }
-        Ok(Some(list))
+        Ok(list)
+    }
+
+    /// The digest of the list, which stands for the whole database: it has the digests of all headers, and these have those of
+    /// the rest. It is what a signature is about.
+    pub fn digest(&self) -> Digest {
+        Digest::sha256(&self.encode())
+    }
+
+    /// The name of the file with the signature of this list.
+    pub fn signature_name(&self) -> String {
+        format!("{SIGNATURE_STEM}{}{SIGNATURE_ENDING}", self.digest().hex())
+    }
+
+    /// The signature of this list in `dir`; `None` if nobody signed it.
+    pub(super) fn signature(&self, dir: &Path) -> Result<Option<Vec<u8>>, Error> {
+        let path = dir.join(self.signature_name());
+        read_within(&path, MAX_SIGNATURE, "database_signature_bytes", "the signature of the database")
     }
 
     /// Makes this file the one with its content.
@@ -116,6 +134,27 @@ impl FileList {
 /// The name of a file.
 pub(super) fn file_name(stem: &str, header: Digest) -> String {
     format!("{stem}-{}.{ENDING}", header.hex())
+}
+
+/// Whether a file of this name is the signature of some list.
+pub fn is_signature(name: &str) -> bool {
+    name.strip_prefix(SIGNATURE_STEM).is_some_and(|rest| rest.ends_with(SIGNATURE_ENDING))
+}
+
+/// The content of a file; `None` if there is none.
+fn read_within(path: &Path, limit: u64, name: &'static str, what: &str) -> Result<Option<Vec<u8>>, Error> {
+    let failed = |source| Error::Read { path: path.to_owned(), source };
+    let file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(failed(source)),
+    };
+    match read::to_end(file, limit, name, what) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(read::Error::Limit(limit)) => Err(limit.into()),
+        Err(read::Error::Io { source, .. }) => Err(failed(source)),
+        Err(other) => Err(failed(io::Error::other(other))),
+    }
 }
 
 fn holds_files(dir: &Path) -> bool {

@@ -1,0 +1,134 @@
+//! From an archive to a database in a folder: everything is unpacked and verified beside it, and then takes its place.
+//!
+//! An archive replaces the whole database, so that what its list was signed for is what is there. It is refused if it would
+//! take anybody back: data that is older than what is there, feed by feed, or feeds that it lacks.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead};
+use std::path::{Path, PathBuf};
+
+use jiff::SignedDuration;
+use plimsoll_core::{Cancel, Timestamp, clock};
+use plimsoll_vuln::database::LIST;
+use plimsoll_vuln::{Database, Error as DatabaseError, FeedStatus};
+
+use crate::Error;
+use crate::archive::Archive;
+use crate::install::Change;
+
+/// Where an archive is unpacked, in the folder of the database: renaming is the last step, and a rename stays in one file system.
+const STAGING: &str = ".import";
+
+/// What an archive has to be like besides whole.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// The current time.
+    pub now: Timestamp,
+    /// How old the data of each feed may be.
+    pub max_age: Option<SignedDuration>,
+    /// Whether it may take the place of newer data, or of feeds that it lacks.
+    pub allow_older: bool,
+}
+
+impl<R: BufRead> Archive<R> {
+    /// Makes the archive the database in `folder`. Returns its feeds. If anything is wrong with it, nothing changes.
+    pub fn install(self, folder: &Path, rules: &Rules, cancel: &Cancel) -> Result<Vec<FeedStatus>, Error> {
+        let change = Change::begin(folder)?;
+        let staging = Staging::new(folder)?;
+        let (list, signature) = (self.list().clone(), self.signature().map(<[u8]>::to_vec));
+        self.files(|name, content| {
+            let path = staging.0.join(name);
+            let failed = |source| {
+                Error::Write(plimsoll_files::Error::Io { step: "write", path: path.clone(), source })
+            };
+            let mut file = File::create_new(&path).map_err(failed)?;
+            let mut piece = vec![0; 128 * 1024];
+            loop {
+                cancel.check()?;
+                let read = content.read(&mut piece).map_err(failed)?;
+                let Some(read @ [_, ..]) = piece.get(..read) else { return Ok(()) };
+                io::Write::write_all(&mut file, read).map_err(failed)?;
+            }
+        })?;
+        plimsoll_files::replace(&staging.0.join(LIST), &list.encode())?;
+        let new = Database::open(&staging.0)?;
+        let feeds = new.status();
+        let before = match Database::open(folder) {
+            Ok(database) => database.status(),
+            // That is how a database is mended, or one for another version of the program replaced.
+            Err(
+                DatabaseError::NoDatabase { .. }
+                | DatabaseError::Damaged { .. }
+                | DatabaseError::Format { .. },
+            ) => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        check(&feeds, &before, rules)?;
+        new.verify()?;
+        for name in list.names() {
+            cancel.check()?;
+            plimsoll_files::promote(&staging.0.join(&name), &folder.join(&name))?;
+        }
+        change.finish(&list, signature.as_deref())?;
+        Ok(feeds)
+    }
+}
+
+/// Whether the feeds of an archive may take the place of those `before`.
+fn check(feeds: &[FeedStatus], before: &[FeedStatus], rules: &Rules) -> Result<(), Error> {
+    let Rules { now, max_age, allow_older } = *rules;
+    for feed in feeds {
+        let age = now.duration_since(feed.as_of);
+        if -age > clock::SKEW {
+            return Err(Error::AsOfInFuture { as_of: feed.as_of, now });
+        }
+        if let Some(most) = max_age.filter(|most| age > *most) {
+            return Err(Error::TooOld { feed: named(feed), as_of: feed.as_of, age, most });
+        }
+    }
+    if allow_older {
+        return Ok(());
+    }
+    for old in before {
+        let same =
+            |feed: &&FeedStatus| (&feed.ecosystem, &feed.publisher) == (&old.ecosystem, &old.publisher);
+        match feeds.iter().find(same) {
+            Some(new) if new.as_of >= old.as_of => {}
+            new => {
+                let got = new.map(|new| new.as_of);
+                return Err(Error::TakesBack { feed: named(old), got, here: old.as_of });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn named(feed: &FeedStatus) -> String {
+    format!("{} from {}", feed.ecosystem, feed.publisher)
+}
+
+/// The folder where an archive is unpacked, removed at the end. One that a killed process left is removed at the start.
+struct Staging(PathBuf);
+
+impl Staging {
+    fn new(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join(STAGING);
+        let failed = |step| {
+            let path = path.clone();
+            move |source| Error::Write(plimsoll_files::Error::Io { step, path, source })
+        };
+        match fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("remove")(error)),
+            _ => {}
+        }
+        fs::create_dir(&path).map_err(failed("create the folder"))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // It costs room, nothing else, and the next import removes it.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

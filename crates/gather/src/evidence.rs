@@ -164,7 +164,7 @@ fn of_image(
 }
 
 /// Why there are no signatures after a panic.
-const SEARCH_FAILED: &str = "internal error while looking for signatures";
+const SEARCH_FAILED: &str = "internal error while searching for signatures";
 
 /// What was collected about an image.
 struct Collected {

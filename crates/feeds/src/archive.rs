@@ -83,9 +83,10 @@ impl<R: BufRead> Archive<R> {
             Ok(Some(Header { name, bytes })) if name == LIST => {
                 input.whole(bytes, FileList::MAX_BYTES, "database_list_bytes", LIST)?
             }
-            Ok(_) | Err(Error::Archive(ArchiveProblem::Inflate(_) | ArchiveProblem::Truncated)) => {
+            Ok(_) | Err(Error::Archive(ArchiveProblem::Inflate(_))) => {
                 return Err(ArchiveProblem::Form.into());
             }
+            Err(_) if input.is_empty() => return Err(ArchiveProblem::Form.into()),
             Err(error) => return Err(error),
         };
         let bytes = list;
@@ -189,6 +190,11 @@ impl<R: BufRead> Inflate<R> {
         let window = limits.zstd_window_bytes.max(1).ilog2();
         decoder.set_parameter(DParameter::WindowLogMax(window)).map_err(failed)?;
         Ok(Self { decoder: decoder.single_frame(), produced: 0, limits: limits.clone() })
+    }
+
+    /// Whether there was nothing to uncompress.
+    fn is_empty(&self) -> bool {
+        self.decoder.get_ref().bytes == 0
     }
 
     /// Refuses what would become too large before it is read.

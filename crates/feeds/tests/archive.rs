@@ -239,7 +239,7 @@ fn what_is_no_archive_is_told_apart_from_a_damaged_one() {
         zstd::encode_all(tar.into_inner().unwrap().as_slice(), 3).unwrap()
     };
     let zeros = zstd::encode_all(&[0; 4096][..], 3).unwrap();
-    for foreign in [&b""[..], b"PK\x03\x04", b"{\"files\":{}}", &gnu, &zeros, &[0x28, 0xb5, 0x2f, 0xfd]] {
+    for foreign in [&b""[..], b"PK\x03\x04", b"{\"files\":{}}", &gnu, &zeros] {
         let error = place.import(foreign, &rules()).unwrap_err();
         assert!(matches!(error, Error::Archive(ArchiveProblem::Form)), "{error}");
         assert!(error.hint().unwrap().contains("db export"));

@@ -18,6 +18,7 @@ use plimsoll_vuln::ScanSettings;
 
 use crate::attested_sbom::{AttestedSboms, Outcome};
 use crate::collection::{Collection, Layers, with_hint};
+use crate::database::database;
 use crate::signatures::signatures;
 use crate::{Error, OpenedSubject, Subject};
 
@@ -153,6 +154,7 @@ fn of_image(
             |inventory| sbom_facts(inventory, &from, None),
         ),
         sbom_search,
+        database: database(collection),
         vulnerabilities: inventory.as_ref().map_or_else(
             || VulnerabilityFacts::Unavailable { reason: NO_INVENTORY.to_owned() },
             |inventory| vulnerabilities(inventory, collection),
@@ -250,6 +252,7 @@ fn of_absent(absent: &Absent, subject: &Subject, collection: &Collection<'_>) ->
         signatures: Signatures::Unavailable { reason }.into(),
         sbom: sbom_facts(&inventory, &InventorySource::Cataloged, None),
         sbom_search: SbomSearch::default(),
+        database: database(collection),
         vulnerabilities: vulnerabilities(&inventory, collection),
         narrowed: Vec::new(),
     }
@@ -329,6 +332,7 @@ fn without_image(
         signatures: Signatures::Impossible { reason: unsigned }.into(),
         sbom: sbom_facts(inventory, &source, document),
         sbom_search: SbomSearch::default(),
+        database: database(collection),
         vulnerabilities: vulnerabilities(inventory, collection),
         narrowed: narrowed(inventory, &source, document, collection),
     }

@@ -8,6 +8,7 @@
 mod attached;
 mod attested_sbom;
 mod collection;
+mod database;
 mod error;
 mod evidence;
 mod local;

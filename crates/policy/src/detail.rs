@@ -78,6 +78,22 @@ pub enum Detail {
         /// What was not checked: `transparency log`, `trusted time`, `certificate log`.
         not_checked: Vec<String>,
     },
+    /// The signature of the advisory database that findings are from.
+    SignedDatabase {
+        /// Who signed it, by the policy's name for them.
+        authority: String,
+        /// The key or certificate behind the name, and when it signed.
+        #[serde(flatten)]
+        by: SignerRecord,
+        /// The digest of the bundle.
+        #[schemars(with = "String")]
+        bundle: Digest,
+        /// The digest of the list of the database's files, which stands for all of it.
+        #[schemars(with = "String")]
+        signed: Digest,
+        /// What was not checked: `transparency log`, `trusted time`, `certificate log`.
+        not_checked: Vec<String>,
+    },
     /// A signature or statement that does not count.
     RefusedSignature {
         /// The digest of its bytes.

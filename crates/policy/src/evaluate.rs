@@ -146,6 +146,11 @@ fn records(evidence: &Evidence) -> Vec<EvidenceRecord> {
             EvidenceRecord { kind: kind.to_owned(), digest: *statement.bundle() }
         }));
     }
+    if let (VulnerabilityFacts::Scanned(_), Some(digest)) =
+        (&evidence.vulnerabilities, evidence.database.list)
+    {
+        records.push(EvidenceRecord { kind: "database".to_owned(), digest });
+    }
     if let SbomFacts::Inventory { digest: Some(digest), .. } = &evidence.sbom {
         records.push(EvidenceRecord { kind: "sbom".to_owned(), digest: *digest });
     }

@@ -30,6 +30,8 @@ pub struct Evidence {
     pub sbom_search: SbomSearch,
     /// The findings.
     pub vulnerabilities: VulnerabilityFacts,
+    /// The advisory database that they are from.
+    pub database: DatabaseFacts,
     /// Inventory and findings once more for policies that leave out paths. For a policy whose own are not here, nothing is
     /// left out.
     pub narrowed: Vec<Narrowed>,
@@ -298,6 +300,27 @@ pub struct SbomSearch {
     pub refused: Vec<RejectedSignature>,
     /// Why the image was read, if SBOMs were searched for.
     pub image_read: Option<String>,
+}
+
+/// The advisory database as a whole.
+#[derive(Debug, Clone, Default)]
+pub struct DatabaseFacts {
+    /// The digest of the list of its files, which stands for all of it; none without a database.
+    pub list: Option<Digest>,
+    /// Who signed the list, or why nobody is known to, for each policy that asks: each has its own keys, roots and logs.
+    pub(crate) verified: BTreeMap<Digest, Result<Verified<Statement>, String>>,
+}
+
+impl DatabaseFacts {
+    /// The database with this list, whose signature was verified for no policy yet.
+    pub fn new(list: Digest) -> Self {
+        Self { list: Some(list), verified: BTreeMap::new() }
+    }
+
+    /// Adds what was verified for `policy`. It counts only if all bytes of the database are what the list stands for.
+    pub fn add(&mut self, policy: &Policy, verified: Result<Verified<Statement>, String>) {
+        self.verified.insert(policy.effective_digest(), verified);
+    }
 }
 
 /// What is known of an artifact without the paths that a policy leaves out.

@@ -46,8 +46,9 @@ pub use draft::WaiverDraft;
 pub use error::Error;
 pub use evaluate::{evaluate, evaluate_until};
 pub use evidence::{
-    Collected, Evidence, ImageDigests, InventorySource, Narrowed, RejectedSignature, SbomAttestation,
-    SbomFacts, SbomSearch, Signatures, SignaturesByPolicy, SubjectFacts, SubjectKind, VulnerabilityFacts,
+    Collected, DatabaseFacts, Evidence, ImageDigests, InventorySource, Narrowed, RejectedSignature,
+    SbomAttestation, SbomFacts, SbomSearch, Signatures, SignaturesByPolicy, SubjectFacts, SubjectKind,
+    VulnerabilityFacts,
 };
 pub use exclusion::{Excluded, Exclusions};
 pub use kind::DocumentKind;

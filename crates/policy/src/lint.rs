@@ -288,8 +288,11 @@ impl Lint {
             for (index, approver) in list.iter().enumerate() {
                 let images = policy.signatures.entries().map(|signer| (signer, "signs images"));
                 let sboms = policy.sbom.attested_by.iter().map(|signer| (signer, "attests SBOMs"));
+                let databases = policy.vulnerabilities.database.signed_by.iter();
+                let databases = databases.map(|signer| (signer, "signs databases"));
                 let signer = images
                     .chain(sboms)
+                    .chain(databases)
                     .find(|(signer, _)| signer.overlaps(approver) || signer.is_named(&approver.name));
                 if let Some((signer, does)) = signer {
                     let message = format!("{} approves waivers and {does} as {}", approver.name, signer.name);

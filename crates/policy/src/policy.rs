@@ -227,7 +227,8 @@ impl Policy {
     pub fn wants_trusted_root(&self) -> bool {
         let waivers = &self.waivers;
         let approvers = waivers.approvers.iter().chain(&waivers.second);
-        let mut all = self.signatures.entries().chain(&self.sbom.attested_by).chain(approvers);
+        let attesters = self.sbom.attested_by.iter().chain(&self.vulnerabilities.database.signed_by);
+        let mut all = self.signatures.entries().chain(attesters).chain(approvers);
         all.any(Authority::wants_root)
     }
 
@@ -265,7 +266,11 @@ fn resolve(doc: PolicyDocument, origin: &str, digest: Digest, files: &dyn KeyFil
             let attested_by = std::mem::take(&mut spec.sbom.attested_by);
             spec.sbom.resolve(presets, keys.authorities(attested_by, "spec.sbom.attestedBy")?)
         },
-        vulnerabilities: spec.vulnerabilities.resolve(presets),
+        vulnerabilities: {
+            let signed_by = std::mem::take(&mut spec.vulnerabilities.database.signed_by);
+            let path = "spec.vulnerabilities.database.signedBy";
+            spec.vulnerabilities.resolve(presets, keys.authorities(signed_by, path)?)
+        },
         denials: denials.into_iter().map(|d| Denial::new(d, &format!("policy {name}"))).collect(),
         waivers: waivers(spec.waivers, tier, &keys)?,
         name,

@@ -234,6 +234,7 @@ mod tests {
             sbom: SbomFacts::Unavailable { reason: unavailable() },
             vulnerabilities: VulnerabilityFacts::Unavailable { reason: unavailable() },
             sbom_search: crate::SbomSearch::default(),
+            database: crate::DatabaseFacts::default(),
             narrowed: Vec::new(),
         };
         let cancel = Cancel::never();

@@ -27,8 +27,14 @@
 //!     required: true
 //!     onUnknown: block
 //!     attestedBy: [{ name: sbom builder, key: { file: keys/sbom.pub } }]
-//!   vulnerabilities: { block: [critical, high], unratedAs: high, maxDatabaseAge: 24h, ignoreUnfixed: false,
-//!                      ignoreNotLinked: false, onUnknown: block }
+//!   vulnerabilities:
+//!     block: [critical, high]
+//!     unratedAs: high
+//!     maxDatabaseAge: 24h
+//!     database: { signedBy: [{ name: feed builder, key: { file: keys/feeds.pub } }] }
+//!     ignoreUnfixed: false
+//!     ignoreNotLinked: false
+//!     onUnknown: block
 //!   deny: { digests: [{ digest: "sha256:…", reason: "…" }] }
 //!   waivers:
 //!     approvers: [{ name: secops@example, key: { file: keys/secops.pub } }]

@@ -287,7 +287,7 @@ pub struct DatabaseRecord {
 #[non_exhaustive]
 pub struct EvidenceRecord {
     /// `signature`, `statement` (signed, and no signature), `trusted-root`, `sbom`, `attested-sbom` (the bundle that the
-    /// inventory is from), `waiver`.
+    /// inventory is from), `database` (the list of the advisory database's files), `database-signature`, `waiver`.
     pub kind: String,
     /// The digest of its bytes.
     #[schemars(with = "String")]

@@ -5,11 +5,13 @@
 //! - [`make`](fn@make): the same, and files, with certificates, logs and timestamps of the [`services`].
 //! - [`image::sign`]: the bundle is attached to an image as an OCI referrer.
 //! - [`waiver::statement`]: what an approver of a waiver signs.
+//! - [`database::statement`]: what the builder of an advisory database signs.
 //!
 //! `plimsoll-keys` owns keys, `plimsoll-trust` trusted roots, `plimsoll-attach` what is attached to images, and
 //! `plimsoll-verify` verification.
 
 mod bundle;
+pub mod database;
 mod error;
 pub mod image;
 mod make;

@@ -68,7 +68,7 @@ pub use error::Error;
 pub use identity::{CertificateIdentity, Claim, Identity, Pattern, Text};
 pub use key::{KeyAlgorithm, KeyId, PublicKey};
 pub use predicate::{PredicateType, check_predicate};
-pub use statement::{COSIGN_SIGN_V1, Statement, Subject, WAIVER_V1};
+pub use statement::{COSIGN_SIGN_V1, DATABASE_V1, Statement, Subject, WAIVER_V1};
 pub use step::{Observation, Step};
 pub use trust::{TrustedRoot, Window};
 pub use verification::{verify, verify_message, verify_one_of};

@@ -27,6 +27,9 @@ pub const COSIGN_SIGN_V1: &str = "https://sigstore.dev/cosign/sign/v1";
 /// The predicate type of a waiver.
 pub const WAIVER_V1: &str = "https://plimsoll.dev/waiver/v1";
 
+/// The predicate type of a signed advisory database.
+pub const DATABASE_V1: &str = "https://plimsoll.dev/database/v1";
+
 const STATEMENT_V1: &str = "https://in-toto.io/Statement/v1";
 const STATEMENT_V0_1: &str = "https://in-toto.io/Statement/v0.1";
 
@@ -132,6 +135,21 @@ impl Statement {
     /// Whether it is a signature of an image. An attestation by the same key is not.
     pub fn is_signature(&self) -> bool {
         self.predicate_type == COSIGN_SIGN_V1
+    }
+
+    /// Whether it says of the advisory database with this list that it is the signer's; else why not. A statement about several
+    /// subjects is one about none of them alone.
+    pub fn vouches_for_database(&self, list: &Digest) -> Result<(), String> {
+        if self.predicate_type != DATABASE_V1 {
+            return Err(format!(
+                "a statement of type {} is none about a database",
+                excerpt(&self.predicate_type)
+            ));
+        }
+        if self.subjects.len() > 1 || !self.names(list) {
+            return Err(format!("got {}, expected {list} alone", self.subject_list()));
+        }
+        Ok(())
     }
 
     /// The statement as v1 in canonical JSON: the payload to sign.

@@ -1,14 +1,18 @@
 //! `plimsoll db`.
 
+mod archive;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use plimsoll_core::Timestamp;
 use plimsoll_feeds::{Mirror, Wanted};
 
+pub(crate) use archive::{Export, Import};
+
 use super::shared::{DatabaseChoice, Instant, Network, OUTPUT, parse_instant};
 
-/// Fetch, build and inspect the advisory database
+/// Fetch, build, carry and inspect the advisory database
 #[derive(Debug, Args)]
 pub(crate) struct Db {
     #[command(subcommand)]
@@ -20,6 +24,8 @@ pub(crate) struct Db {
 pub(crate) enum Command {
     Update(Update),
     Build(Build),
+    Export(Export),
+    Import(Import),
     Status(Status),
     Search(Search),
     Diff(Diff),

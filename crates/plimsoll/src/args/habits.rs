@@ -102,7 +102,7 @@ pub(crate) static HABITS: &[Habit] = &[
     habit("syft", TOP, &["packages", "package", "catalog"], "`plimsoll sbom SUBJECT`, at a terminal a table"),
     habit("syft", TOP, &["cataloger", "catalogers"], "`plimsoll sbom cataloger list`"),
     habit("grype", TOP, &["explain"], "`plimsoll scan SUBJECT -o json` has everything about each finding"),
-    habit("grype", &["db"], &["download", "check", "list", "import", "delete", "providers"],
+    habit("grype", &["db"], &["download", "check", "list", "delete", "providers"],
         "`plimsoll db update` fetches what changed, `plimsoll db status` shows the feeds and their age"),
     habit("trivy", &["scan", "sbom", "check"], &["--severity", "-s", "--min-severity", "--severity-threshold"],
         "`plimsoll scan` lists every finding, and with `--fail-on high` ends with 10 at such a one; for `plimsoll check`, a policy says which block: `plimsoll policy example`"),

@@ -1,4 +1,6 @@
-//! `plimsoll db update|build|status|search|diff`.
+//! `plimsoll db update|build|export|import|status|search|diff`.
+
+mod archive;
 
 use std::sync::Arc;
 
@@ -22,6 +24,8 @@ pub(super) fn run(settings: &DbSettings<'_>, console: Console) -> Result<Exit, F
     match settings {
         DbSettings::Update(settings) => update(settings, console),
         DbSettings::Build(settings) => build(settings, console),
+        DbSettings::Export(settings) => archive::export(settings, console),
+        DbSettings::Import(settings) => archive::import(settings, console),
         DbSettings::Status(settings) => status(settings, console),
         DbSettings::Search(settings) => search(settings, console),
         DbSettings::Diff(settings) => diff(settings, console),
@@ -67,14 +71,14 @@ fn build(settings: &BuildSettings<'_>, console: Console) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-fn status(settings: &StatusSettings, console: Console) -> Result<Exit, Failure> {
-    let StatusSettings { folder, now, format } = settings;
+fn status(settings: &StatusSettings<'_>, console: Console) -> Result<Exit, Failure> {
+    let StatusSettings { folder, now, limits, format } = settings;
     let database = Database::open(folder)?;
     database.verify()?;
-    let feeds = database.status();
+    let report = Report::new(*now, &database, limits);
     match format {
-        Format::Table => output::emit(None, |out| render::database::write(&feeds, *now, out))?,
-        Format::Json => output::emit_json(None, &Report::new(*now, feeds))?,
+        Format::Table => output::emit(None, |out| render::database::write(&report, out))?,
+        Format::Json => output::emit_json(None, &report)?,
     }
     console.say(format_args!("every file in {} is whole", folder.display()));
     Ok(Exit::Done)

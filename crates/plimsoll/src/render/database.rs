@@ -1,5 +1,6 @@
 //! The advisory database for people: its feeds and how old they are, advisories in it, what changed.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use plimsoll_core::{Timestamp, quantity};
@@ -7,10 +8,22 @@ use plimsoll_vuln::FeedStatus;
 use plimsoll_vuln::database::Malformed;
 use plimsoll_vuln::lookup::{Advice, Change, Changed, Difference, Range};
 
+use crate::report::db::Report;
+
 use super::table::{Page, Tone, columns, safe, short};
 
-/// Writes one row a feed.
-pub(crate) fn write(feeds: &[FeedStatus], now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
+/// Writes one row a feed, then what there is to say of some, and who signed the database.
+pub(crate) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    feeds(&report.feeds, report.checked_at, out)?;
+    let Some(signature) = &report.signature else { return writeln!(out, "signed: no") };
+    let signer = signature.claimed_signer.as_deref().unwrap_or("nobody that it names");
+    match &signature.problem {
+        None => writeln!(out, "signed: by {}, not verified here", safe(signer)),
+        Some(problem) => writeln!(out, "signed: no, the signature does not count: {}", safe(problem)),
+    }
+}
+
+fn feeds(feeds: &[FeedStatus], now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
     let rows: Vec<_> = feeds
         .iter()
         .map(|feed| {
@@ -39,6 +52,19 @@ pub(crate) fn write(feeds: &[FeedStatus], now: Timestamp, out: &mut dyn Write) -
             "{ecosystem} from {publisher}: {count}, whose packages are undecided: {}{more}",
             safe(&names)
         )?;
+    }
+    licences(feeds, out)
+}
+
+/// Under which licence which data is.
+fn licences(feeds: &[FeedStatus], out: &mut dyn Write) -> io::Result<()> {
+    let mut by_licence: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for feed in feeds {
+        let named = format!("{} ({})", safe(&feed.publisher), safe(&feed.ecosystem));
+        by_licence.entry(feed.licence.as_deref().unwrap_or("not stated")).or_default().push(named);
+    }
+    for (licence, of) in by_licence {
+        writeln!(out, "licence {}: {}", safe(licence), of.join(", "))?;
     }
     Ok(())
 }
@@ -177,9 +203,10 @@ mod tests {
             malformed: Malformed::default(),
         };
         let mut out = Vec::new();
-        write(&[feed("Alpine security database", false), feed("OSV", true)], now, &mut out).unwrap();
+        feeds(&[feed("Alpine security database", false), feed("OSV", true)], now, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         let rows: Vec<_> = text.lines().skip(1).collect();
+        assert!(rows[2].starts_with("licence not stated: Alpine security database (Alpine), OSV (Alpine)"));
         assert!(rows[0].starts_with("Alpine") && !rows[0].contains("unproven"), "{text}");
         assert!(rows[1].starts_with("Alpine") && rows[1].contains("OSV (unproven)"), "{text}");
     }

@@ -256,6 +256,10 @@ fn notes(result: &RuleResult) -> Vec<String> {
             let what = safe(&not_checked.join(", ")).into_owned();
             Some(format!("SBOM attested by {}: not checked: {what}", safe(authority)))
         }
+        Detail::SignedDatabase { authority, not_checked, .. } if !not_checked.is_empty() => {
+            let what = safe(&not_checked.join(", ")).into_owned();
+            Some(format!("database signed by {}: not checked: {what}", safe(authority)))
+        }
         _ => None,
     });
     noteworthy.collect()
@@ -477,6 +481,12 @@ fn other_detail(detail: &Detail, explain: bool) -> Option<String> {
             };
             let (authority, format) = (safe(authority), safe(format));
             Some(format!("SBOM ({format}{made}) attested by {authority} ({}){more}{skipped}", signer(by)))
+        }
+        Detail::SignedDatabase { authority, by, bundle, signed, not_checked } => {
+            let skipped = safe(&not_checked.join(", ")).into_owned();
+            let skipped = if skipped.is_empty() { skipped } else { format!("; not checked: {skipped}") };
+            let more = if explain { format!(", bundle {bundle}, list {signed}") } else { String::new() };
+            Some(format!("database signed by {} ({}){more}{skipped}", safe(authority), signer(by)))
         }
         Detail::RefusedSignature { bundle, reason } => {
             Some(format!("{} does not count: {}", short(bundle), safe(reason)))

@@ -1,9 +1,13 @@
 //! Settings of `plimsoll db`.
 
+mod archive;
+
 use std::path::{Path, PathBuf};
 
 use plimsoll_core::{Ecosystem, Limits, Timestamp};
 use plimsoll_feeds::{Mirror, Wanted};
+
+pub(crate) use archive::{ExportSettings, ImportSettings};
 
 use super::network::http;
 use super::{Context, Format};
@@ -14,7 +18,9 @@ use crate::failure::Failure;
 pub(crate) enum DbSettings<'a> {
     Update(Box<UpdateSettings<'a>>),
     Build(BuildSettings<'a>),
-    Status(StatusSettings),
+    Export(Box<ExportSettings<'a>>),
+    Import(Box<ImportSettings<'a>>),
+    Status(StatusSettings<'a>),
     Search(SearchSettings<'a>),
     Diff(DiffSettings<'a>),
 }
@@ -48,11 +54,12 @@ pub(crate) struct BuildSettings<'a> {
 }
 
 /// Which database is shown, and how.
-pub(crate) struct StatusSettings {
+pub(crate) struct StatusSettings<'a> {
     /// Folder of the database.
     pub(crate) folder: PathBuf,
     /// The instant that ages are counted to.
     pub(crate) now: Timestamp,
+    pub(crate) limits: &'a Limits,
     pub(crate) format: Format,
 }
 
@@ -98,9 +105,16 @@ impl<'a> DbSettings<'a> {
                 built_at: context.clock()(),
                 limits: context.limits,
             })),
+            Command::Export(arguments) => {
+                Ok(Self::Export(Box::new(ExportSettings::resolve(arguments, context)?)))
+            }
+            Command::Import(arguments) => {
+                Ok(Self::Import(Box::new(ImportSettings::resolve(arguments, context)?)))
+            }
             Command::Status(arguments) => Ok(Self::Status(StatusSettings {
                 folder: context.database_folder(&arguments.db)?,
                 now: context.now(&arguments.instant),
+                limits: context.limits,
                 format: arguments.output,
             })),
             Command::Search(arguments) => Ok(Self::Search(SearchSettings {

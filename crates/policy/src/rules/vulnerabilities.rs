@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use self::findings::SortedFindings;
 use self::gaps::{CoverageGap, gaps};
+pub(crate) use self::signed::{DatabasePolicy, DatabaseSpec};
 use super::RuleName;
+use crate::authority::Authority;
 use crate::detail::{Detail, Disposition, FindingRecord};
 use crate::evidence::VulnerabilityFacts;
 use crate::lint::{Code, Lint};
@@ -24,11 +26,12 @@ use crate::preset::Presets;
 use crate::preset::{Phase, Tier};
 use crate::rule::{Answer, Context, Needs, Rule, Waivable, effect_of_unknown};
 use crate::setting::OnUnknown;
-use crate::setting::{Age, Level, Setting, span};
-use crate::verdict::{Effect, Outcome, earliest};
+use crate::setting::{Age, Level, Setting, given, span};
+use crate::verdict::{Effect, EvidenceRecord, Outcome, earliest};
 
 mod findings;
 mod gaps;
+mod signed;
 mod upgrades;
 
 /// How many findings a reason names; it only counts the rest.
@@ -43,6 +46,9 @@ pub(crate) struct VulnerabilitiesSpec {
     pub(crate) unrated_as: Setting<UnratedAs>,
     /// The maximum age of the publisher's data.
     pub(crate) max_database_age: Setting<Age>,
+    /// What the advisory database must be like.
+    #[serde(deserialize_with = "given")]
+    pub(crate) database: DatabaseSpec,
     /// Whether findings without a fix are left out.
     pub(crate) ignore_unfixed: Setting<bool>,
     /// Whether findings are left out if the program does not contain the functions that the advisory names (Go).
@@ -75,14 +81,17 @@ pub(crate) struct VulnerabilityPolicy {
     pub(crate) block: BTreeSet<Level>,
     pub(crate) unrated_as: UnratedAs,
     pub(crate) max_database_age: Age,
+    /// The usual is not written, so that older policies keep their digests.
+    #[serde(skip_serializing_if = "DatabasePolicy::is_anybodys")]
+    pub(crate) database: DatabasePolicy,
     pub(crate) ignore_unfixed: bool,
     pub(crate) ignore_not_linked: bool,
     pub(crate) on_unknown: OnUnknown,
 }
 
 impl VulnerabilitiesSpec {
-    /// The policy with presets applied.
-    pub(crate) fn resolve(self, presets: Presets) -> VulnerabilityPolicy {
+    /// The policy with presets applied. The caller reads the keys of `database.signedBy`.
+    pub(crate) fn resolve(self, presets: Presets, signed_by: Vec<Authority>) -> VulnerabilityPolicy {
         let mut block = BTreeSet::from([Level::Critical]);
         if presets.strict() {
             block.insert(Level::High);
@@ -94,6 +103,7 @@ impl VulnerabilitiesSpec {
             block: self.block.into_option().map_or(block, |listed| listed.into_iter().collect()),
             unrated_as: self.unrated_as.or(UnratedAs::High),
             max_database_age: self.max_database_age.or(Age(SignedDuration::from_hours(24))),
+            database: DatabasePolicy { signed_by },
             ignore_unfixed: self.ignore_unfixed.or(false),
             ignore_not_linked: self.ignore_not_linked.or(false),
             on_unknown: self.on_unknown.or(OnUnknown::Block),
@@ -131,7 +141,9 @@ impl Rule for VulnerabilitiesRule {
         Waivable::Findings
     }
 
-    fn lint(&self, policy: &Policy, _: Timestamp, lint: &mut Lint) {
+    fn lint(&self, policy: &Policy, now: Timestamp, lint: &mut Lint) {
+        let signed_by = &policy.vulnerabilities.database.signed_by;
+        lint.authorities("spec.vulnerabilities.database.signedBy", signed_by, now);
         lint.on_unknown("spec.vulnerabilities.onUnknown", policy.vulnerabilities.on_unknown);
         let vulnerabilities = &policy.vulnerabilities;
         let path = "spec.vulnerabilities.block";
@@ -205,6 +217,13 @@ fn evaluate(context: &Context<'_>) -> Answer {
             return Answer::new(NAME, Outcome::Unknown, unknown_effect, reason).hint(BUILD_DATABASE);
         }
     };
+    let signer = match context.evidence.database.signer(context.policy, context.now) {
+        Ok(signer) => signer,
+        Err(reason) => {
+            let reason = format!("the advisory database does not count: {reason}");
+            return Answer::new(NAME, Outcome::Unknown, unknown_effect, reason).hint(IMPORT_DATABASE);
+        }
+    };
     let sorted = SortedFindings::new(scan, context);
     let gaps = gaps(scan, context.policy, context.now);
 
@@ -236,8 +255,15 @@ fn evaluate(context: &Context<'_>) -> Answer {
     let fresh_until = scan.database.iter().map(|feed| feed.as_of.checked_add(policy.max_database_age.0).ok());
     let fresh_until = earliest(fresh_until.filter(|end| end.is_some_and(|end| end >= context.now)));
     let mut judged = Answer::new(NAME, outcome, effect, reason);
-    judged.until = earliest([fresh_until, sorted.until]);
+    judged.until = earliest([fresh_until, sorted.until, signer.as_ref().and_then(|signer| signer.until)]);
     judged.evidence = sorted.waiver_evidence;
+    if let Some(signer) = signer {
+        let (kind, digest) = ("database-signature".to_owned(), signer.bundle);
+        judged.evidence.push(EvidenceRecord { kind, digest });
+        judged.result.details.push(signer.detail());
+        judged.result.reason =
+            format!("{}; database signed by {}", judged.result.reason, signer.authority.name);
+    }
     judged.result.hint = hint;
     judged.result.waivers = sorted.waivers;
     judged.result.details.push(sorted.counts);
@@ -285,6 +311,8 @@ fn set_aside(scan: &Scan) -> impl Iterator<Item = Detail> {
     findings.chain(scan.set_aside.iter().map(files))
 }
 
+const IMPORT_DATABASE: &str =
+    "plimsoll db import FILE brings a signed one, plimsoll db status shows who signed";
 const BUILD_DATABASE: &str =
     "plimsoll db update; without a network, plimsoll db build --from DIR --as-of TIME";
 

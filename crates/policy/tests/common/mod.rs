@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
 use plimsoll_core::{Algorithm, Digest, Limits, Timestamp};
 use plimsoll_policy::{
-    Collected, DenyList, Evidence, ImageDigests, InventorySource, Policy, RuleResult, SbomFacts, SbomSearch,
-    Signatures, SubjectFacts, SubjectKind, Verdict, VulnerabilityFacts, Waiver,
+    Collected, DatabaseFacts, DenyList, Evidence, ImageDigests, InventorySource, Policy, RuleResult,
+    SbomFacts, SbomSearch, Signatures, SubjectFacts, SubjectKind, Verdict, VulnerabilityFacts, Waiver,
 };
 use plimsoll_verify::{
     BUNDLE_V0_3, Bundle, COSIGN_SIGN_V1, IN_TOTO_PAYLOAD, PublicKey, Statement, Subject, Verified, WAIVER_V1,
@@ -164,6 +164,7 @@ pub fn evidence() -> Evidence {
         },
         vulnerabilities: scanned(Vec::new(), Vec::new()),
         sbom_search: SbomSearch::default(),
+        database: DatabaseFacts::default(),
         narrowed: Vec::new(),
     }
 }

@@ -1,0 +1,46 @@
+//! Who signed the advisory database, for the policies that ask.
+//!
+//! Owns whether the signature beside the list holds for a signer of the policy, and whether the files are what the list stands
+//! for. The policies decide who may sign ([`plimsoll_policy::Policy::database_signers`]).
+
+use plimsoll_core::Digest;
+use plimsoll_policy::{DatabaseFacts, Signers};
+use plimsoll_verify::{Bundle, Error, Statement, Verified, verify};
+use plimsoll_vuln::Database;
+
+use crate::collection::{Collection, UnderPolicy};
+
+/// The database, and who signed it.
+pub(crate) fn database(collection: &Collection<'_>) -> DatabaseFacts {
+    let Ok(database) = collection.database else { return DatabaseFacts::default() };
+    let list = database.list().digest();
+    let mut facts = DatabaseFacts::new(list);
+    for under in collection.policies {
+        if let Some(signers) = under.policy.database_signers() {
+            facts.add(under.policy, verified(database, &list, under, &signers, collection));
+        }
+    }
+    facts
+}
+
+fn verified(
+    database: &Database,
+    list: &Digest,
+    under: &UnderPolicy<'_>,
+    signers: &Signers,
+    collection: &Collection<'_>,
+) -> Result<Verified<Statement>, String> {
+    let signature = database.signature().ok_or("nobody signed it")?;
+    let signature = signature.map_err(|reason| format!("its signature cannot be read: {reason}"))?;
+    let bundle = Bundle::parse(signature, collection.layers.limits());
+    let bundle = bundle.map_err(|error| format!("its signature cannot be read: {error}"))?;
+    let verified = signers
+        .verify(&bundle, under.root.ok(), collection.now, |check| verify(&bundle, Some(list), check))
+        .map_err(|error| match (error, under.root) {
+            (Error::NoTrustedRoot, Err(why)) => why.to_owned(),
+            (error, _) => format!("its signature is refused: {error}"),
+        })?;
+    // Only now, because it takes longer than all the rest.
+    database.is_whole().map_err(|reason| format!("its files are not those that were signed: {reason}"))?;
+    Ok(verified)
+}

@@ -1,0 +1,77 @@
+//! Policies that name who may sign the advisory database.
+
+use std::fs;
+
+use crate::fixture::{NOW, Place};
+
+/// A folder without packages: nothing in it but the database can decide.
+fn judged(place: &Place, db: &str, signer: &str) -> crate::fixture::Run {
+    let policy = format!(
+        "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {{name: shop}}\nspec:\n  phase: pilot\n  \
+         digest: {{pinned: false}}\n  vulnerabilities:\n    database:\n      signedBy: [{{name: feed builder, \
+         key: {{file: {signer}.pub}}}}]\n"
+    );
+    let policy = place.write("policy.yaml", policy);
+    let sbom = place.write(
+        "app.cdx.json",
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,
+        "compositions":[{"aggregate":"complete"}],"components":[
+        {"type":"library","name":"pymysql","version":"1.1.1","purl":"pkg:pypi/pymysql@1.1.1"}]}"#,
+    );
+    let (db, sbom) = (place.path(db), format!("sbom:{sbom}"));
+    place.run(&["check", "--db", &db, "--at", NOW, "--policy", &policy, "--explain", &sbom])
+}
+
+#[test]
+fn findings_count_only_from_a_database_that_somebody_signed_who_may() {
+    let place = Place::new();
+    for name in ["builder", "other"] {
+        place.key(name);
+    }
+    let (db, inside, archive) = (place.path("db"), place.path("inside"), place.path("a.tar.zst"));
+    judged(&place, "db", "builder").exits(11).says("the advisory database does not count: nobody signed it");
+
+    let (private, public) = (place.path("builder.key"), place.path("builder.pub"));
+    place.run(&["db", "export", "--db", &db, "--sign", "--key", &private, &archive]).exits(0);
+    let import = ["db", "import", "--db", &inside, "--at", NOW, "--key", &public, "--insecure-ignore-tlog"];
+    place.run(&[&import[..], &[&archive]].concat()).exits(0);
+    let judgement = judged(&place, "inside", "builder").exits(0);
+    judgement
+        .says("database signed by feed builder")
+        .says("not checked: transparency log, trusted time")
+        .says("evidence database sha256:")
+        .says("evidence database-signature sha256:");
+    judged(&place, "inside", "other")
+        .exits(11)
+        .says("the advisory database does not count: its signature is refused");
+
+    // Somebody changes a record, with its checksum: a scan cannot tell, the policy's verdict can.
+    let file = |ending: &str| {
+        let mut paths = fs::read_dir(&inside).unwrap().map(|entry| entry.unwrap().path());
+        paths.find(|path| path.to_str().unwrap().ends_with(ending)).unwrap()
+    };
+    let stored = file(".plimsolldb");
+    let bytes = fs::read(&stored).unwrap();
+    let mut changed = bytes.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    fs::write(&stored, changed).unwrap();
+    judged(&place, "inside", "builder").exits(11).says("its files are not those that were signed");
+    fs::write(&stored, bytes).unwrap();
+    judged(&place, "inside", "builder").exits(0);
+
+    // A signature of another database, under the name that this one's has.
+    place
+        .run(&["db", "build", "--from", &place.path("feeds"), "--as-of", "2026-11-20T10:00:00Z", "--db", &db])
+        .exits(0);
+    place.run(&["db", "export", "--db", &db, "--force", "--sign", "--key", &private, &archive]).exits(0);
+    let elsewhere = place.path("elsewhere");
+    let import =
+        ["db", "import", "--db", &elsewhere, "--at", NOW, "--key", &public, "--insecure-ignore-tlog"];
+    place.run(&[&import[..], &[&archive]].concat()).exits(0);
+    let mut others = fs::read_dir(&elsewhere).unwrap().map(|entry| entry.unwrap().path());
+    let other = others.find(|path| path.to_str().unwrap().ends_with(".sigstore.json")).unwrap();
+    fs::copy(other, file(".sigstore.json")).unwrap();
+    judged(&place, "inside", "builder").exits(11).says("its signature is refused");
+    fs::remove_file(file(".sigstore.json")).unwrap();
+    judged(&place, "inside", "builder").exits(11).says("nobody signed it");
+}

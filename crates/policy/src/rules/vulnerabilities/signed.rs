@@ -1,0 +1,122 @@
+//! Advisory databases that are signed by whoever builds them: whose count, under `spec.vulnerabilities.database.signedBy`.
+//!
+//! Owns who may sign one, and whether a statement is one about exactly this database. Whether the files are those that its list
+//! names was checked by whoever verified the statement.
+//!
+//! ```yaml
+//! vulnerabilities:
+//!   database:
+//!     signedBy:
+//!       - name: feed builder
+//!         key: { file: keys/feeds.pub }
+//! ```
+
+use jiff::Timestamp;
+use plimsoll_core::Digest;
+use plimsoll_verify::{Signer, Statement, Verified};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::authority::{Authority, AuthoritySpec, Signed, not_checked};
+use crate::detail::{Detail, SignerRecord};
+use crate::evidence::DatabaseFacts;
+use crate::policy::Policy;
+use crate::setting::Setting;
+use crate::signers::Signers;
+
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct DatabaseSpec {
+    /// Who must have signed the advisory database. Nobody, when left out.
+    pub(crate) signed_by: Setting<Vec<AuthoritySpec>>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DatabasePolicy {
+    pub(crate) signed_by: Vec<Authority>,
+}
+
+impl DatabasePolicy {
+    pub(crate) fn is_anybodys(&self) -> bool {
+        self.signed_by.is_empty()
+    }
+}
+
+/// An authority whose signature of the database counts.
+pub(crate) struct DatabaseSigner<'p> {
+    pub(crate) authority: &'p Authority,
+    /// Until when.
+    pub(crate) until: Option<Timestamp>,
+    signed: Signed,
+    list: Digest,
+    pub(crate) bundle: Digest,
+    not_checked: Vec<String>,
+}
+
+impl DatabaseSigner<'_> {
+    /// Its entry in the verdict.
+    pub(crate) fn detail(&self) -> Detail {
+        Detail::SignedDatabase {
+            authority: self.authority.name.clone(),
+            by: SignerRecord::from(&self.signed),
+            bundle: self.bundle,
+            signed: self.list,
+            not_checked: self.not_checked.clone(),
+        }
+    }
+}
+
+impl DatabaseFacts {
+    /// Who signed the database under `policy`; none if the policy asks for nobody, an error if nobody whom it names did.
+    pub(crate) fn signer<'p>(
+        &self,
+        policy: &'p Policy,
+        now: Timestamp,
+    ) -> Result<Option<DatabaseSigner<'p>>, String> {
+        if policy.vulnerabilities.database.is_anybodys() {
+            return Ok(None);
+        }
+        let verified = self.verified.get(&policy.effective_digest());
+        let verified = verified.ok_or("the database was not verified for this policy")?;
+        let statement = verified.as_ref().map_err(Clone::clone)?;
+        let list = self.list.ok_or("there is no list of the database's files")?;
+        policy.database_signer(statement, &list, now).map(Some)
+    }
+}
+
+impl Policy {
+    /// The signers for whom the database is verified; none if anybody's counts.
+    pub fn database_signers(&self) -> Option<Signers> {
+        let database = &self.vulnerabilities.database;
+        (!database.is_anybodys()).then(|| Signers::new(database.signed_by.iter(), self.trust.requirements()))
+    }
+
+    fn database_signer(
+        &self,
+        statement: &Verified<Statement>,
+        list: &Digest,
+        now: Timestamp,
+    ) -> Result<DatabaseSigner<'_>, String> {
+        statement.value().vouches_for_database(list)?;
+        let signed = Signed::from(statement);
+        let setting = "spec.vulnerabilities.database.signedBy";
+        let mut refused = match &signed.signer {
+            Signer::Key(_) => format!("it is signed by a key that {setting} does not name"),
+            other => format!("it is signed by {other}, whom {setting} does not name"),
+        };
+        for authority in &self.vulnerabilities.database.signed_by {
+            if !authority.is(&signed.signer) {
+                continue;
+            }
+            match authority.counts(&signed, now) {
+                Ok(until) => {
+                    let (list, bundle, not_checked) = (*list, *statement.bundle(), not_checked(statement));
+                    return Ok(DatabaseSigner { authority, until, signed, list, bundle, not_checked });
+                }
+                Err(reason) => refused = reason,
+            }
+        }
+        Err(refused)
+    }
+}

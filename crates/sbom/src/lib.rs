@@ -31,6 +31,7 @@ mod licence_text;
 mod linked;
 mod loader;
 mod lockfiles;
+mod magic;
 mod matcher;
 mod os;
 mod ownership;

@@ -1,19 +1,18 @@
 //! Whether an ELF program says which other program has to load it. Nothing in an image runs without its loader, so such a
 //! program shows that a system is there; a shared object names none.
 
+use crate::magic::Elf;
+
 /// Whether a file that begins like this is an ELF program that another program has to load. One whose headers are
 /// elsewhere counts as such.
 pub(crate) fn names_loader(head: &[u8]) -> bool {
     const PT_INTERP: u64 = 3;
-    let [0x7f, b'E', b'L', b'F', class @ (1 | 2), order @ (1 | 2), ..] = head else { return false };
+    let Some(Elf { class: class @ (1 | 2), big_endian, .. }) = Elf::of(head) else { return false };
     let number = |at: u64, size: usize| -> Option<u64> {
         let at = usize::try_from(at).ok()?;
         let bytes = head.get(at..at.checked_add(size)?)?;
         let add = |number, byte: &u8| number << 8 | u64::from(*byte);
-        Some(match order {
-            1 => bytes.iter().rev().fold(0, add),
-            _ => bytes.iter().fold(0, add),
-        })
+        Some(if big_endian { bytes.iter().fold(0, add) } else { bytes.iter().rev().fold(0, add) })
     };
     let headers = || match class {
         1 => Some((number(28, 4)?, number(42, 2)?, number(44, 2)?)),

@@ -20,6 +20,7 @@ use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::{Component, ProblemCode};
 use crate::language::shown::{Package, Shown};
+use crate::magic::Elf;
 use crate::telltales;
 
 /// Bytes that are searched. The note is loaded, and lies right behind the program headers.
@@ -85,10 +86,7 @@ impl Cataloger for PackageNote {
 
 /// The text of the note in the head of an ELF file.
 fn note(head: &[u8]) -> Option<&[u8]> {
-    let big_endian = match head {
-        [0x7f, b'E', b'L', b'F', _, order @ (1 | 2), ..] => *order == 2,
-        _ => return None,
-    };
+    let big_endian = Elf::of(head)?.big_endian;
     let start: &[u8] = if big_endian { b"\xca\xfe\x1a\x7eFDO\0" } else { b"\x7e\x1a\xfe\xcaFDO\0" };
     let at = memchr::memmem::find(head, start)?;
     let size: [u8; 4] = *head.get(at.checked_sub(4)?..at)?.first_chunk()?;

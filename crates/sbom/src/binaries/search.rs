@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use memchr::memmem;
 
 use super::rules::{Pattern, Shape};
+use crate::magic::Format;
 
 /// Bytes of a version. The longest have some thirty, with the release of a distribution.
 const MAX_VERSION: usize = 64;
@@ -39,7 +40,7 @@ impl Search {
     pub(super) fn take(&mut self, piece: &[u8]) -> bool {
         self.carried.extend_from_slice(piece);
         if self.is_program.is_none() && self.carried.len() >= 4 {
-            self.is_program = Some(is_program(&self.carried));
+            self.is_program = Some(Format::of(&self.carried).is_some());
         }
         match self.is_program {
             Some(true) => self.search(self.carried.len().saturating_sub(self.enough)),
@@ -77,17 +78,6 @@ impl Search {
         self.carried = window;
         self.carried.drain(..end);
     }
-}
-
-/// ELF, Mach-O and PE.
-fn is_program(head: &[u8]) -> bool {
-    matches!(
-        head,
-        [0x7f, b'E', b'L', b'F', ..]
-            | [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..]
-            | [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..]
-            | [b'M', b'Z', ..]
-    )
 }
 
 impl Pattern {

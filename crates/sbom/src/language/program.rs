@@ -4,6 +4,8 @@
 //! segment that can be written and not executed. What only tools read, as Rust's list of crates, lies behind everything that is
 //! loaded. The other formats are searched whole.
 
+use crate::magic::{Elf, Format};
+
 /// Bytes from which all of this is told: the headers, and where the code begins.
 pub(super) const HEAD: usize = 8 << 10;
 
@@ -45,19 +47,15 @@ const EVERYTHING: Segment = Segment { offset: 0, size: u64::MAX, address: 0 };
 impl Program {
     /// None where the file is no program.
     pub(super) fn read(head: &[u8]) -> Option<Self> {
-        match head {
-            // Programs and shared objects, of either byte order. Object files and core dumps are none.
-            [0x7f, b'E', b'L', b'F', class, 1, _, _, _, _, _, _, _, _, _, _, 2 | 3, 0, ..] => {
-                Some(Self::elf(head, *class == 2, false))
+        match Format::of(head)? {
+            Format::Elf => {
+                let elf = Elf::of(head).filter(|elf| elf.is_loaded())?;
+                Some(Self::elf(head, elf.class == 2, elf.big_endian))
             }
-            [0x7f, b'E', b'L', b'F', class, 2, _, _, _, _, _, _, _, _, _, _, 0, 2 | 3, ..] => {
-                Some(Self::elf(head, *class == 2, true))
-            }
-            [b'M', b'Z', ..] | [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..] | [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..] => {
+            Format::Pe | Format::MachO => {
                 let is_go = memchr::memmem::find(head, b"\xff Go build ID: \"").is_some();
                 Some(Self { is_go, ..Self::default() })
             }
-            _ => None,
         }
     }
 

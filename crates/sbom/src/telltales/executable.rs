@@ -5,6 +5,7 @@
 
 use super::table::Kind;
 use crate::loader::names_loader;
+use crate::magic::{Elf, Format};
 
 /// Bytes that are looked at. Linkers write the program headers right behind the file's own header.
 pub(super) const HEAD: usize = 1 << 10;
@@ -19,24 +20,16 @@ const LIBRARY: Kind = Kind { ecosystem: SHARED_OBJECTS, files: "file" };
 
 /// Whether a file with this head is a program.
 pub(super) fn is_program(head: &[u8]) -> bool {
-    // Programs and shared objects, of either byte order. Object files and core dumps are none.
-    matches!(
-        head,
-        [0x7f, b'E', b'L', b'F', _, 1, _, _, _, _, _, _, _, _, _, _, 2 | 3, 0, ..]
-            | [0x7f, b'E', b'L', b'F', _, 2, _, _, _, _, _, _, _, _, _, _, 0, 2 | 3, ..]
-            | [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..]
-            | [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..]
-    )
+    match Format::of(head) {
+        Some(Format::Elf) => Elf::of(head).is_some_and(Elf::is_loaded),
+        Some(Format::MachO) => true,
+        Some(Format::Pe) | None => false,
+    }
 }
 
 /// Whether one of them may be a library: it is loaded wherever there is room, and names no loader.
 pub(super) fn is_shared_object(head: &[u8]) -> bool {
-    let is_shared = matches!(
-        head,
-        [0x7f, b'E', b'L', b'F', _, 1, _, _, _, _, _, _, _, _, _, _, 3, 0, ..]
-            | [0x7f, b'E', b'L', b'F', _, 2, _, _, _, _, _, _, _, _, _, _, 0, 3, ..]
-    );
-    is_shared && !names_loader(head)
+    Elf::of(head).is_some_and(Elf::is_shared) && !names_loader(head)
 }
 
 /// What such a file is at this path.

@@ -13,6 +13,7 @@ use plimsoll_core::rootfs::Footprint;
 use plimsoll_core::{LimitExceeded, Limits};
 use serde::{Deserialize, Serialize};
 
+use crate::magic::Elf;
 use crate::ownership::FileDigests;
 
 /// Bytes of the section that are read. The aliases of a driver for hundreds of devices take some 40 KiB.
@@ -117,11 +118,11 @@ fn info(elf: &[u8]) -> Result<Info, String> {
 
 /// The section `.modinfo`.
 fn section(elf: &[u8]) -> Option<&[u8]> {
-    let [0x7f, b'E', b'L', b'F', class @ (1 | 2), order @ (1 | 2), ..] = elf else { return None };
+    let Elf { class: class @ (1 | 2), big_endian, .. } = Elf::of(elf)? else { return None };
     let number = |at: usize, size: usize| -> Option<usize> {
         let bytes = elf.get(at..at.checked_add(size)?)?;
         let add = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
-        let number = if *order == 1 { bytes.iter().rev().fold(0, add) } else { bytes.iter().fold(0, add) };
+        let number = if big_endian { bytes.iter().fold(0, add) } else { bytes.iter().rev().fold(0, add) };
         usize::try_from(number).ok()
     };
     // Start of the table, size and number of its entries, the section with the names; then offset and size in an entry.

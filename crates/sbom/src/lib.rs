@@ -67,5 +67,6 @@ pub use licence::Licence;
 pub use linked::LinkedFunctions;
 pub use ownership::is_of_distributions;
 pub use score::{Guideline, Score, ScoredElement, score};
+pub use telltales::EXECUTABLES;
 pub use union::merge;
 pub use validation::{Finding, Level, Validation, ValidationExtent, validate};

@@ -11,7 +11,7 @@ use crate::magic::{Elf, Format};
 pub(super) const HEAD: usize = 1 << 10;
 
 /// The ecosystem of programs that say nothing about where they come from.
-pub(super) const EXECUTABLES: &str = "executables";
+pub const EXECUTABLES: &str = "executables";
 pub(super) const PROGRAM: Kind = Kind { ecosystem: EXECUTABLES, files: "file" };
 
 /// The ecosystem of libraries that say nothing about where they come from.

@@ -4,16 +4,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use plimsoll_core::{Purl, quantity};
-use plimsoll_sbom::{Component, Inventory, Problem, ProblemCode};
+use plimsoll_sbom::{Component, EXECUTABLES, Inventory, Problem, ProblemCode};
 
 use super::finding::SetAside;
-use super::gap::Gaps;
+use super::gap::{Gaps, Uncovered};
 use super::owner::{self, Coverage};
 use super::target::Targets;
 use crate::error::Error;
-
-/// The ecosystem of programs that do not say what they are made of.
-const PROGRAMS: &str = "executables";
 
 /// What is set aside.
 #[derive(Default)]
@@ -39,7 +36,7 @@ impl Asides {
         let packages: HashMap<&Purl, &Component> =
             inventory.components.iter().map(|component| (&component.purl, component)).collect();
         // A line for each package that has programs would repeat the list of packages.
-        let mut programs: BTreeMap<Coverage, Programs> = BTreeMap::new();
+        let mut programs: BTreeMap<(Coverage, Option<Uncovered>), Programs> = BTreeMap::new();
         for problem in told() {
             let package = problem.owner.as_ref().and_then(|owner| packages.get(owner));
             let coverage = match package {
@@ -47,10 +44,11 @@ impl Asides {
                 // Nobody says which package installed them, or it is not in the inventory.
                 None => Coverage::None,
             };
+            let uncovered = package.and_then(|package| owner::uncovered(targets, package));
             let Problem { path, detail, owner, ecosystem, .. } = problem;
             match coverage {
-                _ if ecosystem.as_deref() == Some(PROGRAMS) => {
-                    programs.entry(coverage).or_default().add(problem);
+                _ if ecosystem.as_deref() == Some(EXECUTABLES) => {
+                    programs.entry((coverage, uncovered)).or_default().add(problem);
                 }
                 Coverage::Known => self.files.push(SetAside {
                     ecosystem: ecosystem.clone().unwrap_or_default(),
@@ -58,10 +56,16 @@ impl Asides {
                     path: path.clone(),
                     owner: owner.clone(),
                 }),
-                Coverage::LookedUp | Coverage::None => gaps.not_read(problem),
+                Coverage::LookedUp | Coverage::None => match uncovered {
+                    Some(uncovered) => {
+                        let ecosystem = ecosystem.as_deref().unwrap_or("inventory");
+                        gaps.owner_not_covered(ecosystem, (detail.clone(), path.clone()), uncovered);
+                    }
+                    None => gaps.not_read(problem),
+                },
             }
         }
-        for (coverage, programs) in programs {
+        for ((coverage, uncovered), programs) in programs {
             let files = quantity::count(programs.files, "file");
             let files = match coverage {
                 Coverage::Known => files,
@@ -69,13 +73,17 @@ impl Asides {
                 // the distribution made them.
                 Coverage::LookedUp => format!("{files} of packages that no advisory names"),
                 Coverage::None => {
-                    let ecosystem = Some(PROGRAMS.to_owned());
+                    if let Some(uncovered) = uncovered {
+                        gaps.owner_not_covered(EXECUTABLES, (files, programs.path), uncovered);
+                        continue;
+                    }
+                    let ecosystem = Some(EXECUTABLES.to_owned());
                     let problem = Problem::new(ProblemCode::NotRead, programs.path, files);
                     gaps.not_read(&Problem { ecosystem, ..problem });
                     continue;
                 }
             };
-            let ecosystem = PROGRAMS.to_owned();
+            let ecosystem = EXECUTABLES.to_owned();
             self.files.push(SetAside { ecosystem, files, path: programs.path, owner: None });
         }
         Ok(())

@@ -62,6 +62,17 @@ pub enum GapReason {
         /// One of them.
         path: String,
     },
+    /// Packages of a distribution brought files that no cataloger reads: its advisories would cover them, and cannot.
+    OwnerNotCovered {
+        /// Their number and name: `2 package.json`.
+        files: String,
+        /// One of them.
+        path: String,
+        /// The ecosystem of the packages: `Debian`.
+        owner: String,
+        /// Why it is not covered: `no feed in the database`.
+        why: String,
+    },
     /// There are advisories about the package, but its installed version is not valid in the ecosystem's
     /// order.
     InvalidVersion {
@@ -85,7 +96,7 @@ impl GapReason {
     /// The files that are not read, if that is the reason: `2 package.json`.
     pub fn files(&self) -> Option<&str> {
         match self {
-            Self::NotRead { files, .. } => Some(files),
+            Self::NotRead { files, .. } | Self::OwnerNotCovered { files, .. } => Some(files),
             _ => None,
         }
     }
@@ -118,6 +129,9 @@ impl fmt::Display for GapReason {
                 parts.try_for_each(|part| write!(f, ": {part:.SHOWN$}"))
             }
             Self::NotRead { path, .. } => write!(f, "not read yet, such as {path:.SHOWN$}"),
+            Self::OwnerNotCovered { path, owner, why, .. } => {
+                write!(f, "part of packages of {owner}: {why}, such as {path:.SHOWN$}")
+            }
             Self::InvalidVersion { package, version } => {
                 write!(f, "version `{version}` of {package} cannot be compared with its advisories")
             }
@@ -126,6 +140,13 @@ impl fmt::Display for GapReason {
             }
         }
     }
+}
+
+/// Why the packages of a distribution cannot be looked up.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Uncovered {
+    pub(super) owner: String,
+    pub(super) why: String,
 }
 
 /// Counts components by ecosystem and reason.
@@ -163,6 +184,17 @@ impl Gaps {
         let ecosystem = problem.ecosystem.clone().unwrap_or_else(|| "inventory".to_owned());
         let reason = GapReason::NotRead { files: problem.detail.clone(), path: problem.path.clone() };
         self.0.insert((ecosystem, reason), 0);
+    }
+
+    /// The gap for files whose packages cannot be looked up.
+    pub(super) fn owner_not_covered(
+        &mut self,
+        ecosystem: &str,
+        (files, path): (String, String),
+        Uncovered { owner, why }: Uncovered,
+    ) {
+        let reason = GapReason::OwnerNotCovered { files, path, owner, why };
+        self.0.insert((ecosystem.to_owned(), reason), 0);
     }
 
     pub(super) fn into_sorted(self) -> Vec<Gap> {

@@ -11,6 +11,7 @@
 use plimsoll_core::Ecosystem;
 use plimsoll_sbom::{Component, Owner, OwnerEvidence, is_of_distributions};
 
+use super::gap::Uncovered;
 use super::source;
 use super::target::{Target, Targets};
 use crate::database::{Advisories, key};
@@ -51,6 +52,19 @@ pub(super) fn coverage(targets: &Targets<'_>, package: &Component) -> Result<Cov
         Target::Covered { stale: None, .. } => Coverage::LookedUp,
         _ => Coverage::None,
     })
+}
+
+/// Why the distribution's feed does not cover `package`, if it is a package of one.
+pub(super) fn uncovered(targets: &Targets<'_>, package: &Component) -> Option<Uncovered> {
+    let (owner, reason) = match targets.target(package) {
+        _ if !package.ecosystem.is_os() => return None,
+        Target::Covered { advisories, stale: Some(stale), .. } => {
+            (advisories.ecosystem().name().to_owned(), stale)
+        }
+        Target::Covered { .. } => return None,
+        Target::Gap(owner, reason) => (owner, reason),
+    };
+    Some(Uncovered { owner, why: reason.to_string() })
 }
 
 /// The package whose distribution covers a component of an ecosystem without advisories, because the package installed it: as

@@ -639,10 +639,20 @@ fn programs_are_set_aside_by_package_and_told_together() {
         problem(Some("pkg:deb/debian/gone@1"), "", "usr/bin/gone"),
     ];
     let (asides, gaps) = scanned(unproven, AS_OF);
-    assert_eq!((asides, gaps.len()), (vec![], 1));
-    assert!(gaps[0].contains("usr/bin/agent"), "{gaps:?}");
+    assert_eq!((asides, gaps.len()), (vec![], 2));
+    assert!(gaps[0].starts_with("not read yet") && gaps[0].contains("usr/bin/gone"), "{gaps:?}");
+    assert_eq!(gaps[1], "part of packages of acme: no feed in the database, such as usr/bin/agent");
     let (asides, gaps) = scanned(problems(), "2026-09-01T00:00:00Z");
     assert_eq!((asides, gaps.len()), (vec![], 1));
+    // What is wanting is told, and not that nobody read them: their own packages were never looked up.
+    assert!(gaps[0].starts_with("part of packages of Debian: feed as of"), "{gaps:?}");
+    let without = [(Ecosystem::PyPI, &[][..], Vec::new())];
+    let inventory = Inventory { problems: problems(), ..debian(Some("12"), None, &[bash, dash, vendor]) };
+    let scan = run(&without, &inventory, AS_OF);
+    let gap = scan.gaps.iter().find(|gap| gap.ecosystem == "executables").unwrap();
+    assert_eq!(gap.reason.files(), Some("4 files"));
+    let expected = "part of packages of Debian: no feed in the database, such as usr/bin/acme";
+    assert_eq!(gap.reason.to_string(), expected);
 }
 
 #[test]

@@ -51,9 +51,10 @@ pub(super) fn gaps(scan: &Scan, policy: &Policy, now: Timestamp) -> Vec<Coverage
                     push(&gap.ecosystem, gap.components, reason, true);
                 }
             }
-            reason @ GapReason::NotRead { files, .. } => {
+            reason @ (GapReason::NotRead { files, .. } | GapReason::OwnerNotCovered { files, .. }) => {
+                let helps = matches!(reason, GapReason::OwnerNotCovered { .. });
                 let (files, reason) = (Some(files.clone()), reason.to_string());
-                not_read.push(CoverageGap::new(&gap.ecosystem, files, 0, reason, false));
+                not_read.push(CoverageGap::new(&gap.ecosystem, files, 0, reason, helps));
             }
             reason => {
                 let helps = matches!(reason, GapReason::NoFeed | GapReason::ReleaseNotCovered(_));

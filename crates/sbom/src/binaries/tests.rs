@@ -102,6 +102,13 @@ fn programs_of_this_machine_have_the_versions_of_their_packages() {
         ("/usr/bin/git", "git"),
         ("/usr/bin/curl", "curl"),
         ("/usr/bin/python3.11", "python3.11-minimal"),
+        ("/usr/bin/ssh", "openssh-client"),
+        ("/usr/bin/xz", "xz-utils"),
+        ("/usr/bin/gpg", "gpg"),
+        ("/usr/bin/jq", "jq"),
+        ("/usr/bin/getopt", "util-linux"),
+        ("/usr/bin/gawk", "gawk"),
+        ("/usr/bin/rsync", "rsync"),
     ] {
         let Ok(content) = std::fs::read(path) else { continue };
         let shown =

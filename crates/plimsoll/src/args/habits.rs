@@ -105,7 +105,7 @@ pub(crate) static HABITS: &[Habit] = &[
     habit("grype", &["db"], &["download", "check", "list", "delete", "providers"],
         "`plimsoll db update` fetches what changed, `plimsoll db status` shows the feeds and their age"),
     habit("trivy", &["scan", "sbom", "check"], &["--severity", "-s", "--min-severity", "--severity-threshold"],
-        "`plimsoll scan` lists every finding, and with `--fail-on high` ends with 10 at such a one; for `plimsoll check`, a policy says which block: `plimsoll policy example`"),
+        "every finding is listed; `plimsoll scan --fail-on high` ends with 10 at such a one, and for `plimsoll check` a policy says which block: `plimsoll policy example`"),
     habit("grype, trivy, snyk", &["sbom", "check"], &["--fail-on"],
         "`plimsoll scan --fail-on` ends with 10 at such a finding; for `plimsoll check`, the policy says which block: `plimsoll policy example`"),
     habit("grype, trivy, snyk", &["scan", "sbom", "check"], &["--exit-code", "--fail-on-severity", "--exit-on-eol"],

@@ -1,6 +1,7 @@
 //! `plimsoll check`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use plimsoll_core::quantity::count;
@@ -34,6 +35,7 @@ pub(super) fn run(settings: &CheckSettings, console: Console) -> Result<Exit, Fa
     }
     inputs.rules.ignored.iter().for_each(|ignored| console.warn(ignored));
     WaiverDocument::edited(&inputs.waivers).for_each(|edited| console.warn(edited));
+    warn_of_unnamed(&settings.waivers, console);
     let judge = Judge::new(settings.access.clone(), inputs);
 
     let mut exit = Exit::Done;
@@ -58,6 +60,16 @@ pub(super) fn run(settings: &CheckSettings, console: Console) -> Result<Exit, Fa
     Ok(exit)
 }
 
+/// Warns about signatures beside the waivers that were named. Only what was named counts, and whoever names the document may not
+/// know that its signatures are in other files.
+fn warn_of_unnamed(waivers: &[PathBuf], console: Console) {
+    for file in waivers.iter().filter(|path| !path.is_dir()) {
+        if let Some(form) = signed_forms(file).iter().find(|form| !waivers.contains(form)) {
+            console.warn(format_args!("{} signs {}, and was not named", form.display(), file.display()));
+        }
+    }
+}
+
 /// How many waivers for other images are named. A folder may contain those of a whole organisation.
 const NAMED: usize = 3;
 
@@ -79,14 +91,7 @@ fn warn_of_unused<'a>(judgements: impl Iterator<Item = &'a Judgement>, console: 
     let of_no_use = unused.into_values().filter(|(times, _)| *times == subjects).map(|(_, waiver)| waiver);
     let (elsewhere, here): (Vec<_>, Vec<_>) =
         of_no_use.partition(|waiver| waiver.why == WhyUnused::OtherSubject);
-    for waiver in here.iter().chain(elsewhere.iter().take(NAMED)) {
-        let forms = signed_forms(waiver.origin.as_ref());
-        // Only what was named counts, and whoever named the document may not know that its signatures are in other files.
-        match forms.first().filter(|_| waiver.why == WhyUnused::NotSigned) {
-            Some(form) => console.warn(format_args!("{waiver}; {} is, and was not named", form.display())),
-            None => console.warn(waiver),
-        }
-    }
+    here.iter().chain(elsewhere.iter().take(NAMED)).for_each(|waiver| console.warn(waiver));
     if let Some(rest) = elsewhere.len().checked_sub(NAMED).filter(|rest| *rest > 0) {
         console.warn(format_args!("{} for other images as well", count(rest, "more waiver")));
     }

@@ -1,12 +1,12 @@
-//! Well-known programs and libraries that images install by hand, told by the versions that they print.
+//! Well-known programs and libraries that images install by hand, identified by the versions that they print.
 //!
-//! [`rules`] are data: which files are looked at, what stands around the version, and the package URL. Only such files are
-//! searched, while they go by. A version is told if all places that fit in the file agree on it; if they do not, or there is
-//! none, the file stays a program that nobody reads.
+//! [`rules`] are data: which files are searched, the text around the version, and the package URL. Only these files are
+//! searched, while they are streamed. A version counts if all matches in the file agree on it. Otherwise, or if there
+//! is no match, the file remains an unread program.
 //!
-//! Programs that a package of the operating system brought are that package's, and its version is the one that counts: they are
-//! left to [`crate::telltales`], which sets them aside. No ecosystem has the others, so that they are told by name and version
-//! and looked up nowhere.
+//! Programs that a package of the operating system installed belong to that package, whose version counts: they are
+//! left to [`crate::telltales`], which sets them aside. The others belong to no ecosystem, so they are listed by name
+//! and version, but not looked up.
 
 mod rules;
 mod search;
@@ -36,7 +36,7 @@ static SELECTIONS: LazyLock<Vec<Selection>> = LazyLock::new(|| {
     RULES.iter().map(selection).collect()
 });
 
-/// Vendor and product of a well-known program, as CPE names have them.
+/// Vendor and product of a well-known program, as in CPE names.
 pub(crate) fn product(name: &str) -> Option<(&'static str, &'static str)> {
     RULES.iter().find(|rule| rule.name == name)?.product
 }
@@ -94,7 +94,7 @@ impl Cataloger for Binaries {
             let files = context.distinct::<Version>(&[selection]);
             found.extend(files.map(|(file, Version(version))| (rule, file, version)));
         }
-        // Who tells what a program is made of knows better.
+        // A cataloger that lists the parts of a program knows more.
         found.retain(|(_, file, _)| !context.found.read.contains(&*file.real_path));
         let brought = telltales::brought(context, found.iter().map(|(_, file, _)| &*file.real_path));
         for (rule, file, version) in found {
@@ -108,7 +108,7 @@ impl Cataloger for Binaries {
     }
 }
 
-/// A program on its way.
+/// A program while it is read.
 struct Streamed(Search);
 
 impl Stream for Streamed {

@@ -1,8 +1,8 @@
-//! The list of catalogers, and what they make of a root file system together.
+//! The list of catalogers, and the inventory that they make of a root file system.
 //!
 //! The operating system comes first, because it names the distribution in package URLs and says which package database
-//! to expect. What is expected and not there is a problem: an image from which the database was deleted has not become
-//! free of vulnerabilities (`rm -rf /var/lib/dpkg` is a known way to quieten scanners).
+//! to expect. A missing database is a problem: an image from which it was deleted has not become free of
+//! vulnerabilities (`rm -rf /var/lib/dpkg` is a known way to silence scanners).
 
 mod codec;
 
@@ -24,7 +24,7 @@ use crate::{binaries, embedded, language, lockfiles, os, package_note, telltales
 
 /// Every cataloger. They finish in this order.
 const LIST: &[&dyn Cataloger] = &[
-    // The operating system, before what depends on knowing it.
+    // The operating system, before catalogers that depend on it.
     &os::release::OsReleaseFile,
     &os::dpkg::Dpkg,
     &os::apk::Apk,
@@ -59,18 +59,18 @@ const LIST: &[&dyn Cataloger] = &[
     &language::flatpak::Flatpak,
     &language::models::Models,
     &language::kernel::Kernel,
-    // What projects want counts where it is not installed.
+    // Dependencies of projects count if they are not installed.
     &language::maven::Maven,
-    // Programs of no ecosystem, after those who tell what a program is made of.
+    // Programs of no ecosystem, after the catalogers that list the parts of a program.
     &package_note::PackageNote,
     &binaries::Binaries,
-    // What is locked counts where it is not installed.
+    // Locked packages count if they are not installed.
     &lockfiles::Lockfiles,
-    // What the image itself says, where nobody else does.
+    // Documents in the image count if nothing else does.
     &embedded::Embedded,
-    // What texts say of packages that say nothing.
+    // Licence texts count for packages that declare no licence.
     &language::licence_files::LicenceFiles,
-    // What none of the others reads.
+    // Files that none of the others reads.
     &telltales::Telltales,
 ];
 
@@ -81,19 +81,19 @@ pub fn select() -> &'static dyn Select {
     Catalogers::all()
 }
 
-/// Makes the inventory of the files that [`select`] asked for. Of `limits`, those that the files were read with, `packages`
-/// bounds what becomes of them.
+/// Makes the inventory of the files that [`select`] asked for. `limits` are those with which the files were read;
+/// `packages` bounds the components.
 pub fn catalog(files: &FileSet, limits: &Limits) -> Inventory {
-    // Nothing stops a token that nobody else has.
+    // Nobody else has the token, so nothing cancels it.
     catalog_until(files, limits, &Cancel::never()).unwrap_or_default()
 }
 
-/// The same, until `cancel` stops it. What was not looked at is no inventory, so there is none then.
+/// The same, until `cancel` stops it. Then there is no inventory, because it would be incomplete.
 pub fn catalog_until(files: &FileSet, limits: &Limits, cancel: &Cancel) -> Result<Inventory, Stopped> {
     ALL.catalog(files, limits, cancel)
 }
 
-/// The cataloger of a purpose, and its selection with the number that it has there.
+/// The cataloger of a purpose, and its selection with its number.
 type Meaning = (&'static dyn Cataloger, u16, &'static Selection);
 
 /// A cataloger, as users see it.
@@ -101,15 +101,16 @@ type Meaning = (&'static dyn Cataloger, u16, &'static Selection);
 pub struct CatalogerInfo {
     /// Its stable name.
     pub id: &'static str,
-    /// Changes whenever it makes something else of the same file.
+    /// Changes whenever it makes other facts of the same file.
     pub version: u32,
     /// The types of the package URLs that it makes.
     pub purl_types: &'static [&'static str],
-    /// The patterns of the paths that it looks for; `*` stays within a name, `**/` stands for any directories, `.#` for a number.
+    /// The patterns of the paths that it selects; `*` stays within a name, `**/` stands for any directories, `.#` for a
+    /// number.
     pub paths: Vec<&'static str>,
 }
 
-/// Every cataloger, in the order in which they work.
+/// Every cataloger, in the order in which they finish.
 pub fn catalogers() -> Vec<CatalogerInfo> {
     let info = |member: &&'static dyn Cataloger| CatalogerInfo {
         id: member.id(),
@@ -123,28 +124,28 @@ pub fn catalogers() -> Vec<CatalogerInfo> {
 /// A file that may be anything.
 const ANY_PROGRAM: Attributes = Attributes { size: u64::MAX, mode: 0o755 };
 
-/// Paths by which the operating system and its packages are known, one for each pattern of the catalogers: a place at
-/// which each is usually found.
+/// Paths that identify the operating system and its packages: for each pattern of the catalogers, a place where the
+/// file usually is.
 pub fn os_paths() -> Vec<String> {
     let of_packages = LIST.iter().filter(|member| member.room() == Room::OperatingSystem);
     let selections =
         of_packages.filter(|member| member.id() != os::traces::Traces.id()).flat_map(|it| it.selections());
     let usual = |path: &&str| path.trim_start_matches("**/").replace(['*', '?'], "x");
     let paths = selections.flat_map(|selection| selection.paths);
-    // Without the files of licences, every package is found.
+    // Every package is found without the licence files.
     paths.filter(|path| !path.ends_with("/copyright")).map(usual).collect()
 }
 
-/// Catalogers at work together.
+/// The catalogers that are used together.
 pub struct Catalogers {
     members: Vec<&'static dyn Cataloger>,
-    /// Those that were switched off.
+    /// The catalogers that were switched off.
     off: Vec<&'static dyn Cataloger>,
-    /// What each purpose means.
+    /// The meaning of each purpose.
     purposes: Vec<Meaning>,
     matcher: Matcher,
     folder_endings: Vec<&'static str>,
-    /// The selections of the catalogers of languages, and of what is not read.
+    /// The selections of the catalogers of languages and of unread files.
     shown: Matcher,
     unread: Matcher,
     fixed: Vec<&'static str>,
@@ -156,7 +157,7 @@ impl Catalogers {
         &ALL
     }
 
-    /// Those of the list that `off` does not name. What the others would find is a problem of each inventory.
+    /// The catalogers that `off` does not name. Each of the others is a problem of every inventory.
     pub fn without(off: &BTreeSet<&str>) -> Self {
         let (off, members): (Vec<_>, Vec<_>) =
             LIST.iter().copied().partition(|member| off.contains(member.id()));
@@ -179,7 +180,7 @@ impl Catalogers {
             purposes: members.iter().flat_map(selections).collect(),
             folder_endings: matcher.folder_endings(),
             matcher,
-            // Not what is wanted of every program: distributions have them at the places that are named.
+            // Not the selections of every program: distributions install them in the named places.
             shown: Matcher::new(members, |member, selection| {
                 member.room() == Room::Language && !selection.paths.is_empty()
             }),
@@ -216,7 +217,7 @@ impl Catalogers {
         Ok(inventory)
     }
 
-    /// Lets those members finish that `take` says yes to.
+    /// Lets the members finish for which `take` is true.
     fn finish<'f>(
         &self,
         set: &'f FileSet,
@@ -239,8 +240,8 @@ impl Catalogers {
         Ok(())
     }
 
-    /// What shows that there is an operating system: the first file that is there only where one is. A program that needs
-    /// one is a trace in an image, and not in a folder, where it runs on the system around it.
+    /// What shows that there is an operating system: the first file that only exists in one. A program that needs one
+    /// is a trace in an image, but not in a folder, where it runs on the system around it.
     fn trace(&self, set: &FileSet) -> Option<String> {
         let is_image = !set.layers.is_empty();
         let by_path = |purpose: Purpose| {
@@ -254,7 +255,7 @@ impl Catalogers {
         let unread = unread.chain(set.oversized.iter().map(|file| (file.path.as_str(), &file.purposes)));
         let unread = unread.filter(|(_, purposes)| purposes.iter().copied().any(by_path));
         if let Some(path) = found.chain(unread.map(|(path, _)| path)).min() {
-            return Some(format!("{path} is of one"));
+            return Some(format!("{path} belongs to one"));
         }
         let mut programs = set.iter().filter(|_| is_image).filter(|file| {
             let mut purposes = file.facts.purposes();
@@ -324,7 +325,7 @@ impl Select for Catalogers {
     }
 }
 
-/// What one cataloger makes of files of an operating system that is known already.
+/// The result of one cataloger for the files of a known operating system.
 #[cfg(test)]
 pub(crate) fn alone<'f>(id: &str, files: &'f FileSet, system: Option<System>) -> Found<'f> {
     let mut found = Found { system, ..Found::default() };
@@ -332,7 +333,7 @@ pub(crate) fn alone<'f>(id: &str, files: &'f FileSet, system: Option<System>) ->
     found
 }
 
-/// Whether a name ends in one of `endings`, in whichever case.
+/// Whether a name ends in one of `endings`, in upper or lower case.
 fn ends_with_any(name: &[u8], endings: &[&str]) -> bool {
     endings.iter().any(|ending| {
         let end = name.len().checked_sub(ending.len()).and_then(|start| name.get(start..));
@@ -340,7 +341,7 @@ fn ends_with_any(name: &[u8], endings: &[&str]) -> bool {
     })
 }
 
-/// That directories of a folder could not be entered. What is in them is known to nobody, so no cataloger tells it.
+/// The problem that directories of a folder could not be entered. Their content is unknown, so no cataloger reports it.
 fn unentered(set: &FileSet) -> Option<Problem> {
     let closed: Vec<_> = set.unreadable.iter().filter(|it| it.purposes.is_empty()).collect();
     let first = closed.first().filter(|_| set.layers.is_empty())?;
@@ -354,33 +355,33 @@ fn unentered(set: &FileSet) -> Option<Problem> {
     Some(Problem { files, ..Problem::new(ProblemCode::UnreadableFile, &first.path, detail) })
 }
 
-/// That nothing was looked for that the cataloger finds.
+/// The problem that a cataloger was switched off.
 fn switched_off(member: &dyn Cataloger) -> Problem {
     let what = match member.purl_types() {
-        [] => "what it looks for".to_owned(),
+        [] => "what it searches for".to_owned(),
         types => format!("packages of type {}", types.join(", ")),
     };
     let detail = format!("cataloger {} was switched off, so that {what} may be missing", member.id());
     let problem = Problem::new(ProblemCode::SwitchedOff, "", detail);
     match member.room() {
-        // Every package is there all the same.
+        // No package is missing because of it.
         Room::About => Problem { severity: ProblemSeverity::Noted, ..problem },
         Room::OperatingSystem | Room::Language | Room::Unread => problem,
     }
 }
 
-/// That a layer was read by its table of contents only.
+/// The problem that a layer was read by its table of contents only.
 fn unhashed(set: &FileSet, index: usize) -> Option<Problem> {
     let layer = set.layers.get(index)?;
     let detail = format!(
-        "layer {} ({}) was read by its table of contents, which may list other files than the layer has",
+        "layer {} ({}) was read by its table of contents, which may list other files than the layer contains",
         index + 1,
         layer.digest
     );
     Some(Problem::new(ProblemCode::LayerDigestNotComputed, "", detail))
 }
 
-/// That the packages are of another release than the one that `os-release` names.
+/// The problem that the packages belong to another release than `os-release` names.
 fn contradicted(system: Option<&System>, inventory: &Inventory) -> Option<Problem> {
     let release = &system?.release;
     let detail = contradiction::of_packages(release, &inventory.components)?;
@@ -389,50 +390,49 @@ fn contradicted(system: Option<&System>, inventory: &Inventory) -> Option<Proble
     Some(Problem::new(ProblemCode::UnknownOs, os_release, detail))
 }
 
-/// What is seen of a root file system, where nothing says of which operating system it is.
+/// What is known of a root file system whose operating system is unknown.
 struct Seen {
     /// What shows that there is one.
     trace: Option<String>,
-    /// Whether it is an image, and not a folder.
+    /// Whether it is an image rather than a folder.
     is_image: bool,
     has_components: bool,
 }
 
-/// Distributions whose editions differ in their package managers: whichever is there, it is the one.
+/// Distributions whose editions use different package managers: any of them is accepted.
 const EITHER: [&str; 3] = ["kylin", "poky", "uos"];
 
-/// What the package database should be and is not.
+/// The problem that the expected package database is missing.
 fn missing(system: Option<&System>, databases: &[PackageDatabase], seen: &Seen) -> Option<Problem> {
     let problem = |code, path: &str, detail: String| Some(Problem::new(code, path, detail));
     let [os_release, _] = OS_RELEASE;
     let Some(System { release, .. }) = system else {
         if databases.iter().any(|database| database.present) {
-            let detail = "there are packages but no usable os-release: the release is not known".to_owned();
+            let detail = "there are packages but no usable os-release: the release is unknown".to_owned();
             return problem(ProblemCode::UnknownOs, os_release, detail);
         }
         return match seen {
             Seen { trace: Some(trace), .. } => {
-                let detail = format!(
-                    "nothing says which operating system it is, but {trace}, and its packages are missing"
-                );
+                let detail =
+                    format!("the operating system is unknown, but {trace}, and its packages are missing");
                 problem(ProblemCode::UnknownOs, os_release, detail)
             }
-            // An image in which nothing was found looks like one from which everything was removed.
+            // An image in which nothing was found looks the same as one from which everything was removed.
             Seen { is_image: true, has_components: false, .. } => {
                 let detail = "there is neither os-release nor a package database".to_owned();
                 problem(ProblemCode::UnknownOs, os_release, detail)
             }
             Seen { is_image: true, .. } => {
-                let detail = "there is nothing of an operating system".to_owned();
+                let detail = "there is no trace of an operating system".to_owned();
                 problem(ProblemCode::NoOs, "", detail)
             }
-            // A folder of sources has none to miss.
+            // A source folder needs none.
             Seen { is_image: false, .. } => None,
         };
     };
     let expected = || databases.iter().filter(|database| database.expected);
     let Some(first) = expected().next() else {
-        // An empty database says nothing.
+        // An empty database is no evidence.
         let is_either = EITHER.contains(&release.id.as_str());
         if is_either && databases.iter().any(|database| database.packages > 0) {
             return None;

@@ -1,4 +1,5 @@
-//! What changed from one inventory to another: packages that were added or removed, or that have another version or licence.
+//! The changes from one inventory to another: packages that were added or removed, or that have another version or
+//! licence.
 //!
 //! Type, namespace and name identify a package. If an inventory has several of a name, those with equal versions are paired
 //! first, then those in the same place, then the rest in their order. The caller knows which of two versions is newer.
@@ -24,9 +25,9 @@ pub type Order<'o> = &'o dyn Fn(&Component, &str, &str) -> Option<Ordering>;
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ChangeKind {
-    /// It was not there before.
+    /// It was added.
     Added,
-    /// It is not there any more.
+    /// It was removed.
     Removed,
     /// Its version is newer.
     Upgraded,
@@ -61,9 +62,9 @@ impl ChangeKind {
 pub struct Change<'a> {
     /// How it changed.
     pub kind: ChangeKind,
-    /// As it was; none for one that was added.
+    /// As it was. `None` if it was added.
     pub before: Option<&'a Component>,
-    /// As it is; none for one that was removed.
+    /// As it is. `None` if it was removed.
     pub after: Option<&'a Component>,
 }
 
@@ -92,7 +93,7 @@ pub struct Side<'a> {
 }
 
 impl Side<'_> {
-    /// The architectures in the spelling of OCI: that of the subject, else those of the operating system's packages.
+    /// The architectures in the spelling of OCI: that of the subject, or else those of the operating system's packages.
     pub fn architectures(&self) -> BTreeSet<String> {
         let components = self.inventory.components.iter().filter(|component| component.ecosystem.is_os());
         let of_packages = components.filter_map(|component| component.purl.qualifier("arch"));
@@ -124,7 +125,7 @@ pub struct Comparison<'a> {
     pub common_layers: usize,
     /// What differs besides packages.
     pub aspects: Vec<Aspect>,
-    /// Whether either inventory may lack components, so that what differs is not known in full.
+    /// Whether either inventory may lack components, so that the difference may be incomplete.
     pub is_incomplete: bool,
 }
 
@@ -194,7 +195,7 @@ fn by_name(inventory: &Inventory) -> BTreeMap<Name<'_>, Vec<&Component>> {
 
 type Pair<'a> = (Option<&'a Component>, Option<&'a Component>);
 
-/// Brings the components of one name together.
+/// Pairs the components of one name.
 fn pairs<'a>(old: &[&'a Component], new: &[&'a Component]) -> Vec<Pair<'a>> {
     let (mut old, mut new, mut found) = (old.to_vec(), new.to_vec(), Vec::new());
     let architecture = |component: &'a Component| component.purl.qualifier("arch");
@@ -304,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn packages_come_go_and_change() {
+    fn packages_are_added_removed_and_changed() {
         let before = inventory(&[
             ("pkg:pypi/a@1", "", ""),
             ("pkg:pypi/b@1", "", ""),
@@ -376,7 +377,7 @@ mod tests {
         assert_eq!(aspects(side(&amd64), side(&arm64)), [Aspect::Architecture]);
         assert_eq!(aspects(side(&amd64), side(&newer)), [Aspect::OperatingSystem]);
         assert_eq!(aspects(side(&newer), side(&arm64)), [Aspect::OperatingSystem, Aspect::Architecture]);
-        // Where one side does not tell, nothing is known.
+        // If one side does not state it, nothing is known.
         assert_eq!(aspects(side(&amd64), side(&all)), []);
         let told = |architecture| Side { inventory: &all, architecture: Some(architecture) };
         assert_eq!(aspects(side(&amd64), told("x86-64")), []);
@@ -384,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_versions_only_those_that_changed_are_told() {
+    fn of_several_versions_only_those_that_changed_are_reported() {
         let before =
             inventory(&[("pkg:npm/a@1", "x", ""), ("pkg:npm/a@2", "y", ""), ("pkg:npm/a@2", "z", "")]);
         let after =

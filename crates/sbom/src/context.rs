@@ -1,4 +1,4 @@
-//! What catalogers know of a root file system when all of its files were seen, and what they add to it.
+//! What catalogers know of a root file system after all its files were read, and what they add to the inventory.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -20,32 +20,32 @@ use crate::test_data::is_test_data;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct System {
     pub(crate) release: OsRelease,
-    /// What it descends from: `ID_LIKE`.
+    /// The distributions that it is derived from: `ID_LIKE`.
     pub(crate) like: Vec<String>,
 }
 
-/// A package database of the operating system, as the cataloger of its kind sees it.
+/// A package database of the operating system, as its cataloger found it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PackageDatabase {
-    /// Where it should be.
+    /// The place where it should be.
     pub(crate) path: &'static str,
     /// Whether the operating system has its packages there.
     pub(crate) expected: bool,
-    /// Whether there is one, readable or not.
+    /// Whether one exists, readable or not.
     pub(crate) present: bool,
     /// Packages in it.
     pub(crate) packages: usize,
-    /// Whether a problem was told about it.
+    /// Whether a problem was reported about it.
     pub(crate) has_problems: bool,
 }
 
-/// A wanted file that was not looked into.
+/// A selected file that was not read.
 pub(crate) struct Unread<'f> {
     pub(crate) path: &'f str,
     pub(crate) why: WhyUnread<'f>,
 }
 
-/// Why a file was not looked into.
+/// Why a file was not read.
 pub(crate) enum WhyUnread<'f> {
     /// It is beyond this limit.
     TooLarge(LimitExceeded),
@@ -62,13 +62,14 @@ impl fmt::Display for WhyUnread<'_> {
     }
 }
 
-/// Problems of one kind that a cataloger tells one by one. A million broken files would otherwise make a million lines.
+/// Problems of one kind that a cataloger reports individually. A million broken files would otherwise make a million
+/// lines.
 const MAX_PROBLEMS: usize = 1_000;
 
-/// Licences that one file or folder may say about a component.
+/// Licences that one file or folder may state for a component.
 const MAX_DETECTED: usize = 16;
 
-/// What all catalogers together have found.
+/// What all catalogers have found.
 #[derive(Default)]
 pub(crate) struct Found<'f> {
     pub(crate) system: Option<System>,
@@ -78,36 +79,36 @@ pub(crate) struct Found<'f> {
     pub(crate) claims: Vec<Claim<'f>>,
     /// The files that show such packages.
     pub(crate) evidence: Vec<Evidence<'f>>,
-    /// Which package says that it brought which files, of those that nobody may read: numbers of places, and of places with
-    /// the digests recorded for them.
+    /// Which package claims which files, of those that no cataloger may read: hashes of paths, and of paths with the
+    /// digests recorded for them.
     pub(crate) places: Vec<(&'f [u64], ComponentIndex)>,
-    /// Where the programs really lie that a cataloger has read, or told why it could not.
+    /// The real paths of programs that a cataloger has read, or reported as unreadable.
     pub(crate) read: HashSet<&'f str>,
-    /// Files that were read, and do not say what they are. They count like those that nobody reads.
+    /// Files that were read, but do not identify themselves. They count like unread files.
     pub(crate) unidentified: Vec<Unidentified<'f>>,
-    /// Folders in which a package manager has installed what lock files beside it only name, by ecosystem: `npm`, `srv/app`; and
-    /// those of Java's runtimes: `jvm`, `opt/java`.
+    /// Folders in which a package manager has installed the packages of the lock files there, by ecosystem: `npm`,
+    /// `srv/app`; and those of Java's runtimes: `jvm`, `opt/java`.
     pub(crate) installed: BTreeSet<(&'static str, &'f str)>,
-    /// How many problems of each kind a cataloger has.
+    /// The number of problems of each kind that a cataloger has.
     pub(crate) told: BTreeMap<(ProblemCode, ProblemSeverity, &'static str), usize>,
     /// Bytes of all licences that were detected.
     pub(crate) detected_bytes: u64,
 }
 
 impl Found<'_> {
-    /// A problem for all those of a kind that were only counted.
+    /// A problem for all problems of a kind that were only counted.
     pub(crate) fn untold(&self) -> Vec<Problem> {
         let problem =
             |((code, severity, cataloger), count): (&(ProblemCode, ProblemSeverity, &str), &usize)| {
                 let more = count.checked_sub(MAX_PROBLEMS).filter(|more| *more > 0)?;
-                let detail = format!("{more} more of the kind, in what {cataloger} reads");
+                let detail = format!("{more} more of this kind in the files that {cataloger} reads");
                 Some(Problem { severity: *severity, ..Problem::new(*code, "", detail) })
             };
         self.told.iter().filter_map(problem).collect()
     }
 }
 
-/// Files by what they were read for.
+/// Files by the purpose for which they were read.
 pub(crate) struct Files<'f> {
     set: &'f FileSet,
     by_purpose: HashMap<Purpose, Vec<&'f FoundFile>>,
@@ -133,7 +134,7 @@ pub(crate) struct Context<'c, 'f> {
     first: Purpose,
     pub(crate) limits: &'c Limits,
     cancel: &'c Cancel,
-    /// What was found so far; members of the list before this one have added to it.
+    /// What was found so far, by the members of the list before this one as well.
     pub(crate) found: &'c mut Found<'f>,
 }
 
@@ -149,8 +150,8 @@ impl<'c, 'f> Context<'c, 'f> {
         Self { files, cataloger, first, limits, cancel, found }
     }
 
-    /// The facts about files of one of the cataloger's selections, in the order of their paths. They end early when the
-    /// work has to stop; whoever let the cataloger finish looks at that, and nobody gets to see what it made.
+    /// The facts about files of one of the cataloger's selections, in the order of their paths. They end early if the
+    /// work is cancelled; the caller of `finish` checks this and discards the result.
     pub(crate) fn facts<T: Fact>(
         &self,
         selection: u16,
@@ -162,25 +163,26 @@ impl<'c, 'f> Context<'c, 'f> {
         files.filter_map(move |file| Some((file, file.fact(purpose)?)))
     }
 
-    /// Whether the work has to stop: then it is to return early, as for [`Self::facts`].
+    /// Whether the work is cancelled: then the cataloger should return early, see [`Self::facts`].
     pub(crate) fn is_stopped(&self) -> bool {
         self.cancel.check().is_err()
     }
 
-    /// What was made of a file of the selections in each layer that has it, the lowest first; nothing where only one has it.
+    /// The facts about a file of the selections in each layer that contains it, the lowest first. Empty if only one
+    /// layer contains it.
     pub(crate) fn versions<T: Fact>(&self, file: &'f FoundFile, selections: &[u16]) -> Vec<(usize, &'f T)> {
         let purposes = || selections.iter().map(|selection| self.purpose(*selection));
         let Some(layer) = file.layer.filter(|_| !file.earlier.is_empty()) else { return Vec::new() };
         let earlier = file.earlier.iter().map(|earlier| (earlier.layer, &earlier.facts));
         let all = [(layer, &file.facts)].into_iter().chain(earlier);
-        // The chain ends with a layer that has something else there.
+        // The chain ends at a layer that has something else at this path.
         let facts = all.map_while(|(layer, facts)| Some((layer, purposes().find_map(|it| facts.fact(it))?)));
         let mut found: Vec<(usize, &T)> = facts.collect();
         found.reverse();
         found
     }
 
-    /// Those of several selections, each file once by where it really lies, whatever links lead to it.
+    /// The facts about files of several selections, each file once by its real path, whatever links lead to it.
     pub(crate) fn distinct<T: Fact>(
         &self,
         selections: &[u16],
@@ -195,12 +197,12 @@ impl<'c, 'f> Context<'c, 'f> {
         files.into_values()
     }
 
-    /// Files of one of the cataloger's selections that were not looked into.
+    /// Files of one of the cataloger's selections that were not read.
     pub(crate) fn unread(&self, selection: u16) -> impl Iterator<Item = Unread<'f>> + use<'c, 'f> {
         let (set, limits, purpose) = (self.files.set, self.limits, self.purpose(selection));
         let bound = match self.cataloger.selections().get(usize::from(selection)).map(|own| own.need) {
             Some(Need::Whole(bound)) => bound,
-            // What is not read whole is never too large.
+            // A file that is not read as a whole is never too large.
             _ => Bound::List,
         };
         let oversized = set.oversized.iter().filter(move |file| file.purposes.contains(&purpose));
@@ -214,7 +216,7 @@ impl<'c, 'f> Context<'c, 'f> {
         oversized.map(too_large).chain(unreadable.map(unread))
     }
 
-    /// The operating system's release, where it is known.
+    /// The operating system's release, if it is known.
     pub(crate) fn os(&self) -> Option<&OsRelease> {
         self.found.system.as_ref().map(|system| &system.release)
     }
@@ -225,14 +227,14 @@ impl<'c, 'f> Context<'c, 'f> {
         Distribution::package_type_of(&release.id, like.iter().map(String::as_str))
     }
 
-    /// Tells a problem. Beyond [`MAX_PROBLEMS`] of one kind, they are only counted.
+    /// Reports a problem. Beyond [`MAX_PROBLEMS`] of one kind, they are only counted.
     pub(crate) fn problem(&mut self, code: ProblemCode, path: &str, detail: String) {
         self.tell(Problem::new(code, path, detail));
     }
 
-    /// Tells a problem with a file that only names packages, and that these run without. Among what tests are run with, it
-    /// is noted: there, broken files are kept on purpose, and whoever wanted to hide a package would leave such a file out,
-    /// which nobody would see. A file without which a package does not run is never only noted.
+    /// Reports a problem with a file that only names packages, which run without it. Among test data it is only noted:
+    /// broken files are kept there on purpose, and whoever wanted to hide a package would leave such a file out, which
+    /// nobody would notice. A file that a package needs to run is never only noted.
     pub(crate) fn problem_of_names(&mut self, code: ProblemCode, path: &str, detail: String) {
         let problem = Problem::new(code, path, detail);
         let severity = if is_test_data(path) { ProblemSeverity::Noted } else { problem.severity };
@@ -250,12 +252,12 @@ impl<'c, 'f> Context<'c, 'f> {
         }
     }
 
-    /// Tells that files of the cataloger's selections could not be looked into.
+    /// Reports files of the cataloger's selections that could not be read.
     pub(crate) fn tell_unread(&mut self, selections: impl IntoIterator<Item = u16>) {
         self.tell_unread_by(selections, Self::problem);
     }
 
-    /// The same of files that only name packages, see [`Self::problem_of_names`].
+    /// The same for files that only name packages, see [`Self::problem_of_names`].
     pub(crate) fn tell_unread_names(&mut self, selections: impl IntoIterator<Item = u16>) {
         self.tell_unread_by(selections, Self::problem_of_names);
     }
@@ -275,8 +277,8 @@ impl<'c, 'f> Context<'c, 'f> {
         }
     }
 
-    /// Adds what texts say about the licence of a component. Any number of components may be said to have the same text, so their
-    /// copies are bounded all together, by `kept_file_bytes`; beyond that, components have none.
+    /// Adds licences that were detected by their texts to a component. Any number of components may share a text, so
+    /// all copies together are bounded by `kept_file_bytes`; beyond that, components have none.
     pub(crate) fn detect(
         &mut self,
         component: ComponentIndex,
@@ -295,8 +297,8 @@ impl<'c, 'f> Context<'c, 'f> {
         }
     }
 
-    /// Adds a component that a file shows. A package of the operating system may have brought it; without the digests of the file it
-    /// can only claim that.
+    /// Adds a component that a file shows. A package of the operating system may own it; without the digests of the
+    /// file, that is only a claim.
     pub(crate) fn add_shown(
         &mut self,
         component: &Component,

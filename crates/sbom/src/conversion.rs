@@ -1,7 +1,7 @@
-//! What a conversion loses: what was not read of a document, and what its new format has no place for.
+//! What a conversion loses: parts of a document that were not read, and parts that the new format cannot represent.
 //!
 //! The first is counted in the members of the document, by the tables in `known`. For the second, the new document is read and
-//! compared, so no table of abilities can be wrong. `kept` says it for formats that are not read.
+//! compared, so no table of features can be wrong. For formats that are not read, `kept` states it.
 
 mod known;
 
@@ -23,13 +23,13 @@ const MAX_LOSSES: usize = 200;
 /// Something that the new document does not have.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Loss {
-    /// What: `components/cpe`, `vulnerabilities`, `layers`.
+    /// Its name: `components/cpe`, `vulnerabilities`, `layers`.
     pub what: String,
     /// How often it occurred.
     pub count: usize,
 }
 
-/// What is in the text of a document and was not read.
+/// The parts of a document's text that were not read.
 pub fn unread(bytes: &[u8], document: &ReadDocument, limits: &Limits) -> Result<Vec<Loss>, Error> {
     let mut count = Count { has_layers: !document.inventory.layers.is_empty(), lost: BTreeMap::new() };
     for envelope in &document.envelopes {
@@ -50,7 +50,7 @@ pub fn unread(bytes: &[u8], document: &ReadDocument, limits: &Limits) -> Result<
     Ok(count.finish())
 }
 
-/// What `before` has and is not in `written`, which is `before` in `format`.
+/// What `before` has and `written`, which is `before` in `format`, does not.
 pub fn unwritten(
     before: &Inventory,
     written: &[u8],
@@ -68,7 +68,7 @@ pub fn unwritten(
     Ok(losses(lost.collect()))
 }
 
-/// What formats that are not read keep of an inventory: each package URL once, and one of them what packages depend on.
+/// What formats that are not read keep of an inventory: each package URL once, and in one of them the dependencies.
 fn kept(inventory: &Inventory, format: DocumentFormat) -> Facts {
     let purls: BTreeSet<_> = inventory.components.iter().map(|component| &component.purl).collect();
     let needs = inventory.relationships.iter().filter(|it| it.kind == RelationshipKind::DependsOn);
@@ -76,7 +76,7 @@ fn kept(inventory: &Inventory, format: DocumentFormat) -> Facts {
     Facts::from([("components", purls.len()), ("dependencies", needs)])
 }
 
-/// How much of each kind there is.
+/// The number of facts of each kind.
 type Facts = BTreeMap<&'static str, usize>;
 
 fn losses(lost: Facts) -> Vec<Loss> {
@@ -84,7 +84,7 @@ fn losses(lost: Facts) -> Vec<Loss> {
     lost.map(|(what, count)| Loss { what: what.to_owned(), count }).collect()
 }
 
-/// How much of each kind an inventory knows.
+/// The number of facts of each kind in an inventory.
 fn facts(inventory: &Inventory) -> Facts {
     let components = || inventory.components.iter();
     let origins = || components().filter_map(|one| one.origin.as_deref());
@@ -93,7 +93,7 @@ fn facts(inventory: &Inventory) -> Facts {
     };
     Facts::from([
         ("components", components().count()),
-        // Several are one expression in some formats.
+        // Some formats join several into one expression.
         ("licences", components().flat_map(|one| &one.licenses).map(|licence| licence.terms().len()).sum()),
         ("detected licences", components().map(|one| one.detected.len()).sum()),
         ("suppliers", components().filter(|one| one.supplier.is_some()).count()),
@@ -109,7 +109,7 @@ fn facts(inventory: &Inventory) -> Facts {
         ("layers", inventory.layers.len()),
         ("problems", inventory.problems.len()),
         ("operating system", usize::from(inventory.os.is_some())),
-        // What contains and what depends are one list in some formats.
+        // Some formats have one list for containment and dependencies.
         ("dependencies", related(|kind| !matches!(kind, RelationshipKind::OwnedBy(_)))),
         ("ownership", related(|kind| matches!(kind, RelationshipKind::OwnedBy(_)))),
     ])
@@ -179,7 +179,7 @@ impl Count {
     }
 }
 
-/// Whether a value is empty, or what templates write where nothing is known.
+/// Whether a value is empty, or what templates write for an unknown value.
 fn says_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_read_is_counted_by_its_place() {
+    fn unread_members_are_counted_by_their_place() {
         let cyclonedx = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","metadata":{"authors":[{"name":"a"}]},"components":[
             {"type":"library","name":"a","cpe":"no name","hashes":[{"alg":"MD5","content":"00"},{"alg":"SHA-1","content":"00"}],"licenses":[{"license":{"id":"MIT","url":"x"}}]},
             {"type":"library","name":"b","cpe":"cpe:2.3:a:b:b:1:*:*:*:*:*:*:*","components":[{"type":"file","name":"c","scope":"required"}]}],
@@ -239,7 +239,7 @@ mod tests {
         );
     }
     #[test]
-    fn what_is_inside_something_is_counted_as_if_it_were_alone() {
+    fn losses_of_a_document_in_an_envelope_are_counted_as_if_it_were_alone() {
         let inner = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","vulnerabilities":[{"id":"1"}]}"#;
         let statement = format!(
             r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[],"predicateType":"https://cyclonedx.org/bom","predicate":{inner}}}"#
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_for_other_programs_keeps_package_urls_and_one_of_them_dependencies() {
+    fn lists_for_other_programs_keep_package_urls_and_one_of_them_dependencies() {
         let document = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[
             {"type":"library","bom-ref":"a","name":"a","purl":"pkg:pypi/a@1","licenses":[{"license":{"id":"MIT"}}]},
             {"type":"library","bom-ref":"b","name":"b","purl":"pkg:pypi/b@1"}],"dependencies":[{"ref":"a","dependsOn":["b"]}]}"#;

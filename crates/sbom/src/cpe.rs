@@ -1,8 +1,8 @@
 //! CPE names of components, for users of the NVD and for tools that look names up there.
 //!
 //! A name is a guess, except for the well-known programs whose name the NVD's dictionary is known to have
-//! (`binaries/rules.txt`): no package says its own. One name a component is given, the likeliest, because each further guess finds
-//! more that is wrong than that is right. Matching never uses them.
+//! (`binaries/rules.txt`): no package states its own. A component gets one name, the likeliest, because each further
+//! guess finds more wrong entries than right ones. Matching never uses these names.
 //!
 //! Follows NISTIR 7695, the formatted string of section 6.2:
 //!
@@ -15,21 +15,21 @@ use std::fmt::{self, Write as _};
 use crate::binaries;
 use crate::inventory::Component;
 
-/// The longest value of an attribute that is written. The dictionary has some of 100 characters.
+/// The longest value of an attribute that is written. The dictionary contains some of 100 characters.
 const MAX_VALUE: usize = 255;
 
-/// The name of an application; attributes that are not there are any.
+/// The name of an application. Missing attributes match any value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cpe {
     vendor: String,
     product: String,
     version: String,
-    /// What it runs in: `node.js`, `python`.
+    /// The software that it runs in: `node.js`, `python`.
     target_software: Option<&'static str>,
 }
 
 impl Cpe {
-    /// None where a value is one that names cannot have.
+    /// `None` if a name cannot contain one of the values.
     fn new(
         vendor: &str,
         product: &str,
@@ -44,15 +44,16 @@ impl Cpe {
         })
     }
 
-    /// The names that a document gave a component, else the likeliest of one that a cataloger found.
-    pub(crate) fn of(component: &Component) -> Vec<String> {
+    /// The names that a document gave a component, or else the likeliest one for a component that a cataloger found.
+    pub(crate) fn for_component(component: &Component) -> Vec<String> {
         match component.origin.as_deref() {
             Some(origin) if !origin.cpes.is_empty() => origin.cpes.clone(),
             _ => Self::likeliest(component).iter().map(Self::to_string).collect(),
         }
     }
 
-    /// The likeliest name of a component that a cataloger found. Documents say their components' names themselves, or do not.
+    /// The likeliest name of a component that a cataloger found. Components of documents have only the names in the
+    /// document.
     pub(crate) fn likeliest(component: &Component) -> Option<Self> {
         component.found_by?;
         if component.version.is_empty() {
@@ -64,7 +65,7 @@ impl Cpe {
         let version = component.version.as_str();
         let same = |target| Self::new(namespace.unwrap_or(name), name, version, target);
         match kind {
-            // The NVD speaks about projects, so it is the source that counts, and the project's own version.
+            // The NVD lists projects, so the source counts, with the project's own version.
             "deb" | "rpm" | "apk" | "alpm" | "opkg" | "ebuild" => {
                 let source = component.source.as_ref();
                 let (name, version) = source.map_or((name, version), |it| (&it.name, &it.version));
@@ -112,16 +113,16 @@ impl fmt::Display for Cpe {
     }
 }
 
-/// A value as names may have it (section 5.3.2): lower case, printable, underscores for spaces.
+/// A value in the form of names (section 5.3.2): lower case, printable, underscores for spaces.
 fn value(text: &str) -> Option<String> {
     let value: String =
         text.trim().chars().map(|c| if c == ' ' { '_' } else { c.to_ascii_lowercase() }).collect();
     let is_value = value.len() <= MAX_VALUE && value.bytes().all(|byte| byte.is_ascii_graphic());
-    // A hyphen alone means that there is nothing to name.
+    // A single hyphen means "not applicable".
     (is_value && !matches!(&*value, "" | "-")).then_some(value)
 }
 
-/// What is no letter, digit or underscore is quoted, but for full stops and hyphens (section 6.2.2.2).
+/// Quotes characters other than letters, digits, underscores, full stops and hyphens (section 6.2.2.2).
 fn quoted(f: &mut fmt::Formatter<'_>, value: &str) -> fmt::Result {
     value.chars().try_for_each(|character| {
         if !character.is_ascii_alphanumeric() && !matches!(character, '_' | '.' | '-') {
@@ -131,7 +132,7 @@ fn quoted(f: &mut fmt::Formatter<'_>, value: &str) -> fmt::Result {
     })
 }
 
-/// The version that the project gave: without the epoch, and without what the distribution counts itself.
+/// The project's own version, without the epoch and the distribution's revision.
 fn upstream_version<'a>(kind: &str, version: &'a str) -> &'a str {
     let is_epoch = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let version = version.split_once(':').filter(|(epoch, _)| is_epoch(epoch)).map_or(version, |(_, it)| it);
@@ -145,7 +146,7 @@ fn upstream_version<'a>(kind: &str, version: &'a str) -> &'a str {
     }
 }
 
-/// Modules are named after who keeps their source: `github.com/gorilla/mux/v2` is gorilla's mux.
+/// Modules are named after the host of their source: `github.com/gorilla/mux/v2` is gorilla's mux.
 fn go_module(component: &Component) -> Option<Cpe> {
     let version = component.version.trim_start_matches("go").trim_start_matches('v');
     if component.name == "stdlib" {
@@ -164,7 +165,7 @@ fn go_module(component: &Component) -> Option<Cpe> {
     Cpe::new(vendor, product, version, Some("go"))
 }
 
-/// Who owns the domain that a Maven group begins with: `org.apache.commons` is apache's, `io.github.x` is x's.
+/// The owner of the domain that a Maven group starts with: `org.apache.commons` is apache's, `io.github.x` is x's.
 fn organisation(group: &str) -> &str {
     let mut labels = group.split('.');
     match (labels.next(), labels.next(), labels.next()) {
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_bound_as_the_standard_shows() {
+    fn names_are_written_as_the_standard_shows() {
         let bound = |vendor, product, version, target| {
             Cpe::new(vendor, product, version, target).unwrap().to_string()
         };
@@ -201,12 +202,12 @@ mod tests {
             bound(r"foo\bar", "big$money_2010", "1", None),
             r"cpe:2.3:a:foo\\bar:big\$money_2010:1:*:*:*:*:*:*:*"
         );
-        // Wildcards that are meant literally, and what would end an attribute.
+        // Literal wildcards, and characters that would end an attribute.
         assert_eq!(bound("A b", "c*?", "1:2+3~4", None), r"cpe:2.3:a:a_b:c\*\?:1\:2\+3\~4:*:*:*:*:*:*:*");
     }
 
     #[test]
-    fn what_cannot_be_in_a_name_has_none() {
+    fn values_that_a_name_cannot_contain_give_none() {
         let long = "x".repeat(256);
         for bad in ["", " ", "-", "ü", "a\tb", &long] {
             assert_eq!(Cpe::new(bad, "a", "1", None), None, "{bad}");
@@ -240,8 +241,8 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_can_name_has_no_name() {
-        // Any version, a program that is not known, what is no application.
+    fn unknown_programs_have_no_name() {
+        // Any version, an unknown program, something other than an application.
         for purl in ["pkg:pypi/flask", "pkg:generic/mine@1", "pkg:oci/app@1", "pkg:golang/main@1"] {
             assert_eq!(name(purl), None, "{purl}");
         }

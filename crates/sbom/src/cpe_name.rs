@@ -1,16 +1,17 @@
-//! The form of CPE names in documents of others, as NISTIR 7695 has it. What names stand for is in [`crate::cpe`].
+//! The syntax of CPE names in other tools' documents, by NISTIR 7695. [`crate::cpe`] knows their meaning.
 
 /// The longest name that is carried over. Eleven attributes of the longest values in the NVD's dictionary fit.
 const MAX_NAME: usize = 2048;
-/// What a formatted string has behind its part: vendor to update, edition, language, and four of the extended attributes.
+/// The attributes of a formatted string after its part: vendor to update, edition, language, and four of the extended
+/// ones.
 const ATTRIBUTES: usize = 10;
-/// Which of these is the language, whose values have a form of their own.
+/// The index of the language, whose values have their own syntax.
 const LANGUAGE: usize = 5;
-/// What a formatted string has only behind a backslash.
+/// Characters that a formatted string may only contain after a backslash.
 const PUNCTUATION: &[u8] = br##"\*?!"#$%&'()+,/:;<=>@[]^`{|}~"##;
 
-/// Whether a text is a name in either form that the formats take: a formatted string of CPE 2.3, a URI of CPE 2.2. Documents in which
-/// one is not well formed are invalid, whatever else they say.
+/// Whether a text is a name in either form that the formats take: a formatted string of CPE 2.3, a URI of CPE 2.2.
+/// Documents with a malformed name are invalid.
 pub(crate) fn is_cpe(text: &str) -> bool {
     if text.len() > MAX_NAME {
         return false;
@@ -36,7 +37,7 @@ fn is_formatted(name: &[u8]) -> bool {
     all && attributes.0.is_empty() && part.is_ascii()
 }
 
-/// What follows each colon that no backslash stands before.
+/// The attributes: what follows each colon without a backslash before it.
 struct Attributes<'a>(&'a [u8]);
 
 impl<'a> Iterator for Attributes<'a> {
@@ -66,14 +67,14 @@ fn is_attribute(text: &[u8]) -> bool {
         text = match text {
             [b'\\', escaped, rest @ ..] if PUNCTUATION.contains(escaped) => rest,
             [plain, rest @ ..] if plain.is_ascii_alphanumeric() || b"-._".contains(plain) => rest,
-            // At the end, as at the beginning.
+            // At the end as at the start.
             rest => return characters > 0 && without_wildcards(rest).is_empty(),
         };
         characters += 1;
     }
 }
 
-/// Without one `*`, or any number of `?`, in front.
+/// The value without a leading `*`, or any number of leading `?`.
 fn without_wildcards(text: &[u8]) -> &[u8] {
     if let Some(rest) = text.strip_prefix(b"*") {
         return rest;
@@ -82,7 +83,7 @@ fn without_wildcards(text: &[u8]) -> &[u8] {
     text.get(count..).unwrap_or_default()
 }
 
-/// RFC 5646, as far as CPE has it: `en`, `en-US`, `es-419`.
+/// RFC 5646, as far as CPE allows it: `en`, `en-US`, `es-419`.
 fn is_language(text: &[u8]) -> bool {
     if matches!(text, b"*" | b"-") {
         return true;
@@ -110,13 +111,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_names_that_every_format_takes_are_names() {
+    fn only_names_that_every_format_accepts_are_names() {
         for (name, expected) in [
             (r"cpe:2.3:a:b:c:1.0:*:*:*:*:*:*:*", true),
             (r"cpe:2.3:a:foo\\bar:big\$money:2010:*:*:*:special:ipod_touch:80gb:*", true),
             (r"cpe:2.3:a:libattr1:libattr1:1\:2.4.48-5:*:*:*:*:*:*:*", true),
             (r"cpe:2.3:o:b:c:-:??x?:*x*:es-419:*:*:*:*", true),
-            // An unescaped colon makes an attribute too many, others are missing.
+            // An unescaped colon adds an attribute; others are missing.
             (r"cpe:2.3:a:libattr1:libattr1:1:2.4.48-5:*:*:*:*:*:*:*", false),
             (r"cpe:2.3:a:b:c:1.0:*:*:*:*:*:*", false),
             (r"cpe:2.3:a:b:c:1.0", false),

@@ -1,8 +1,8 @@
-//! What goes into a document of any format: the inventory, its subject, and an identifier.
+//! The content of a document in any format: the inventory, its subject, and an identifier.
 //!
-//! A document is a function of its arguments alone: the time is one of them, and the identifier that formats ask
-//! for is a UUID of version 5 (RFC 9562) over the manifest's digest and the rest of the document. Equal bytes have equal
-//! identifiers, and different bytes different ones, as SPDX 2.3 §6.5 requires.
+//! A document depends only on its arguments: the time is one of them, and the identifier that formats require is a
+//! version 5 UUID (RFC 9562) of the manifest's digest and the rest of the document. Equal bytes have equal identifiers,
+//! and different bytes different ones, as SPDX 2.3 §6.5 requires.
 
 use std::io::{self, Write};
 
@@ -12,21 +12,21 @@ use uuid::Uuid;
 
 use crate::inventory::{Component, Inventory};
 
-/// Everything that goes into a document.
+/// The content of a document.
 #[derive(Debug, Clone)]
 pub struct Document<'a> {
     /// What was found.
     pub inventory: &'a Inventory,
     /// What it was found in.
     pub subject: DocumentSubject,
-    /// When the document counts as made; cut to seconds, UTC. For equal bytes from run to run: `SOURCE_DATE_EPOCH` or
-    /// the image's own creation time.
+    /// The creation time of the document, in whole seconds, UTC. `SOURCE_DATE_EPOCH` or the image's own creation time
+    /// gives equal bytes from run to run.
     pub created: Timestamp,
     /// The version of the program that made it.
     pub tool_version: &'a str,
-    /// The build that it was made in, for formats that have a place for it.
+    /// The build that made it, for formats that can represent it.
     pub build: Build,
-    /// Whether whoever looked, or the document that the inventory is from, states that there is nothing else. Problems that
+    /// Whether the run, or the document that the inventory comes from, claims that nothing is missing. Problems that
     /// hide components overrule it, see [`Document::completeness`].
     pub states: Completeness,
 }
@@ -34,7 +34,7 @@ pub struct Document<'a> {
 /// Whether a document lists everything, by its own statement.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Completeness {
-    /// It states nothing about it, or that it does not know.
+    /// It does not state it, or states that it is unknown.
     #[default]
     Unstated,
     /// Components may be missing.
@@ -43,7 +43,7 @@ pub enum Completeness {
     Complete,
 }
 
-/// Who and which run of a workflow makes a document. Empty texts are unknown.
+/// Who makes a document, and in which run of a workflow. Empty texts are unknown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Build {
     /// The commit: 40 hex digits.
@@ -52,20 +52,20 @@ pub struct Build {
     pub branch: String,
     /// The run.
     pub job: String,
-    /// What all runs of the same job have in common.
+    /// The identifier that all runs of the same job share.
     pub correlator: String,
-    /// Who makes the document: an organisation, or `Person: Ann (ann@a.example)`.
+    /// The author of the document: an organisation, or `Person: Ann (ann@a.example)`.
     pub author: String,
 }
 
 /// What a document is about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DocumentSubject {
-    /// What the user calls it: `registry.example/app:1.2`, a path.
+    /// The name that the user gave: `registry.example/app:1.2`, a path.
     pub name: String,
     /// The platform manifest's digest. A root file system has none.
     pub manifest: Option<Digest>,
-    /// `registry/repository`, where it came from a registry.
+    /// `registry/repository`, if it came from a registry.
     pub repository: Option<String>,
     /// The tag that was asked for.
     pub tag: Option<String>,
@@ -73,7 +73,7 @@ pub struct DocumentSubject {
     pub architecture: Option<String>,
     /// The image that it was built on.
     pub base: Option<BaseImage>,
-    /// What it was when it was looked at. Unknown where only other documents tell of it.
+    /// Its phase when it was examined. Unknown if the inventory only comes from other documents.
     pub phase: Option<Phase>,
 }
 
@@ -84,15 +84,15 @@ pub struct BaseImage {
     pub name: Option<String>,
     /// The digest of its manifest, or of its index.
     pub digest: Option<Digest>,
-    /// How name and digest are known, where there is one of them.
+    /// How name and digest are known, if either exists.
     pub identity: Option<BaseEvidence>,
-    /// How many of the image's layers are its own, where something tells.
+    /// How many of the image's layers belong to it, if that is known.
     pub layers: Option<usize>,
-    /// What tells the number of layers.
+    /// How the number of layers is known.
     pub boundary: Option<BaseEvidence>,
 }
 
-/// How something is known of a base image.
+/// The evidence for a base image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -108,7 +108,7 @@ pub enum BaseEvidence {
     Annotation,
     /// The image claims it in a label, which it may have inherited from its base.
     Label,
-    /// The image's build history looks like it. A guess.
+    /// The image's build history suggests it: a guess.
     History,
 }
 
@@ -143,20 +143,20 @@ impl BaseImage {
         self
     }
 
-    /// Whether a component came with it. Unknown without layers.
+    /// Whether a component came with the base. Unknown without layers.
     pub fn brought(&self, component: &Component) -> Option<bool> {
         let first = component.locations.iter().map(|location| location.layer).min()??;
         Some(first < self.layers?)
     }
 }
 
-/// Phases in the life of software, as far as they can be seen on it.
+/// Phases in the life cycle of software, as far as they are visible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Phase {
-    /// Sources, with what they ask for.
+    /// Sources, with their declared dependencies.
     Source,
-    /// What was built, with what is in it.
+    /// The result of a build, with its content.
     Built,
 }
 
@@ -184,7 +184,7 @@ impl Document<'_> {
         if self.inventory.is_complete() { self.states } else { Completeness::Incomplete }
     }
 
-    /// `Organization: Example`, for the formats that want the kind in front. Text that would break a line has none.
+    /// `Organization: Example`, for the formats that put the kind first. `None` for text with a line break.
     pub(crate) fn author(&self) -> Option<String> {
         let author = self.build.author.trim();
         let is_kind = ["Person: ", "Organization: "].iter().any(|kind| author.starts_with(kind));
@@ -198,7 +198,7 @@ impl Document<'_> {
         Some(self.author()?.split_once(": ")?.1.to_owned())
     }
 
-    /// `2026-11-20T10:00:00Z`: the formats want seconds and `Z`.
+    /// `2026-11-20T10:00:00Z`: the formats require seconds and `Z`.
     pub(crate) fn created(&self) -> String {
         self.created.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
     }
@@ -218,7 +218,7 @@ impl Document<'_> {
     }
 }
 
-/// UUID of version 5 in the namespace of URLs.
+/// A version 5 UUID in the namespace of URLs.
 fn uuid_v5(url: &str) -> String {
     Uuid::new_v5(&Uuid::NAMESPACE_URL, url.as_bytes()).to_string()
 }

@@ -1,7 +1,7 @@
-//! The list of document formats, and how documents are read and written by it.
+//! The list of document formats, and how it is used to read and write documents.
 //!
 //! A document is a claim. Nothing that it says is verified, even if it was in a signed envelope. Reading is bounded in bytes,
-//! nesting and components. References are never followed, so cycles and dangling references cannot do harm.
+//! nesting and components. References are never followed, so cycles and dangling references do no harm.
 
 mod collector;
 mod cyclonedx;
@@ -54,7 +54,7 @@ const LIST: &[&dyn Format] = &[
     &PurlList,
 ];
 
-/// Every format that documents are read or written in.
+/// Every format that is read or written.
 pub fn formats() -> impl Iterator<Item = DocumentFormat> {
     LIST.iter().map(|format| DocumentFormat::new(*format))
 }
@@ -74,7 +74,7 @@ pub fn read(bytes: &[u8]) -> Result<Inventory, Error> {
     read_document(bytes, &Limits::default()).map(|document| document.inventory)
 }
 
-/// Reads what vulnerabilities are looked up for, and what the document says about itself. `limits` bounds bytes and components.
+/// Reads the components, for matching, and what the document says about itself. `limits` bounds bytes and components.
 pub fn read_document(bytes: &[u8], limits: &Limits) -> Result<ReadDocument, Error> {
     read_document_until(bytes, limits, &Cancel::never())
 }
@@ -89,10 +89,10 @@ pub fn read_whole(bytes: &[u8], limits: &Limits) -> Result<ReadDocument, Error> 
     read_by(LIST, bytes, &Reading { limits, extent: Extent::Whole, cancel: &Cancel::never() })
 }
 
-/// The member that holds the document in an export of GitHub's dependency graph: `{"sbom": {"spdxVersion": …}}`.
+/// The member that contains the document in an export of GitHub's dependency graph: `{"sbom": {"spdxVersion": …}}`.
 const WRAPPER: &str = "sbom";
 
-/// Calls `look` with the document in `bytes`, without anything around it.
+/// Calls `look` with the document in `bytes`, without its envelopes.
 pub(crate) fn peeled<T>(
     bytes: &[u8],
     limits: &Limits,
@@ -109,7 +109,7 @@ fn read_by(list: &[&dyn Format], bytes: &[u8], reading: &Reading<'_>) -> Result<
     Ok(document)
 }
 
-/// A document without what was around it: an encoding, envelopes, GitHub's export.
+/// A document without its encoding, envelopes, and GitHub's export.
 pub(crate) struct Peeled<'a> {
     format: &'a dyn Format,
     content: Content<'a>,
@@ -132,17 +132,17 @@ impl Peeled<'_> {
     }
 }
 
-/// What was around a document.
+/// What wraps a document.
 #[derive(Default)]
 struct Wrapping {
     /// The outermost first.
     envelopes: Vec<Envelope>,
-    /// What the statement is about.
+    /// The subjects of the statement.
     subjects: Vec<Digest>,
 }
 
-/// Removes everything around a document and calls `then` with the rest. Reading, checking and counting all begin here, so none
-/// of them mistakes an envelope for the document.
+/// Unwraps a document and calls `then` with it. Reading, checking and counting all start here, so none of them mistakes
+/// an envelope for the document.
 fn peel<T>(
     list: &[&dyn Format],
     outer: Option<Envelope>,
@@ -159,7 +159,7 @@ fn peel<T>(
         let peeled = recognised(list, Content::Text(bytes), bytes, reading)?;
         return Ok((then(peeled)?, Wrapping::default()));
     }
-    // Two walks over the same bytes, in parallel. JSON that is not strict is refused whatever the other walk finds.
+    // Two passes over the same bytes, in parallel. JSON that is not strict is refused, whatever the other pass finds.
     let (strict, found) = thread::scope(|scope| {
         let strict = scope.spawn(|| strict_json::check(bytes, limits.sbom_bytes));
         let found = peel_object(list, outer, bytes, reading, then).map_err(|error| match error {
@@ -172,7 +172,7 @@ fn peel<T>(
     found
 }
 
-/// Peels a JSON object: it is of the format that recognises it, else an export or an envelope.
+/// Unwraps a JSON object: it has the format that recognises it, or is an export or envelope.
 fn peel_object<T>(
     list: &[&dyn Format],
     outer: Option<Envelope>,
@@ -223,7 +223,7 @@ fn recognised<'a>(
             if let Some(error) = foreign::of_text(bytes) {
                 return Err(error);
             }
-            // Most likely it was meant to be JSON; say where it is not.
+            // It was probably meant to be JSON, so say where it is invalid.
             strict_json::check(bytes, reading.limits.sbom_bytes)?;
             Err(Error::UnknownFormat)
         }

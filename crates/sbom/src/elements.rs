@@ -1,34 +1,34 @@
-//! XML as the files of build tools use it: elements with attributes and text, given out as they end.
+//! XML in the files of build tools: elements with attributes and text, passed on when they end.
 //!
-//! Nothing is fetched, and of entities only the five that XML has itself are understood, so that a document is never larger than
-//! its bytes. Names are local ones: a prefix does not matter.
+//! Nothing is fetched, and only XML's five predefined entities are understood, so a document never expands beyond its
+//! bytes. Names are local: prefixes are ignored.
 
 use quick_xml::XmlVersion;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
-/// Elements inside of each other. A pom has some ten.
+/// How deep elements may be nested. A pom has some ten levels.
 const MAX_DEPTH: usize = 64;
-/// Bytes of text that are kept of one element. What is longer is no name and no version.
+/// Bytes of text that are kept of one element. A longer text is neither a name nor a version.
 const MAX_TEXT: usize = 4 << 10;
 
 /// An element that has ended.
 pub(crate) struct Element<'a> {
-    /// The names that lead to it from the outermost, its own last.
+    /// The names of the elements around it, the outermost first, its own last.
     pub(crate) path: &'a [String],
     attributes: &'a [(String, String)],
-    /// What it has in it that is no element.
+    /// Its text, without child elements.
     pub(crate) text: &'a str,
 }
 
 impl Element<'_> {
-    /// Whether these names lead to it.
+    /// Whether its path has these names.
     pub(crate) fn is(&self, path: &[&str]) -> bool {
         self.path.iter().eq(path)
     }
 
-    /// Its own name, in the element that these names lead to.
+    /// Its own name, if the element around it has this path.
     pub(crate) fn name_in(&self, path: &[&str]) -> Option<&str> {
         let (own, around) = self.path.split_last()?;
         around.iter().eq(path).then_some(own)
@@ -40,14 +40,14 @@ impl Element<'_> {
     }
 }
 
-/// An element that has begun.
+/// An element that has started.
 #[derive(Default)]
 struct Open {
     attributes: Vec<(String, String)>,
     text: String,
 }
 
-/// Gives out the elements of a document, or says why it is none.
+/// Passes on the elements of a document, or says why it is not one.
 pub(crate) fn each(text: &str, mut take: impl FnMut(&Element<'_>)) -> Result<(), String> {
     let mut reader = Reader::from_str(text);
     let (mut path, mut open): (Vec<String>, Vec<Open>) = (Vec::new(), Vec::new());
@@ -64,7 +64,7 @@ pub(crate) fn each(text: &str, mut take: impl FnMut(&Element<'_>)) -> Result<(),
             Event::Start(start) | Event::Empty(start) => {
                 has_element = true;
                 if path.len() >= MAX_DEPTH {
-                    return Err(format!("has more than {MAX_DEPTH} elements inside of each other"));
+                    return Err(format!("has elements nested more than {MAX_DEPTH} deep"));
                 }
                 path.push(start.local_name().as_ref().to_owned());
                 open.push(Open { attributes: attributes(start)?, text: String::new() });
@@ -116,13 +116,13 @@ mod tests {
     }
 
     #[test]
-    fn elements_are_given_out_as_they_end() {
+    fn elements_are_passed_on_when_they_end() {
         let text = "<?xml version=\"1.0\"?><!-- c --><p:a xmlns:p='x'> <b>1 &amp;<![CDATA[ <2> ]]></b><c k='&lt;'/></p:a>";
         assert_eq!(shown(text).unwrap(), ["a/b=1 & <2>", "a/c=<", "a="]);
     }
 
     #[test]
-    fn what_is_no_document_says_why() {
+    fn an_invalid_document_says_why() {
         for text in ["", "no XML", "<a>", "<a></b>", "<a b></a>", &"<a>".repeat(100)] {
             shown(text).unwrap_err();
         }

@@ -1,11 +1,13 @@
-//! SBOMs that lie in the image: Bitnami's of what it compiled, those of wheels (PEP 770), and others.
+//! SBOMs in the image: Bitnami's of the software that it compiled, those of wheels (PEP 770), and others.
 //!
-//! They are the image's own claim: a component of one has the document for its location, and none of the files that it is about
-//! were looked at. What catalogers found there themselves counts instead, see [`Installed`]; that the document says another
-//! version is noted. What it names without a package URL is told: nobody can look that up. What a document says about an
-//! operating system is left out: its package database is here, or nobody can say what is installed.
+//! They are the image's own claim: the location of a component is the document, and the files that it describes were
+//! not read. What catalogers found there themselves counts instead, see [`Installed`]; a contradicting version in the
+//! document is noted. Components without a package URL are reported, because they cannot be looked up. What a document
+//! says about an operating system is left out: either its package database is present, or it is unknown what is
+//! installed.
 //!
-//! A document that an earlier run left in a folder says what was there then, and is left out. In an image it is what any other is.
+//! A document that an earlier run left in a folder describes its state at that time, and is left out. In an image it is
+//! treated like any other.
 
 use std::sync::Arc;
 
@@ -29,7 +31,7 @@ const SELECTIONS: &[Selection] = &[Selection::whole(
     Bound::List,
 )];
 
-/// Finds what SBOMs in the image list.
+/// Finds components that SBOMs in the image list.
 pub(crate) struct Embedded;
 
 impl Cataloger for Embedded {
@@ -106,7 +108,7 @@ impl Cataloger for Embedded {
             context.problem(ProblemCode::MetadataDisagrees, path, detail);
         }
         for (file, Shown { found, faults, .. }) in documents {
-            // What an installed package has in it is part of that.
+            // Components in an installed package are part of it.
             let code = if is_in_package(&file.path) {
                 ProblemCode::Vendored
             } else {
@@ -122,7 +124,7 @@ impl Cataloger for Embedded {
     }
 }
 
-/// What a document lists, and whether it may be one of ours.
+/// The components of a document, and whether Plimsoll may have written it.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Listed {
     shown: Shown,
@@ -135,10 +137,10 @@ impl Footprint for Listed {
     }
 }
 
-/// Problems of one document that are told.
+/// Problems of one document that are reported.
 const MAX_FAULTS: usize = 10;
 
-/// What a problem of the document hides. That the operating system is not known is for what is found of it here.
+/// What a problem of the document hides. Whether the operating system is known is decided by what is found here.
 fn fault(problem: &Problem) -> Option<String> {
     let is_of_os = matches!(
         problem.code,
@@ -151,10 +153,10 @@ fn fault(problem: &Problem) -> Option<String> {
     hides.then(|| format!("is an SBOM with a gap: {}", shortened(&problem.words())))
 }
 
-/// Packages in conflict that are named.
+/// Conflicting packages that are named.
 const MAX_NAMED: usize = 3;
 
-/// What a document says otherwise than was found beside it, in words.
+/// The contradictions between a document and the packages that were found, in words.
 fn conflict(installed: &Installed<'_>, folder: &str, said: &[Component]) -> Option<String> {
     let mut otherwise = said.iter().filter_map(|it| Some((it, installed.otherwise(it, folder)?)));
     let named = otherwise.by_ref().take(MAX_NAMED).map(|(it, found)| {
@@ -168,7 +170,7 @@ fn conflict(installed: &Installed<'_>, folder: &str, said: &[Component]) -> Opti
     (!named.is_empty()).then(|| format!("is an SBOM that says {}{more}", named.join(", ")))
 }
 
-/// Whether Plimsoll may have written a document. Every form says so in front of what it lists.
+/// Whether Plimsoll may have written a document. Every format states this before the components.
 fn is_own(content: &[u8]) -> bool {
     const HEAD: usize = 4 << 10;
     let head = content.get(..HEAD).unwrap_or(content);
@@ -190,7 +192,7 @@ mod tests {
     use crate::catalogers::select;
 
     #[test]
-    fn what_a_document_lists_is_its_claim_where_nothing_else_tells() {
+    fn components_of_a_document_count_if_nothing_else_is_found() {
         let document = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":[
             {"type":"library","name":"redis","version":"7.2.4","purl":"pkg:bitnami/redis@7.2.4"},
             {"type":"library","name":"bash","version":"1","purl":"pkg:deb/debian/bash@1"},
@@ -213,7 +215,7 @@ mod tests {
         let expected = [
             "pkg:bitnami/redis@7.2.4 embedded-sbom",
             "pkg:bitnami/redis@7.2.4 embedded-sbom",
-            // What is found elsewhere says nothing about what this one is about.
+            // Packages that are found elsewhere do not contradict it.
             "pkg:pypi/idna@3.1 embedded-sbom",
             "pkg:pypi/idna@3.7 python",
         ];
@@ -228,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_document_names_without_a_package_url_is_a_gap() {
+    fn components_without_a_package_url_are_a_gap() {
         let cyclonedx = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":[
             {"type":"library","name":"openssl","version":"1.0.1"}]}"#;
         let spdx = r#"{"spdxVersion":"SPDX-2.2","SPDXID":"SPDXRef-DOCUMENT","dataLicense":"CC0-1.0","name":"zlib",
@@ -241,7 +243,7 @@ mod tests {
             let mut set = FileSet::default();
             set.add(select(), path, None, document.as_bytes());
             let inventory = crate::catalog(&set, &Limits::default());
-            let told = inventory.problems.iter().find(|it| it.path == path).expect("it is told");
+            let told = inventory.problems.iter().find(|it| it.path == path).expect("it is reported");
             assert!(told.hides_components() && told.detail.contains(name), "{told:?}");
         }
         let mut set = FileSet::default();
@@ -252,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn in_an_image_no_document_is_ours() {
+    fn in_an_image_no_document_is_an_earlier_run() {
         let document = r#"{"metadata":{"tools":[{"name": "plimsoll"}]},"bomFormat":"CycloneDX","specVersion":"1.6","version":1,
             "components":[{"type":"library","name":"lodash","version":"4.17.4","purl":"pkg:npm/lodash@4.17.4"}]}"#;
         for is_image in [false, true] {
@@ -268,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_run_left_is_no_claim() {
+    fn documents_of_an_earlier_run_do_not_count() {
         let mut set = FileSet::default();
         set.add(
             select(),

@@ -1,4 +1,4 @@
-//! Why a document was not read or not written.
+//! Why a document was not read or written.
 
 use std::io;
 
@@ -6,21 +6,21 @@ use plimsoll_core::{Classify, Kind, LimitExceeded, Stopped};
 
 use crate::documents::xml::XmlError;
 
-/// What can go wrong with an SBOM document as a whole. What is wrong with single components is a
-/// [`crate::Problem`] of the inventory instead.
+/// An error about an SBOM document as a whole. An error about single components is a [`crate::Problem`] of the
+/// inventory instead.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// It is not JSON, or not strictly: too large, duplicate names, nested too deeply, of another shape.
+    /// It is not JSON, or violates the strict rules: too large, duplicate names, nested too deeply, unexpected types.
     #[error("SBOM is not usable: {0}")]
     Json(#[from] plimsoll_core::json::Error),
-    /// It is not XML that is read.
+    /// It is not XML, or not XML that is read.
     #[error("SBOM is not usable: {0}")]
     Xml(#[from] XmlError),
-    /// It is not YAML that is read.
+    /// It is not YAML, or not YAML that is read.
     #[error("SBOM is not usable: {0}")]
     Yaml(#[from] plimsoll_core::yaml::Error),
-    /// It is tag-value that breaks off.
+    /// It is tag-value with an invalid line.
     #[error("SBOM is not usable: line {line}: {problem}")]
     TagValue {
         /// The line, from 1.
@@ -39,29 +39,29 @@ pub enum Error {
         /// The type that the statement names, shortened.
         predicate_type: String,
     },
-    /// Its text is in an encoding that is not read.
+    /// It has an encoding that is not supported.
     #[error("SBOM is {encoding}, expected UTF-8 or UTF-16 with a byte order mark")]
     Encoding {
         /// The encoding.
         encoding: &'static str,
     },
-    /// There is nothing in it: what should have written it has failed, most likely.
+    /// It is empty: the tool that should have written it probably failed.
     #[error("SBOM is empty, expected SPDX 2.2, 2.3 or 3.0, CycloneDX 1.2 to 1.7 or Syft's JSON")]
     Empty,
-    /// It is something known that is not read.
+    /// It has a known format that is not read.
     #[error("SBOM is {got}, expected SPDX 2.2, 2.3 or 3.0, CycloneDX 1.2 to 1.7 or Syft's JSON")]
     OtherFormat {
         /// What it is: `CycloneDX XML`.
         got: &'static str,
-        /// How to come by a document that is read.
+        /// How to get a document that is read.
         way: &'static str,
     },
-    /// It is JSON, but of no format that is read.
+    /// It is JSON, but not of a format that is read.
     #[error(
         "SBOM has neither `spdxVersion` nor `bomFormat`, expected SPDX 2.2, 2.3 or 3.0, CycloneDX 1.2 to 1.7 or Syft's JSON"
     )]
     UnknownFormat,
-    /// It is of a version that is not read.
+    /// It has a version that is not read.
     #[error("SBOM is {format} {got}, expected {expected}")]
     Version {
         /// The format's name.
@@ -80,7 +80,7 @@ pub enum Error {
     /// It has more components than allowed.
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
-    /// Nobody waits for it any more.
+    /// The caller no longer waits.
     #[error(transparent)]
     Stopped(#[from] Stopped),
     /// Writing failed.
@@ -104,7 +104,7 @@ impl Classify for Error {
                 "name the SBOM that is attested: plimsoll evidence tree IMAGE lists attestations".to_owned(),
             ),
             Self::Xml(XmlError::DocumentType) => Some("remove the <!DOCTYPE …> from it".to_owned()),
-            Self::Empty => Some("look at what the tool that makes it says".to_owned()),
+            Self::Empty => Some("check the messages of the tool that made it".to_owned()),
             Self::Encoding { .. } => Some("convert it to UTF-8".to_owned()),
             Self::UnknownFormat | Self::Version { .. } => {
                 Some("convert it with the tool that made it".to_owned())

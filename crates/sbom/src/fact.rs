@@ -1,8 +1,8 @@
-//! The kinds of facts that catalogers make, as bytes and back.
+//! The types of facts that catalogers make, with their encoding.
 //!
-//! Facts are kept for later runs as MessagePack with the names of fields, so that a type may leave fields out, as some do that
-//! are also written as JSON. The last byte is the number of the kind in its cataloger's list. Nothing is allocated by a length
-//! that bytes claim: `serde` takes at most a megabyte ahead of what is there.
+//! Facts are kept for later runs as MessagePack with the names of fields, so that a type may omit fields, as some types
+//! do that are also written as JSON. The last byte is the index of the type in its cataloger's list. Claimed lengths do
+//! not decide how much is allocated: `serde` reserves at most a megabyte in advance.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -18,13 +18,13 @@ pub(crate) struct FactKind {
 }
 
 impl FactKind {
-    /// The kind of facts that are a `T`.
+    /// The kind of the facts of type `T`.
     pub(crate) const fn for_type<T: Fact + Serialize + DeserializeOwned>() -> Self {
         Self { encode: encode::<T>, decode: decode::<T> }
     }
 }
 
-/// The bytes of a fact that is of one of `kinds`.
+/// Encodes a fact of one of `kinds`.
 pub(crate) fn encoded(kinds: &[FactKind], fact: &dyn Fact) -> Option<Vec<u8>> {
     kinds.iter().zip(0_u8..).find_map(|(kind, number)| {
         let mut bytes = (kind.encode)(fact)?;
@@ -33,7 +33,7 @@ pub(crate) fn encoded(kinds: &[FactKind], fact: &dyn Fact) -> Option<Vec<u8>> {
     })
 }
 
-/// The fact that `bytes` are, of one of `kinds`.
+/// Decodes a fact of one of `kinds`.
 pub(crate) fn decoded(kinds: &[FactKind], bytes: &[u8]) -> Option<Arc<dyn Fact>> {
     let (number, bytes) = bytes.split_last()?;
     (kinds.get(usize::from(*number))?.decode)(bytes)

@@ -1,8 +1,8 @@
-//! What is installed where. Declarations and documents add what they name only where nothing of it is installed.
+//! The installed packages and their folders. Declarations and documents add a package only if it is not installed.
 //!
-//! What was installed for a project lies below its folder, in whatever version it came; what lies elsewhere may belong to something
-//! else, so that another version there hides nothing: npm's own `tar` is not the one that a project locks. The same version is
-//! the same package wherever it lies, and where no version is wanted, each is one that is wanted.
+//! Packages of a project are installed below its folder, in any version. A package elsewhere may belong to something
+//! else, so another version there hides nothing: npm's own `tar` is not the one that a project locks. The same version
+//! is the same package wherever it is, and a declaration without a version accepts any.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ pub(crate) struct Installed<'c>(BTreeMap<Key<'c>, Places<'c>>);
 
 type Key<'c> = (&'c str, &'c str, &'c str);
 
-/// Where a package is installed, and in which versions.
+/// The places and versions of an installed package.
 #[derive(Default)]
 struct Places<'c> {
     paths: BTreeSet<&'c str>,
@@ -31,14 +31,14 @@ impl<'c> Installed<'c> {
         Self(installed)
     }
 
-    /// Whether it is there, as far as the project with this folder is concerned.
+    /// Whether it is installed, from the view of the project in this folder.
     pub(crate) fn has(&self, wanted: &Component, folder: &str) -> bool {
         self.0.get(&key(wanted)).is_some_and(|it| {
             wanted.version.is_empty() || it.versions.contains(&*wanted.version) || it.is_below(folder)
         })
     }
 
-    /// The version that is installed below the folder where another one is wanted.
+    /// The version that is installed below the folder instead of the declared one.
     pub(crate) fn otherwise(&self, wanted: &Component, folder: &str) -> Option<&'c str> {
         let places = self.0.get(&key(wanted)).filter(|it| it.is_below(folder))?;
         let is_other = !wanted.version.is_empty() && !places.versions.contains(&*wanted.version);

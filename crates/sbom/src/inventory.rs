@@ -1,4 +1,4 @@
-//! What an artifact contains: components, the operating system they belong to, and what could not be found out.
+//! The content of an artifact: components, the operating system that they belong to, and what could not be determined.
 //!
 //! An inventory is evidence only together with its problems: an empty list of components and a broken package database
 //! look the same otherwise. Everything is in a fixed order, so that equal inventories give equal documents.
@@ -33,25 +33,26 @@ pub use relationship::{ComponentIndex, Owner, OwnerEvidence, Relationship, Relat
 /// The components of one root file system or of one SBOM.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inventory {
-    /// The operating system, where the artifact has one.
+    /// The operating system, if the artifact has one.
     pub os: Option<OsRelease>,
     /// Sorted by purl, then by the paths of the locations.
     pub components: Vec<Component>,
-    /// How components belong together.
+    /// The relationships between components.
     pub relationships: BTreeSet<Relationship>,
-    /// What could not be found out, sorted.
+    /// What could not be determined, sorted.
     pub problems: Vec<Problem>,
     /// The layers that [`Location::layer`] counts, from the base upwards.
     pub layers: Vec<LayerRef>,
 }
 
 impl Inventory {
-    /// Whether no problem hides components, as far as is known.
+    /// Whether no known problem hides components.
     pub fn is_complete(&self) -> bool {
         !self.problems.iter().any(Problem::hides_components)
     }
 
-    /// The inventory for whoever accepts that layers were read by their tables of contents: that is noted, and hides nothing.
+    /// The inventory for a caller that accepts layers read by their tables of contents: this is noted, and hides
+    /// nothing.
     #[must_use]
     pub fn accepting_unhashed_layers(mut self) -> Self {
         for problem in &mut self.problems {
@@ -63,7 +64,7 @@ impl Inventory {
         self
     }
 
-    /// The inventory without the components and problems that are only at paths that `is_left_out` says yes to, see
+    /// The inventory without the components and problems that are only at paths for which `is_left_out` is true, see
     /// [`Component::is_only_at`] and [`Problem::is_only_at`].
     #[must_use]
     pub fn without(&self, is_left_out: impl Fn(&str) -> bool) -> Self {
@@ -80,7 +81,7 @@ impl Inventory {
         kept
     }
 
-    /// Brings components and problems into their order. Two copies of a package in two places stay two components.
+    /// Sorts components and problems. Two copies of a package in two places remain two components.
     pub(crate) fn sort(&mut self) {
         for component in &mut self.components {
             component.locations.sort();
@@ -95,13 +96,13 @@ impl Inventory {
         self.problems.dedup();
     }
 
-    /// Makes one of components that are the same and say no place, as merged documents repeat them. Components have to be
-    /// sorted. A place that one of them says is kept; in two places they are two.
+    /// Joins equal components without a place, which merged documents repeat. Components must be sorted. If one of them
+    /// has a place, it is kept; components in two places remain two.
     pub(crate) fn merge_repeated(&mut self) {
         self.merge_where(|last, _| last.locations.is_empty());
     }
 
-    /// Makes one of neighbours that are the same package and of which `is_one` says that they are one component.
+    /// Joins neighbours that are the same package and for which `is_one` is true.
     pub(crate) fn merge_where(&mut self, is_one: impl Fn(&Component, &Component) -> bool) {
         let (mut places, mut kept) = (Vec::new(), Vec::<Component>::new());
         for component in std::mem::take(&mut self.components) {
@@ -116,7 +117,7 @@ impl Inventory {
                         last.detected = component.detected;
                     }
                     last.supplier = last.supplier.take().or(component.supplier);
-                    // Whoever says less about it excludes less.
+                    // A weaker declaration excludes less.
                     last.declared = last.declared.zip(component.declared).map(|(one, other)| one.min(other));
                     last.origin = last.origin.take().or(component.origin);
                 }
@@ -131,9 +132,9 @@ impl Inventory {
     }
 }
 
-/// Sorts large items, stably: their numbers are sorted, then each item is moved once. Sorting the items themselves moves
-/// each of them many times, and takes as much memory again. Most inventories are runs of what is sorted already, which a
-/// stable sort merges. Returns the new place of each item.
+/// Stable sort for large items: their indices are sorted, then each item is moved once. Sorting the items themselves
+/// moves each of them many times, and needs as much memory again. Most inventories consist of sorted runs, which a
+/// stable sort merges. Returns the new index of each item.
 fn sort_in_place<T>(items: &mut [T], order: impl Fn(&T, &T) -> Ordering) -> Vec<usize> {
     let by_number = |a: &usize, b: &usize| match (items.get(*a), items.get(*b)) {
         (Some(x), Some(y)) => order(x, y),
@@ -149,7 +150,7 @@ fn sort_in_place<T>(items: &mut [T], order: impl Fn(&T, &T) -> Ordering) -> Vec<
     }
     let moved = places.clone();
     for at in 0..items.len() {
-        // Each swap brings one item to its place, so there are no more swaps than items.
+        // Each swap moves one item to its final place, so there are no more swaps than items.
         while let Some(place) = places.get(at).copied().filter(|place| *place != at) {
             items.swap(at, place);
             places.swap(at, place);
@@ -172,7 +173,7 @@ pub struct OsRelease {
 }
 
 impl OsRelease {
-    /// The value of a purl's `distro` qualifier: `debian-12`; the codename where there is no version.
+    /// The value of a purl's `distro` qualifier: `debian-12`. If there is no version, it contains the codename.
     pub fn distro(&self) -> String {
         match self.version_id.as_deref().or(self.codename.as_deref()) {
             Some(release) => format!("{}-{release}", self.id),
@@ -184,60 +185,61 @@ impl OsRelease {
 /// One package, as one or more files of the artifact show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Component {
-    /// Its package URL; decides ecosystem, name and version.
+    /// Its package URL, which decides ecosystem, name and version.
     pub purl: Purl,
     /// Where packages of this kind come from.
     pub ecosystem: Ecosystem,
     /// The name that advisories of the ecosystem use: `libc6`, `zope-interface`, `github.com/gorilla/mux`.
     pub name: String,
-    /// The version as the ecosystem writes it; empty when a foreign document gives none.
+    /// The version as the ecosystem writes it. Empty if a foreign document states none.
     pub version: String,
-    /// The source package it was built from. Catalogers always know it for Debian's and Alpine's packages, whose advisories
-    /// name sources; a document may not name it, and then it is unknown.
+    /// The source package it was built from. Catalogers always know it for Debian's and Alpine's packages, whose
+    /// advisories name sources. A document may not name it; then it is unknown.
     pub source: Option<SourcePackage>,
-    /// What it says about its licence.
+    /// Its declared licences.
     pub licenses: Vec<Licence>,
-    /// What texts in the artifact say, where it declares no licence.
+    /// The licences that were detected by texts in the artifact, if it declares none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub detected: Vec<DetectedLicence>,
     /// Maintainer or author, as it was found.
     pub supplier: Option<String>,
-    /// Where it is from, if it says so.
+    /// Its origin, if it states one.
     #[serde(default)]
     pub origin: Option<Box<Origin>>,
     /// Where it was found.
     pub locations: Vec<Location>,
-    /// What the lock file or manifest says that names it; none for what is installed.
+    /// How a lock file or manifest declares it. `None` if it is installed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declared: Option<Declaration>,
     /// The functions of the program that it was found in, where the program tells. No document has them.
     #[serde(skip)]
     pub functions: Option<Arc<LinkedFunctions>>,
-    /// The cataloger that found it; none for a component of a document.
+    /// The cataloger that found it. `None` for a component of a document.
     #[serde(skip)]
     pub found_by: Option<&'static str>,
 }
 
 impl Component {
-    /// Whether everything that decides about advisories is equal.
+    /// Whether everything that matters for matching is equal.
     fn is_same_package(&self, other: &Self) -> bool {
         self.purl == other.purl && self.version == other.version && self.source == other.source
     }
 
-    /// Whether a project declares it, and only to develop, build or test it. What is installed never is, whatever it is for.
+    /// Whether a project declares it, and only for development, builds or tests. This is never true of an installed
+    /// package.
     pub fn is_for_development(&self) -> bool {
         self.declared.is_some_and(Declaration::is_for_development)
     }
 
-    /// Whether it was found at paths that `is_meant` says yes to, and nowhere else. The operating system's packages are at
-    /// no path of their own.
+    /// Whether it was found only at paths for which `is_meant` is true. Packages of the operating system have no path
+    /// of their own.
     pub fn is_only_at(&self, is_meant: impl Fn(&str) -> bool) -> bool {
         !self.ecosystem.is_os()
             && !self.locations.is_empty()
             && self.locations.iter().all(|location| is_meant(&location.path))
     }
 
-    /// Bytes of the text in it, about.
+    /// About how many bytes of text it contains.
     pub(crate) fn text_bytes(&self) -> usize {
         let Self { purl, name, version, source, licenses, detected, supplier, origin, locations, .. } = self;
         let purl = purl.to_string().len();
@@ -250,7 +252,7 @@ impl Component {
         purl + origin + text.chain(licenses).chain(locations).sum::<usize>()
     }
 
-    /// A component with what its purl says: ecosystem, name, version, and the source package of `upstream`.
+    /// A component from its purl: ecosystem, name, version, and the source package in `upstream`.
     pub fn from_purl(purl: Purl) -> Self {
         let ecosystem = Ecosystem::of_purl(&purl);
         let name = ecosystem.package_name(&purl);
@@ -283,14 +285,15 @@ impl Component {
     }
 }
 
-/// The version that a package URL names. Where the epoch of a deb or rpm stands apart, as `epoch=1`, it is put in its place.
+/// The version in a package URL. If the epoch of a deb or rpm is a qualifier, as in `epoch=1`, it is put before the
+/// version.
 fn version(purl: &Purl) -> String {
     let version = purl.version().unwrap_or_default();
     let epoch = epoch(purl).filter(|_| !version.is_empty() && !version.contains(':'));
     epoch.map_or_else(|| version.to_owned(), |epoch| format!("{epoch}:{version}"))
 }
 
-/// The epoch that a package URL names apart from the version, unless it is 0.
+/// The epoch in the qualifiers of a package URL, unless it is 0.
 fn epoch(purl: &Purl) -> Option<&str> {
     purl.qualifier("epoch").filter(|epoch| {
         matches!(purl.package_type(), "deb" | "rpm")
@@ -300,7 +303,7 @@ fn epoch(purl: &Purl) -> Option<&str> {
     })
 }
 
-/// A source package; its version differs from the binary's after a rebuild (`+b1`) and in sources like `gcc-defaults`.
+/// A source package. Its version differs from the binary's after a rebuild (`+b1`) and in sources like `gcc-defaults`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SourcePackage {
     /// Its name.
@@ -310,8 +313,8 @@ pub struct SourcePackage {
 }
 
 impl SourcePackage {
-    /// The source that the name of a file says, `util-linux-2.32.1-42.el8_8.src.rpm`, which leaves the epoch to the package that
-    /// was built from it. Nothing for a name of another form.
+    /// The source from a file name, `util-linux-2.32.1-42.el8_8.src.rpm`, which omits the epoch; the built package has
+    /// it. `None` for a name of another form.
     pub(crate) fn of_source_rpm(file: &str, epoch: Option<impl fmt::Display>) -> Option<Self> {
         let suffixes = [".src.rpm", ".nosrc.rpm"];
         let stem = suffixes.iter().find_map(|suffix| file.strip_suffix(suffix))?;
@@ -330,7 +333,7 @@ impl SourcePackage {
 pub struct Location {
     /// The file that shows the component, relative to the root: `var/lib/dpkg/status`.
     pub path: String,
-    /// The layer that brought the component: an index into [`Inventory::layers`].
+    /// The layer that added the component: an index into [`Inventory::layers`].
     pub layer: Option<usize>,
 }
 

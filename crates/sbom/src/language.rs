@@ -1,4 +1,4 @@
-//! What the package managers of languages leave.
+//! Catalogers of packages of languages and applications.
 
 mod by_path;
 pub(crate) mod conda;

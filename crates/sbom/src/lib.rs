@@ -1,13 +1,13 @@
-//! What is in an image: catalogers, the inventory they make, and SBOM documents in and out.
+//! The content of an image: catalogers, the inventory that they make, and reading and writing SBOM documents.
 //!
-//! - [`select`] says which files of a root file system are needed and what is kept of each, [`catalog()`] turns that into an
-//!   [`Inventory`]; [`catalogers()`] lists the kinds of packages that are found.
+//! - [`select`] lists the files of a root file system that are needed, and what is kept of each, [`catalog()`] turns
+//!   that into an [`Inventory`]; [`catalogers()`] lists the kinds of packages that are found.
 //! - [`formats`] lists the formats of documents, with the versions that are read and written. [`DocumentFormat::write`] streams
 //!   a document; equal input gives equal bytes.
 //! - [`read()`] recognises and reads a document, of Plimsoll or of others.
 //!
-//! Nothing here does I/O of its own, and nothing foreign is trusted: what cannot be read becomes a [`Problem`] of the
-//! inventory, never a silently shorter list.
+//! Nothing here does I/O of its own, and nothing foreign is trusted: a file that cannot be read becomes a [`Problem`]
+//! of the inventory, never a silently shorter list.
 
 mod binaries;
 mod cataloger;

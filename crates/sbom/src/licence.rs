@@ -1,4 +1,4 @@
-//! Licences: what is a valid SPDX expression, and what is only a name.
+//! Licences: valid SPDX expressions, and other names.
 //!
 //! Package metadata says "MIT", "BSD", "Apache 2.0" or a whole text. Only licences of the SPDX list, joined by its grammar (SPDX
 //! 2.3, annex D), may be an expression in a document. Nothing is guessed.
@@ -9,7 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use spdx::{Expression, ParseMode};
 
-/// What a package says about its licence.
+/// The licence that a package states.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Licence {
     /// An SPDX expression of listed licences, in its canonical spelling.
@@ -28,7 +28,7 @@ impl Licence {
         (!text.is_empty() && !NO_LICENCES.contains(&text)).then(|| Self::parse(text))
     }
 
-    /// What `text` is.
+    /// Parses `text` as an expression, or keeps it as a name.
     pub fn parse(text: &str) -> Self {
         let text = text.trim();
         expression(text).map_or_else(|| Self::Text(text.to_owned()), Self::Expression)
@@ -70,7 +70,7 @@ impl PartialEq<&str> for Licence {
     }
 }
 
-/// As text for people. Elsewhere it is not examined again, because what it is may depend on where it was found.
+/// As text for people. It is not parsed again later, because the interpretation may depend on where it was found.
 impl Serialize for Licence {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
@@ -125,7 +125,7 @@ const RENAMED: [(&str, &str); 7] = [
     ("GPL-3.0-with-GCC-exception", "GPL-3.0-only WITH GCC-exception-3.1"),
 ];
 
-/// All of `licenses` as one expression, if `term` gives an expression for each of them.
+/// All `licenses` as one expression, if `term` gives an expression for each of them.
 pub(crate) fn all<'l>(
     licenses: &'l [Licence],
     term: impl Fn(&'l Licence) -> Option<&'l str>,
@@ -144,7 +144,7 @@ fn parenthesised(expression: &str) -> Cow<'_, str> {
 const AND: &str = "AND";
 const OR: &str = "OR";
 
-/// The terms that `expression` joins by `AND` outside of parentheses, without parentheses around any of them: the input of
+/// The terms that `expression` joins by `AND` outside parentheses, each without surrounding parentheses: the input of
 /// [`all`]. An expression that is not a conjunction is its only term.
 pub(crate) fn conjuncts(expression: &str) -> Vec<&str> {
     let whole = unparenthesised(expression);
@@ -169,7 +169,7 @@ pub(crate) fn conjuncts(expression: &str) -> Vec<&str> {
     found.into_iter().map(unparenthesised).collect()
 }
 
-/// An expression without the parentheses around the whole of it.
+/// An expression without the parentheses around it.
 fn unparenthesised(expression: &str) -> &str {
     let expression = expression.trim();
     let Some(inner) = expression.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) else {
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn identifiers_of_an_exception_alone_become_what_the_list_has_for_them() {
+    fn deprecated_identifiers_with_an_exception_become_their_replacements() {
         let text = "EPL-2.0 OR (GPL-2.0-with-classpath-exception)";
         let current = "EPL-2.0 OR (GPL-2.0-only WITH Classpath-exception-2.0)";
         assert_eq!(expression(text).as_deref(), Some(current));
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn several_are_joined_only_when_all_are_valid() {
+    fn several_are_joined_only_if_all_are_valid() {
         let joined = |list: &[&str]| {
             let licences: Vec<_> = list.iter().map(|text| Licence::parse(text)).collect();
             all(&licences, Licence::expression)
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_conjunction_is_taken_apart_as_it_was_joined() {
+    fn a_conjunction_is_split_as_it_was_joined() {
         for (expression, expected) in [
             ("MIT", &["MIT"][..]),
             ("MIT AND ISC", &["MIT", "ISC"]),

@@ -1,12 +1,12 @@
-//! Which licences of the SPDX list a text contains.
+//! Recognises the licences of the SPDX list that a text contains.
 //!
-//! Texts are compared by pairs of neighbouring words: the Sørensen-Dice coefficient of the pairs of a known text and those of the
-//! passage that has most of them, as askalono and licensee do. Case, punctuation, line breaks, titles and lines that only say
-//! whose copyright it is do not count ([`words`]). The texts are those of the `spdx` crate ([`known`]).
+//! Texts are compared by pairs of neighbouring words: the Sørensen-Dice coefficient of the pairs in a known text and in
+//! the passage that contains most of them, as in askalono and licensee. Case, punctuation, line breaks, titles and
+//! copyright lines do not count ([`words`]). The texts are those of the `spdx` crate ([`known`]).
 //!
-//! That crate also compares texts, and says the same in tests. Its store takes 185 ms to load and 68 MiB of memory, each text
-//! some 20 ms, and one of which two beginnings of lines are equally frequent gives another result from run to run. Here, a few
-//! passages tell which known texts may be in a text, and only with those it is compared.
+//! That crate also compares texts, and tests check that the results agree. Its store takes 185 ms to load and 68 MiB of
+//! memory, each text some 20 ms, and a text in which two line prefixes are equally frequent gives different results
+//! from run to run. Here, a few passages select the known texts that may be in a text, and only these are compared.
 //!
 //! ```text
 //! Copyright (c) 2020 Ann
@@ -26,41 +26,41 @@ use crate::inventory::DetectedLicence;
 use known::{KNOWN, Known};
 use words::pairs;
 
-/// Bytes of a file that are looked at. The longest text of the list has some 60 KiB.
+/// Bytes of a file that are read. The longest text of the list has some 60 KiB.
 pub(crate) const MAX_BYTES: u64 = 64 << 10;
 
-/// Words that are compared. English has six bytes a word, so that only text that is not one has more.
+/// Words that are compared. English has six bytes per word, so only other content has more.
 const MAX_WORDS: usize = 12_000;
 
 /// Fewer words are not a text.
 const MIN_WORDS: usize = 20;
 
-/// What a passage must have in common with a known text, in percent. Texts in which names were replaced have 96 and more, the
-/// many variants of MIT that leave out or add a sentence 90 to 94 with those that they are not.
+/// The required similarity of a passage and a known text, in percent. Texts with replaced names have 96 and more; the
+/// many variants of MIT with a sentence more or less have 90 to 94 with each other.
 pub(crate) const MIN_CONFIDENCE: u8 = 95;
 
-/// Words beside the known texts up to which they are all that there is. A list of authors or a sentence on where a program is
-/// from has fewer; conditions that are added, such as the Commons Clause, have more.
+/// The most other words up to which a file counts as containing only known texts. A list of authors or a sentence about
+/// the origin of a program has fewer; additional conditions, such as the Commons Clause, have more.
 const MAX_OTHER_WORDS: usize = 100;
 
-/// Pairs of words that are looked up for one file each time, which decides how many known texts it is compared with.
+/// Pairs of words that are looked up in each pass over a file, which limits how many known texts it is compared with.
 const MAX_LOOKUPS: usize = 20_000;
 
-/// Times that a file is looked at: where passages overlap, and where a text is there again, it is found in what is left.
+/// Passes over a file: if passages overlap or a text occurs again, it is found in the remaining text.
 const MAX_ROUNDS: usize = 6;
 
-/// In place of the words of a passage that was found.
+/// Replaces the words of a passage that was found.
 const NOTHING: u32 = 0;
 
-/// Licences that are told of one file.
+/// The most licences that are reported for one file.
 const MAX_FOUND: usize = 16;
 
-/// What a text contains.
+/// The licences in a text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LicenceText {
     /// Each licence once, in the order of the text.
     pub(crate) licences: Vec<FoundLicence>,
-    /// Whether there is so much else that it may be other licences or conditions.
+    /// Whether there is so much other text that it may contain other licences or conditions.
     pub(crate) has_more: bool,
 }
 
@@ -69,7 +69,7 @@ pub(crate) struct LicenceText {
 pub(crate) struct FoundLicence {
     /// Its identifier in the SPDX list.
     pub(crate) id: String,
-    /// What the passage and the known text have in common, in percent, rounded down.
+    /// The similarity of the passage and the known text, in percent, rounded down.
     pub(crate) confidence: u8,
 }
 
@@ -92,12 +92,12 @@ impl LicenceText {
     }
 }
 
-/// The licences in `content`, of which no more than [`MAX_BYTES`] are looked at. None if there is not one.
+/// The licences in the first [`MAX_BYTES`] of `content`. `None` if there are none.
 pub(crate) fn recognise(content: &[u8]) -> Option<LicenceText> {
     let end = usize::try_from(MAX_BYTES).unwrap_or(usize::MAX).min(content.len());
     let is_cut = content.len() >= usize::try_from(MAX_BYTES).unwrap_or(usize::MAX);
     let words: Vec<u32> =
-        words::of(content.get(..end)?).take(MAX_WORDS).map(|word| words::hash(&word)).collect();
+        words::words(content.get(..end)?).take(MAX_WORDS).map(|word| words::hash(&word)).collect();
     if words.len() < MIN_WORDS {
         return None;
     }
@@ -108,12 +108,12 @@ pub(crate) fn recognise(content: &[u8]) -> Option<LicenceText> {
         let before = chosen.len();
         let found = candidates.iter().filter_map(|number| Passage::find(&KNOWN, *number, &text));
         let mut found: Vec<Passage> = found.collect();
-        // The longer of two texts that fit is the one that says more.
+        // Of two texts that match, the longer one is more specific.
         found.sort_by_key(|it| (Reverse(it.confidence), Reverse(it.range.len()), it.number));
         let mut waiting: Vec<Passage> = Vec::new();
         for passage in found {
             if chosen.iter().chain(&waiting).any(|other| other.overlaps(&passage)) {
-                // What is less like the text must not come first, because this one reached too far.
+                // A weaker match must not come first just because this one extended too far.
                 waiting.push(passage);
             } else if chosen.len() < MAX_FOUND {
                 text.get_mut(passage.range.clone())?.fill(NOTHING);
@@ -138,7 +138,7 @@ pub(crate) fn recognise(content: &[u8]) -> Option<LicenceText> {
     (!licences.is_empty()).then_some(LicenceText { licences, has_more })
 }
 
-/// The part of a text that is most like a known one.
+/// The part of a text that is most similar to a known one.
 struct Passage {
     number: usize,
     /// In pairs of words.
@@ -149,19 +149,19 @@ struct Passage {
 impl Passage {
     fn find(known: &Known, number: usize, text: &[u32]) -> Option<Self> {
         let table = known.table(number);
-        // A third more than the known text has, for what was put between; and as long as it is, where it follows itself.
+        // A third longer than the known text, for insertions; and exactly as long, if it is repeated.
         let longest = [table.len() + table.len() / 3 + 8, table.len()];
         let mut best: Option<Self> = None;
         for longest in longest {
             let (range, fitting) = densest(text, longest, |pair| table.count(pair) > 0);
             let percent = |common: usize| 200 * common / (table.len() + range.len()).max(1);
-            // Most texts are not like this one, which is seen without counting how often each pair may be there.
+            // Most texts differ from this one, which shows without counting how often each pair may occur.
             if percent(fitting.min(table.len())) < usize::from(MIN_CONFIDENCE) {
                 continue;
             }
             let confidence = percent(table.common(text.get(range.clone())?));
             let confidence = u8::try_from(confidence).ok().filter(|it| *it >= MIN_CONFIDENCE);
-            // The first of two that are as good.
+            // The first of two equally good ones.
             if let Some(confidence) =
                 confidence.filter(|it| best.as_ref().is_none_or(|one| one.confidence < *it))
             {
@@ -174,7 +174,7 @@ impl Passage {
         best
     }
 
-    /// Whether they have more in common than their edges.
+    /// Whether they overlap by more than their edges.
     fn overlaps(&self, other: &Self) -> bool {
         let start = self.range.start.max(other.range.start);
         let common = self.range.end.min(other.range.end).saturating_sub(start);
@@ -182,11 +182,11 @@ impl Passage {
     }
 }
 
-/// The part of `text`, of `longest` items at most, in which `fits` is true most often compared with how often it is not; and how
-/// often it is.
+/// The part of `text`, of at most `longest` items, in which `fits` is true most often relative to how often it is
+/// false; and how often it is true.
 fn densest(text: &[u32], longest: usize, fits: impl Fn(u32) -> bool) -> (Range<usize>, usize) {
     let (mut best, mut best_range) = (0, 0..0);
-    // Positions from which a part may start, by what all items before them add up to: the lowest first.
+    // Positions at which a part may start, by the sum of all items before them, the lowest first.
     let mut starts = std::collections::VecDeque::from([(0, 0_i64)]);
     let mut sum = 0_i64;
     for (at, item) in text.iter().enumerate() {

@@ -1,10 +1,10 @@
-//! Whether an ELF program says which other program has to load it. Nothing in an image runs without its loader, so such a
-//! program shows that a system is there; a shared object names none.
+//! Whether an ELF program names a loader. Without its loader it does not run in the image, so such a program shows that
+//! there is an operating system. A shared object names none.
 
 use crate::magic::Elf;
 
-/// Whether a file that begins like this is an ELF program that another program has to load. One whose headers are
-/// elsewhere counts as such.
+/// Whether a file with this start is an ELF program that names a loader. One whose headers are elsewhere counts as
+/// such.
 pub(crate) fn names_loader(head: &[u8]) -> bool {
     const PT_INTERP: u64 = 3;
     let Some(Elf { class: class @ (1 | 2), big_endian, .. }) = Elf::of(head) else { return false };
@@ -27,7 +27,7 @@ pub(crate) fn names_loader(head: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// An ELF header and program headers of these kinds, right behind it.
+    /// An ELF header followed by program headers of these types.
     fn elf(class: u8, order: u8, kinds: &[u32]) -> Vec<u8> {
         let number = |value: u32, size: usize| -> Vec<u8> {
             let mut bytes = value.to_le_bytes().to_vec();
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_names_a_loader_is_told_from_one_that_runs_alone() {
+    fn a_program_that_names_a_loader_is_distinguished_from_one_that_runs_alone() {
         for (class, order) in [(1, 1), (1, 2), (2, 1), (2, 2)] {
             assert!(names_loader(&elf(class, order, &[6, 3, 1])), "{class} {order}");
             assert!(!names_loader(&elf(class, order, &[1, 1, 4])), "{class} {order}");
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_are_not_there_may_name_a_loader() {
+    fn missing_headers_may_name_a_loader() {
         let whole = elf(2, 1, &[1, 1]);
         assert!(names_loader(&whole[..whole.len() - 56]));
         assert!(names_loader(&whole[..20]));

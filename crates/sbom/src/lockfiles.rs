@@ -1,8 +1,8 @@
-//! Lock files: what a project wants to have installed. What only its development needs is marked as that.
+//! Lock files: the packages that a project wants installed. Development dependencies are marked.
 //!
-//! What is installed for the project counts instead, see [`Installed`]. A lock file that lies inside of an installed package, or
-//! that a package of the operating system brought, says what its author tried it with, and is passed over. What is left is
-//! listed, since it may have been bundled, compiled or installed by something that leaves no trace.
+//! Packages that are installed for the project count instead, see [`Installed`]. A lock file in an installed package,
+//! or of a package of the operating system, only lists what its author tested with, and is ignored. The rest is listed,
+//! because it may have been bundled, compiled, or installed without a trace.
 //!
 //! A format is a file here and a row of [`LIST`].
 
@@ -61,25 +61,25 @@ struct Lockfile {
     paths: &'static [&'static str],
     /// The type of the package URLs.
     purl_type: &'static str,
-    /// Makes packages of a file, or says why it cannot.
+    /// Reads the packages of a file, or says why it cannot.
     read: fn(&str) -> Result<Vec<Locked>, String>,
 }
 
-/// A package that is wanted.
+/// A locked package.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Locked {
     name: String,
-    /// None where it is not known which: a range, a branch.
+    /// `None` if it is unknown: a range, a branch.
     version: Option<String>,
-    /// Where it is not the type of the format.
+    /// Its type, if it differs from that of the format.
     purl_type: Option<&'static str>,
     qualifiers: Vec<(&'static str, String)>,
     subpath: String,
-    /// Whether one of its texts was cut, so that it names nothing.
+    /// Whether one of its texts was cut, so that it does not name a package.
     is_too_long: bool,
     /// Digests of its archive.
     checksums: Vec<Checksum>,
-    /// Of several about the same package, the least counts, so this comes last.
+    /// If several entries are about one package, the smallest counts, so this field comes last.
     declared: Declaration,
 }
 
@@ -90,7 +90,7 @@ impl Locked {
         locked
     }
 
-    /// One that is wanted in whatever version.
+    /// A package without a fixed version.
     fn unpinned(name: impl Into<String> + AsRef<str>) -> Self {
         let mut locked = Self {
             name: String::new(),
@@ -106,7 +106,7 @@ impl Locked {
         locked
     }
 
-    /// The text as it is kept. Many entries may refer to one text, which each of them gets a copy of.
+    /// The text as it is kept. Many entries may refer to one text, and each of them gets a copy.
     fn kept(&mut self, text: impl Into<String> + AsRef<str>) -> String {
         if text.as_ref().len() <= MAX_TEXT {
             return text.into();
@@ -115,19 +115,19 @@ impl Locked {
         shortened(text.as_ref())
     }
 
-    /// One that is needed only to develop, build or test, where `is_for_development`.
+    /// Marks it as needed only to develop, build or test, if `is_for_development`.
     fn for_development(mut self, is_for_development: bool) -> Self {
         self.declared.scope = if is_for_development { Scope::Development } else { Scope::Runtime };
         self
     }
 
-    /// One that the project itself asks for, or that only others ask for.
+    /// Marks it as a direct or transitive dependency.
     fn direct(mut self, is_direct: bool) -> Self {
         self.declared.requester = if is_direct { Requester::Direct } else { Requester::Transitive };
         self
     }
 
-    /// Whether it is the same package, whoever asks for it.
+    /// Whether it is the same package, regardless of its declaration.
     fn is_same(&self, other: &Self) -> bool {
         let key = |it: &Self| Self { declared: Declaration::default(), ..it.clone() };
         self.name == other.name && self.version == other.version && key(self) == key(other)
@@ -152,12 +152,12 @@ impl Locked {
         Self { checksums: checksums.into_iter().collect(), ..self }
     }
 
-    /// The component, or why it names none.
+    /// The component, or why there is none.
     fn component(&self, format: &Lockfile) -> Result<Component, String> {
         let Self { name, version, purl_type, qualifiers, subpath, is_too_long, checksums, declared } = self;
         if *is_too_long {
             return Err(format!(
-                "names {}, of which something has more than {MAX_TEXT} bytes",
+                "names {}, one of whose fields has more than {MAX_TEXT} bytes",
                 shortened(name)
             ));
         }
@@ -177,7 +177,7 @@ impl Locked {
     }
 }
 
-/// The formats. Where several fit a file, the first counts.
+/// The formats. If several match a file, the first counts.
 const LIST: &[Lockfile] = &[
     Lockfile { paths: &["**/Cargo.lock"], purl_type: "cargo", read: cargo::read },
     Lockfile { paths: &["**/go.mod"], purl_type: "golang", read: go::read },
@@ -362,12 +362,12 @@ impl Cataloger for Lockfiles {
     }
 }
 
-/// What lock files list and nobody installed. What other lock files list is not installed.
+/// The packages of lock files that are not installed. Packages of other lock files do not count as installed.
 fn missing<'f>(
     components: &[Component],
     files: &[(&'f FoundFile, &str, &'f Shown)],
 ) -> Vec<(&'f Component, &'f FoundFile, &'f FileDigests)> {
-    // Nor is what a project of Maven wants.
+    // Nor do dependencies of Maven projects.
     let installed = Installed::new(components.iter().filter(|it| it.found_by != Some(Maven::ID)));
     let of_file = |(file, folder, shown): &(&'f FoundFile, &str, &'f Shown)| {
         let found = shown.found.iter().flatten().filter(|it| !installed.has(it, folder));
@@ -378,18 +378,18 @@ fn missing<'f>(
 
 /// Bytes of a name, a version or a qualifier. Real ones have some hundred.
 const MAX_TEXT: usize = 512;
-/// Lines and commas for each package that may be listed. One of them stands between any two entries.
+/// Lines and commas for each package that may be listed. One of them separates any two entries.
 const SEPARATORS: usize = 8;
 
-/// Lines of one file that name no package, beyond which they are only counted.
+/// Reported lines of one file that do not name a package. Further ones are only counted.
 const MAX_FAULTS: usize = 10;
 
-/// The packages of a file, and what in it names none.
+/// The packages of a file, and the entries that do not name one.
 fn packages(format: &Lockfile, file: &File<'_>) -> Result<(Vec<Component>, Vec<String>), String> {
     let content = file.content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file.content);
     let text = str::from_utf8(content).map_err(|_| "is not UTF-8".to_owned())?;
     let max = file.limits.packages;
-    // Entries of a few bytes must not become structures before they are counted.
+    // Entries of a few bytes must be counted before they become structures.
     let separators = memchr::memchr2_iter(b'\n', b',', text.as_bytes()).count();
     if separators > max.saturating_mul(SEPARATORS) {
         return Err(format!(
@@ -411,12 +411,12 @@ fn packages(format: &Lockfile, file: &File<'_>) -> Result<(Vec<Component>, Vec<S
         }
     }
     if more > 0 {
-        faults.push(format!("has {more} more that name no package"));
+        faults.push(format!("has {more} more that do not name a package"));
     }
     Ok((found, faults))
 }
 
-/// Whether a file lies inside of an installed package. What pnpm wrote about all of them does not.
+/// Whether a file is inside an installed package. pnpm's file about all of them is not.
 pub(crate) fn is_in_package(path: &str) -> bool {
     let is_in_folder = PACKAGE_FOLDERS.iter().any(|folder| path.contains(folder));
     (is_in_folder && !path.ends_with("node_modules/.pnpm/lock.yaml"))
@@ -425,7 +425,7 @@ pub(crate) fn is_in_package(path: &str) -> bool {
         || is_in_crate(path)
 }
 
-/// Folders in which each package has one.
+/// Folders in which each package has its own folder.
 const PACKAGE_FOLDERS: [&str; 3] = ["node_modules/", "site-packages/", "dist-packages/"];
 
 /// Whether the path leads into an installed gem: `…/gems/rbs-2.1.0/…`.
@@ -455,18 +455,18 @@ fn is_name_and_version(folder: &str) -> bool {
 
 /// Reads TOML, of which only known members are needed.
 fn toml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
-    toml::from_str(text).map_err(|error| format!("is no lock file: {}", error.message()))
+    toml::from_str(text).map_err(|error| format!("is not a lock file: {}", error.message()))
 }
 
 /// Reads YAML, of which only known members are needed.
 fn yaml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
-    yaml::read_generated(text.as_bytes(), "is no lock file", yaml::Size::LIST)
+    yaml::read_generated(text.as_bytes(), "is not a lock file", yaml::Size::LIST)
         .map_err(|error| error.to_string())
 }
 
 /// Reads JSON, of which only known members are needed.
 fn strict_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
-    json::from_slice(text.as_bytes(), u64::MAX).map_err(|error| format!("is no lock file: {error}"))
+    json::from_slice(text.as_bytes(), u64::MAX).map_err(|error| format!("is not a lock file: {error}"))
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! All selections of all catalogers as one matcher.
 //!
-//! Every pattern is filed under a part that a path must have literally: the path itself, its last name, its extension or
-//! its directory. So a path costs four look-ups however many patterns there are, and only the patterns found are tried on
-//! it. Almost no file of an image is wanted: filters of how keys begin and end spare most paths the look-ups as well.
+//! Every pattern is filed under a literal part of the paths that match: the path itself, its last name, its extension
+//! or its directory. So a path costs four look-ups regardless of the number of patterns, and only the patterns that are
+//! found are tried. Almost no file of an image is selected, so filters on the start and end of keys save most paths the
+//! look-ups as well.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
@@ -12,36 +13,36 @@ use plimsoll_core::rootfs::{Attributes, Purpose};
 use crate::cataloger::{Cataloger, Mode, Selection};
 use crate::pattern::{Key, Pattern};
 
-/// Finds out what a path is wanted for.
+/// Finds the purposes of a path.
 pub(crate) struct Matcher {
     rules: Vec<Rule>,
     paths: Table,
     names: Table,
     extensions: Table,
     directories: Table,
-    /// Paths that end otherwise are in none of the first three tables, and those that begin otherwise not in the last.
+    /// Paths with other ends are in none of the first three tables, and those with other starts not in the last.
     ends: Filter<true>,
     beginnings: Filter<false>,
-    /// Rules that no part of a path leads to: for every executable, and patterns without a literal part.
+    /// Rules without a key: for every executable, and patterns without a literal part.
     executables: Vec<usize>,
     others: Vec<usize>,
     /// Rules for names that end with a number.
     numbers: Vec<usize>,
-    /// Rules for folders: patterns with a `/` behind. They are few.
+    /// Rules for folders: patterns that end with `/`. There are few.
     folders: Vec<usize>,
 }
 
 struct Rule {
     purpose: Purpose,
-    /// Which cataloger it is of.
+    /// The cataloger that it belongs to.
     member: usize,
     pattern: Option<Pattern>,
     selection: &'static Selection,
 }
 
 impl Matcher {
-    /// Compiles the selections of `members`, in whose order purposes are numbered. Those that `take` says no to get their
-    /// numbers and no rules.
+    /// Compiles the selections of `members`, in whose order purposes are numbered. Members for which `take` is false
+    /// get numbers but no rules.
     pub(crate) fn new(members: &[&dyn Cataloger], take: impl Fn(&dyn Cataloger, &Selection) -> bool) -> Self {
         let mut matcher = Self {
             rules: Vec::new(),
@@ -101,7 +102,8 @@ impl Matcher {
         }
     }
 
-    /// What the file at `path` is wanted for, in rising order. Of one cataloger the first selection that fits counts.
+    /// The purposes of the file at `path`, in ascending order. For each cataloger, the first selection that matches
+    /// counts.
     pub(crate) fn want(&self, path: &str, attributes: Option<Attributes>) -> Vec<Purpose> {
         match self.lookups(path, attributes) {
             Lookups { end: false, beginning: false, mode: false } if self.others.is_empty() => Vec::new(),
@@ -109,7 +111,7 @@ impl Matcher {
         }
     }
 
-    /// What the folder at `path`, which ends with a `/`, is wanted for, in rising order.
+    /// The purposes of the folder at `path`, which ends with a `/`, in ascending order.
     pub(crate) fn want_folder(&self, path: &str) -> Vec<Purpose> {
         let rules = self.folders.iter().filter_map(|index| self.rules.get(*index));
         let mut found: Vec<Purpose> =
@@ -119,7 +121,7 @@ impl Matcher {
         found
     }
 
-    /// How the last names of wanted folders end, where they have an end in common.
+    /// The common ends of the last names of selected folders.
     pub(crate) fn folder_endings(&self) -> Vec<&'static str> {
         let rules = self.folders.iter().filter_map(|index| self.rules.get(*index)?.pattern);
         rules.map(|pattern| pattern.folder_ending()).filter(|ending| !ending.is_empty()).collect()
@@ -140,14 +142,14 @@ impl Matcher {
         path.last().is_some_and(u8::is_ascii_digit) && !self.numbers.is_empty()
     }
 
-    /// Whether some paths cost no look-up. One pattern whose last name ends in a wildcard below any directory would make
-    /// each path cost all of them.
+    /// Whether some paths cost no look-up. One pattern in any directory whose last name ends with a wildcard would
+    /// cause look-ups for every path.
     #[cfg(test)]
     pub(crate) fn is_selective(&self) -> bool {
         self.others.is_empty() && !self.ends.open && !self.beginnings.open
     }
 
-    // Not inlined, so that a path that nobody wants pays nothing for it.
+    // Not inlined, so that a path that is not selected does not pay for it.
     #[inline(never)]
     fn matching(&self, path: &str, attributes: Option<Attributes>, lookups: Lookups) -> Vec<Purpose> {
         let mut found: Vec<(usize, Purpose)> = Vec::new();
@@ -161,7 +163,7 @@ impl Matcher {
         found.into_iter().map(|(_, purpose)| purpose).collect()
     }
 
-    /// The rules that have to be tried on a path, by what leads to them.
+    /// The rules that must be tried on a path, by their keys.
     fn candidates(&self, path: &str, lookups: Lookups) -> [&[usize]; 7] {
         let bytes = path.as_bytes();
         let slash = bytes.iter().rposition(|byte| *byte == b'/');
@@ -198,7 +200,7 @@ struct Lookups {
     end: bool,
     /// Among directories.
     beginning: bool,
-    /// Among what is wanted of every executable.
+    /// Among the selections of every executable.
     mode: bool,
 }
 
@@ -216,8 +218,8 @@ impl Rule {
     }
 }
 
-/// Rules by the part that leads to them, under a number made of its length, its first and its last bytes. What else has the
-/// same number is told apart by the pattern.
+/// Rules by their key, under a number made of its length, its first and its last bytes. Other keys with the same number
+/// are ruled out by the pattern.
 #[derive(Default)]
 struct Table(HashMap<u64, Vec<usize>, Mixed>);
 
@@ -234,16 +236,17 @@ impl Table {
     }
 }
 
-/// What keys end with (`LAST`) or begin with: a set that may say yes to what is not in it, and never no to what is.
+/// The ends (`LAST`) or starts of keys: a set with false positives, but without false negatives.
 ///
-/// Two bytes of a path say how many are worth hashing. So most paths cost one load, and those that share the two bytes with
-/// a key one product more: `util.py` with `setup.py`.
+/// Two bytes of a path decide how many are worth hashing. So most paths cost one load, and those that share the two
+/// bytes with a key one multiplication more: `util.py` with `setup.py`.
 struct Filter<const LAST: bool> {
-    /// By a pair of bytes, the lengths of the ends that go with it: bit 0 for 2 bytes, to bit 6 for 8; bit 7 for 16.
+    /// For each pair of bytes, the lengths of the ends that start with it: bit 0 for 2 bytes, to bit 6 for 8; bit 7 for
+    /// 16.
     lengths: [u8; SLOTS],
     /// A bit for each end, by its hash; a few share one.
     ends: [u64; END_BITS / 64],
-    /// There is a key that is too short for a pair, so everything passes.
+    /// A key is too short for a pair, so everything passes.
     open: bool,
 }
 
@@ -253,7 +256,7 @@ impl<const LAST: bool> Filter<LAST> {
             self.open = true;
             return;
         };
-        // The longest that the key has tells it from most paths.
+        // The longest end of the key distinguishes it from most paths.
         let length = match key.len() {
             16.. => 7,
             length => length.min(8) - 2,
@@ -284,7 +287,7 @@ impl<const LAST: bool> Filter<LAST> {
         false
     }
 
-    /// The hash of the end of the length that has this bit. A path that is shorter gets some hash.
+    /// The hash of the end with the length of this bit. A shorter path gets some hash.
     fn hash(bytes: &[u8], length: usize) -> usize {
         let (near, far) = if length < 7 {
             (Self::word(bytes) & u64::MAX >> (48 - 8 * length), 0)
@@ -299,7 +302,7 @@ impl<const LAST: bool> Filter<LAST> {
         usize::try_from(mixed).unwrap_or_default() % END_BITS
     }
 
-    /// Eight bytes, the outermost in the lowest place; zeros where there are fewer.
+    /// Eight bytes, the outermost in the lowest position. Missing bytes are zero.
     fn word(bytes: &[u8]) -> u64 {
         match Self::end::<8>(bytes) {
             Some(end) if LAST => u64::from_be_bytes(end),
@@ -325,9 +328,9 @@ impl<const LAST: bool> Default for Filter<LAST> {
     }
 }
 
-/// Pairs of bytes are told apart by these.
+/// The bits by which pairs of bytes are distinguished.
 const SLOTS: usize = 4096;
-/// Some 200 keys leave one in eighty set.
+/// Some 200 keys set one in eighty.
 const END_BITS: usize = 1 << 14;
 
 // Odd constants without a pattern: digits of the golden ratio and of pi.

@@ -1,4 +1,4 @@
-//! What operating systems leave: their release, their package databases.
+//! Catalogers of operating systems: their release, and their package databases.
 
 pub(crate) mod apk;
 pub(crate) mod chisel;

@@ -1,11 +1,11 @@
-//! Which operating-system package brought a language's package.
+//! Which package of the operating system owns a language's package.
 //!
-//! `python3-yaml` contains PyYAML: the same code under two names. The language's package is owned when the package manager
-//! lists the file that shows it. Only a digest recorded by the package manager that the file still has is proof that it is
-//! what the package brought; a path alone is a claim, since anything can be copied over it.
+//! `python3-yaml` contains PyYAML: the same code under two names. The language's package is owned if the package
+//! manager lists the file that shows it. Only a digest that the package manager recorded and that the file still has
+//! proves that the package installed it; a path alone is a claim, because anything can be copied over it.
 //!
-//! MD5, SHA-1 and SHA-256 are what dpkg, apk and rpm record. Whoever can find a collision can also rewrite the list beside it: an
-//! image's own records stay the image's claim, and the matcher decides what they may lower.
+//! dpkg, apk and rpm record MD5, SHA-1 and SHA-256. Whoever can find a collision can also rewrite the list itself: an
+//! image's own records remain the image's claim, and the matcher decides what they may lower.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -28,7 +28,7 @@ pub(crate) enum RecordedDigest {
     Md5([u8; 16]),
     Sha1([u8; 20]),
     Sha256([u8; 32]),
-    /// It is not one, so that no file has it.
+    /// An invalid one, which no file has.
     Unusable,
 }
 
@@ -45,14 +45,14 @@ impl RecordedDigest {
         hex::decode_to_slice(text, &mut digest).map_or(Self::Unusable, |()| Self::Sha256(digest))
     }
 
-    /// A SHA-1 in Base64; none for what is not one.
+    /// A SHA-1 in Base64. `None` if it is invalid.
     pub(crate) fn sha1_of_base64(text: &str) -> Option<Self> {
         let digest = STANDARD.decode(text).ok()?;
         digest.try_into().ok().map(Self::Sha1)
     }
 }
 
-/// The digests of a file, of the kinds that package managers record.
+/// The digests of a file, by the algorithms that package managers use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FileDigests {
     md5: [u8; 16],
@@ -61,7 +61,7 @@ pub(crate) struct FileDigests {
 }
 
 impl FileDigests {
-    /// Those that documents state.
+    /// The digests that documents state.
     pub(crate) fn checksums(&self) -> Vec<Checksum> {
         let sha1 = Checksum::new(ChecksumAlgorithm::Sha1, &self.sha1);
         sha1.into_iter().chain(Checksum::new(ChecksumAlgorithm::Sha256, &self.sha256)).collect()
@@ -73,14 +73,14 @@ impl FileDigests {
         digester.finish()
     }
 
-    /// The numbers under which a package manager lists the file at `path` with one of these digests.
+    /// The hashes under which a package manager lists the file at `path` with one of these digests.
     pub(crate) fn hashes_at(&self, path: &str) -> [u64; 3] {
         [RecordedDigest::Md5(self.md5), RecordedDigest::Sha1(self.sha1), RecordedDigest::Sha256(self.sha256)]
             .map(|digest| hash_of_file(path, &digest))
     }
 }
 
-/// Takes the digests of a file piece by piece.
+/// Hashes a file piece by piece.
 #[derive(Default)]
 pub(crate) struct Digester {
     md5: Md5,
@@ -89,7 +89,7 @@ pub(crate) struct Digester {
 }
 
 impl Digester {
-    /// The next bytes.
+    /// Takes the next bytes.
     pub(crate) fn take(&mut self, piece: &[u8]) {
         self.md5.update(piece);
         self.sha1.update(piece);
@@ -106,17 +106,17 @@ impl Digester {
     }
 }
 
-/// A file that a package brought, as its package manager recorded it.
+/// A file of a package, as its package manager recorded it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Record {
     /// Relative to the root.
     pub(crate) path: Box<str>,
-    /// The digest that it had, where that was recorded.
+    /// Its recorded digest, if there is one.
     pub(crate) digest: Option<RecordedDigest>,
 }
 
 impl Record {
-    /// Bytes that records cost, about.
+    /// About how many bytes records need.
     pub(crate) fn bytes(records: &[Self]) -> usize {
         size_of_val(records) + records.iter().map(|record| record.path.len()).sum::<usize>()
     }
@@ -129,9 +129,9 @@ impl Record {
 
 /// What a package manager says about a file.
 pub(crate) struct Claim<'f> {
-    /// Where the package put it.
+    /// Its path.
     pub(crate) path: &'f str,
-    /// The digest that it had, where that was recorded.
+    /// Its recorded digest, if there is one.
     pub(crate) digest: Option<&'f RecordedDigest>,
     /// The package.
     pub(crate) owner: ComponentIndex,
@@ -143,20 +143,20 @@ pub(crate) struct Evidence<'f> {
     pub(crate) component: ComponentIndex,
     pub(crate) path: &'f str,
     pub(crate) real_path: &'f str,
-    /// Those of the file, where they were taken.
+    /// The digests of the file, if it was hashed.
     pub(crate) digests: Option<&'f FileDigests>,
 }
 
-/// Which component is owned by which, as the claims say about it.
+/// Which component owns which, by the claims.
 pub(crate) fn relationships(
     claims: &[Claim<'_>],
     evidence: &[Evidence<'_>],
     components: &[Component],
 ) -> impl Iterator<Item = Relationship> {
     let wanted: HashSet<&str> = evidence.iter().flat_map(|shown| [shown.path, shown.real_path]).collect();
-    // A package may say the same a million times, and many links may lead to one file: what is said about a path is put
-    // together first, so that nobody has to compare all with all.
-    let mut said: HashMap<&str, Said<'_>> = HashMap::new();
+    // A package may repeat a claim a million times, and many links may lead to one file: claims are grouped by path
+    // first, so that not all pairs need to be compared.
+    let mut said: HashMap<&str, PathClaims<'_>> = HashMap::new();
     for claim in claims.iter().filter(|claim| wanted.contains(claim.path)) {
         said.entry(claim.path).or_default().add(claim, components);
     }
@@ -176,15 +176,15 @@ pub(crate) fn relationships(
     })
 }
 
-/// What all packages say about one path. Of several that say the same, the one with the first package URL.
+/// The claims of all packages about one path. Of several equal ones, the one with the first package URL.
 #[derive(Default)]
-struct Said<'c> {
+struct PathClaims<'c> {
     by_digest: HashMap<&'c RecordedDigest, ComponentIndex>,
     with_digest: Option<ComponentIndex>,
     without: Option<ComponentIndex>,
 }
 
-impl<'c> Said<'c> {
+impl<'c> PathClaims<'c> {
     fn add(&mut self, claim: &Claim<'c>, components: &[Component]) {
         let purl = |owner: ComponentIndex| components.get(owner.0).map(|component| &component.purl);
         let first = |known: Option<ComponentIndex>| match known {
@@ -214,7 +214,8 @@ impl<'c> Said<'c> {
     }
 }
 
-/// A match counts more than a mismatch, that more than a claim; among equals the first purl, so that order is fixed.
+/// A match counts more than a mismatch, which counts more than a claim. Among equals the first purl counts, so that the
+/// order is fixed.
 fn strength(
     (owner, evidence): (ComponentIndex, OwnerEvidence),
     components: &[Component],
@@ -227,8 +228,8 @@ fn strength(
     (rank, components.get(owner.0).map(|component| &component.purl))
 }
 
-/// Where a file lies once `/bin`, `/sbin` and `/lib` are links to those below `/usr`, which package managers' lists need not
-/// know: whether it is below `usr`, and the rest of its path.
+/// The path of a file if `/bin`, `/sbin` and `/lib` are links into `/usr`, which package managers' lists need not
+/// reflect: whether it is below `usr`, and the rest of its path.
 pub(crate) fn place_of(path: &str) -> (bool, &str) {
     const MERGED: [&str; 6] = ["bin/", "sbin/", "lib/", "lib32/", "lib64/", "libx32/"];
     match path.strip_prefix("usr/") {
@@ -237,29 +238,29 @@ pub(crate) fn place_of(path: &str) -> (bool, &str) {
     }
 }
 
-/// A number for the place of a file: all that is kept of the many paths that need not be shown. Who can find two with the same
-/// number can also add a line to the list.
+/// The hash of a file's path: all that is kept of the many paths that need not be shown. Whoever can find a collision
+/// can also add a line to the list.
 pub(crate) fn hash_of_path(path: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     place_of(path).hash(&mut hasher);
     hasher.finish()
 }
 
-/// A number for the place of a file together with the digest that the file had there, which proves more than the place alone.
+/// The hash of a file's path together with its recorded digest, which proves more than the path alone.
 pub(crate) fn hash_of_file(path: &str, digest: &RecordedDigest) -> u64 {
     let mut hasher = DefaultHasher::new();
     (place_of(path), digest).hash(&mut hasher);
     hasher.finish()
 }
 
-/// Whether distributions put files at `path`. The rest belongs to administrators and vendors by the File System Hierarchy
-/// Standard.
+/// Whether distributions install files at `path`. By the Filesystem Hierarchy Standard, the rest belongs to
+/// administrators and vendors.
 pub fn is_of_distributions(path: &str) -> bool {
     let (usr, path) = place_of(path);
     usr && !path.starts_with("local/") || path.starts_with("boot/")
 }
 
-/// Numbers of places, each once, in rising order.
+/// Hashes of paths, each once, in ascending order.
 pub(crate) fn distinct(mut places: Vec<u64>) -> Box<[u64]> {
     places.sort_unstable();
     places.dedup();

@@ -1,11 +1,11 @@
-//! Programs in which a distribution noted the package that they belong to ([Package Metadata for ELF files]).
+//! Programs in which a distribution recorded their package ([Package Metadata for ELF files]).
 //!
 //! ```text
 //! 4 │ size │ 0xcafe1a7e │ "FDO\0" │ {"type":"rpm","name":"curl","version":"8.2.1-1.fc39","architecture":"x86_64",…}
 //! ```
 //!
-//! Only programs count that no package of this image brought: such a one was copied from elsewhere, and the note is all that
-//! says what it is. It is the program's own claim.
+//! Only programs that no package of this image owns count: they were copied from elsewhere, and only the note
+//! identifies them. It is the program's own claim.
 //!
 //! [Package Metadata for ELF files]: https://systemd.io/ELF_PACKAGE_METADATA/
 
@@ -23,14 +23,14 @@ use crate::language::shown::{Package, Shown};
 use crate::magic::Elf;
 use crate::telltales;
 
-/// Bytes that are searched. The note is loaded, and lies right behind the program headers.
+/// Bytes that are searched. The note is loaded, and comes directly after the program headers.
 const HEAD: u64 = 8 << 10;
 
 const SELECTIONS: &[Selection] =
-    // A hard link does not tell its size: were small files passed over, a layer would be read again for it.
+    // A hard link does not state its size: if small files were ignored, a layer would be read again for it.
     &[Selection { paths: &[], mode: Mode::Executable, min_size: 0, need: Need::Head { bytes: HEAD } }];
 
-/// Finds the packages that programs say they are of.
+/// Finds the packages that programs state.
 pub(crate) struct PackageNote;
 
 impl Cataloger for PackageNote {
@@ -109,7 +109,7 @@ struct Note {
 
 fn package(note: &[u8]) -> Result<Component, String> {
     let Note { r#type, name, version, architecture, os, os_cpe } = json::from_slice(note, u64::MAX)
-        .map_err(|error| format!("has a note about a package that is none: {error}"))?;
+        .map_err(|error| format!("has an invalid note about a package: {error}"))?;
     // `cpe:/o:fedoraproject:fedora:39`
     let of_cpe = || os_cpe.as_deref().and_then(|cpe| cpe.split(':').nth(3)).map(str::to_owned);
     let namespace = os.or_else(of_cpe).unwrap_or_default();
@@ -147,13 +147,13 @@ mod tests {
         assert_eq!(shown(fedora).unwrap().unwrap(), "pkg:rpm/fedora/curl@8.2.1-1.fc39?arch=x86_64");
         let debian = r#"{"type":"deb","os":"debian","name":"a","version":"1:2-3","architecture":"amd64","debugInfoUrl":"x"}"#;
         assert_eq!(shown(debian).unwrap().unwrap(), "pkg:deb/debian/a@1:2-3?arch=amd64");
-        assert!(shown("{}").unwrap().unwrap_err().starts_with("has a note about a package that is none: "));
+        assert!(shown("{}").unwrap().unwrap_err().starts_with("has an invalid note about a package: "));
         let other = r#"{"type":"npm","name":"a","version":"1"}"#;
         assert_eq!(shown(other).unwrap().unwrap_err(), "has a note about a package of an unknown type: npm");
     }
 
     #[test]
-    fn what_claims_more_than_there_is_has_no_note() {
+    fn lengths_beyond_the_file_give_no_note() {
         let mut file = elf("{}");
         assert_eq!(note(&file), Some(b"{}".as_slice()));
         file[204..208].copy_from_slice(&u32::MAX.to_le_bytes());

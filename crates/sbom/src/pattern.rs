@@ -1,33 +1,33 @@
 //! Patterns of paths, as catalogers declare them.
 //!
-//! A path relative to the root, in which `*` stands for any characters of one name and `?` for one of them. `**/` in
-//! front stands for any directories, also for none. A `/` behind it stands for a folder, and `.#` at the end for a number:
+//! A path relative to the root, in which `*` stands for any characters of one name and `?` for one of them. A leading
+//! `**/` stands for any directories, or none. A `/` at the end means a folder, and `.#` at the end stands for a number:
 //!
 //! ```text
 //! var/lib/dpkg/status          var/lib/dpkg/info/*.md5sums          **/*.dist-info/METADATA          **/*.so*.#
 //! ```
 
-/// A pattern, taken apart.
+/// A parsed pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pattern {
     text: &'static str,
     anywhere: bool,
 }
 
-/// The part of a pattern that a path must have literally, by which the pattern is found again.
+/// The part of a pattern that a path must contain literally, by which the pattern is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Key {
-    /// It is this path.
+    /// The path itself.
     Path(&'static str),
-    /// Its last name is this one.
+    /// Its last name.
     Name(&'static str),
-    /// It lies in this directory.
+    /// Its directory.
     Directory(&'static str),
     /// What follows the last `.` of its last name.
     Extension(&'static str),
     /// What follows the last `.` of its last name is a number.
     Number,
-    /// There is no such part, so that it has to be tried for each file.
+    /// There is no such part, so the pattern must be tried on each file.
     Nothing,
 }
 
@@ -58,12 +58,12 @@ impl Pattern {
         literal.rsplit_once('.').map_or(Key::Nothing, |(_, extension)| Key::Extension(extension))
     }
 
-    /// What every path that matches ends with.
+    /// The end of every path that matches.
     pub(crate) fn suffix(&self) -> &'static str {
         self.text.rsplit(['*', '?']).next().unwrap_or_default()
     }
 
-    /// What the last name of every folder that matches ends with.
+    /// The end of the last name of every folder that matches.
     pub(crate) fn folder_ending(&self) -> &'static str {
         let folder = self.text.trim_end_matches('/');
         folder.rsplit(['*', '?', '/']).next().unwrap_or_default()
@@ -88,7 +88,8 @@ fn has_wildcard(text: &str) -> bool {
     text.contains(['*', '?'])
 }
 
-/// Whether one name fits. Goes back to the last `*` only, which is enough, and takes at most pattern times name steps.
+/// Whether one name matches. It backtracks only to the last `*`, which is enough, and takes at most pattern times name
+/// steps.
 fn fits(pattern: &[u8], name: &[u8]) -> bool {
     let (mut p, mut n) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_last_wildcard_ends_every_path() {
+    fn every_matching_path_ends_with_the_text_after_the_last_wildcard() {
         for (pattern, suffix) in [
             ("etc/os-release", "etc/os-release"),
             ("**/go.mod", "go.mod"),

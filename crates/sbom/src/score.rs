@@ -1,4 +1,4 @@
-//! How much of what guidelines require is in an SBOM, and how to add the rest.
+//! How many of the elements that guidelines require an SBOM contains, and how to add the rest.
 //!
 //! - NTIA, "The Minimum Elements For a Software Bill of Materials" (2021), data fields;
 //! - CISA, "2025 Minimum Elements for a Software Bill of Materials (SBOM)" (draft of August 2025), data fields;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::documents::format::ReadDocument;
 use crate::documents::stated::{Element, StatedComponent};
 
-/// Names of components that an element repeats.
+/// Names of components that an element lists.
 const MAX_NAMES: usize = 5;
 
 /// A guideline.
@@ -89,7 +89,7 @@ impl Guideline {
     }
 }
 
-/// One thing that a guideline asks for.
+/// One element that a guideline requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Field {
     Author,
@@ -143,7 +143,7 @@ impl Field {
             ],
             Self::Phase => [
                 "state the phase in metadata.lifecycles, which CycloneDX has since 1.5",
-                "write SPDX 3 or CycloneDX: SPDX 2 has no place for the phase",
+                "write SPDX 3 or CycloneDX: SPDX 2 cannot represent the phase",
                 "state the phase in software_sbomType",
             ],
             Self::Name => ["name every component"; 3],
@@ -185,13 +185,13 @@ impl Field {
                 ],
                 Element::FileProperties => [
                     "state the properties bsi:component:executable, bsi:component:archive and bsi:component:structured",
-                    "write CycloneDX: SPDX has no place for executable, archive and structured",
-                    "write CycloneDX: SPDX has no place for executable, archive and structured",
+                    "write CycloneDX: SPDX cannot represent executable, archive and structured",
+                    "write CycloneDX: SPDX cannot represent executable, archive and structured",
                 ],
                 Element::Dependencies => [
-                    "state what it depends on in dependencies, with an empty dependsOn if that is nothing",
-                    "state what it depends on with DEPENDS_ON, to NONE if that is nothing",
-                    "state what it depends on with dependsOn, to NoneElement if that is nothing",
+                    "state what it depends on in dependencies, with an empty dependsOn if there is nothing",
+                    "state what it depends on with DEPENDS_ON, to NONE if there is nothing",
+                    "state what it depends on with dependsOn, to NoneElement if there is nothing",
                 ],
             },
         }
@@ -204,7 +204,7 @@ impl Field {
             "CycloneDX" => cyclonedx,
             "SPDX" if document.version.starts_with("3.") => spdx3,
             "SPDX" => spdx2,
-            _ => "have the tool write SPDX or CycloneDX, which have a place for it",
+            _ => "have the tool write SPDX or CycloneDX, which can represent it",
         }
     }
 }
@@ -215,13 +215,13 @@ impl Field {
 pub struct Score {
     /// The guideline.
     pub guideline: Guideline,
-    /// Of 100: the mean of its elements.
+    /// From 0 to 100: the mean of its elements.
     pub percent: u32,
-    /// What it asks for, one by one.
+    /// The elements that it requires.
     pub elements: Vec<ScoredElement>,
 }
 
-/// One element that a guideline asks for.
+/// One required element, scored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ScoredElement {
@@ -229,12 +229,12 @@ pub struct ScoredElement {
     pub element: &'static str,
     /// How many have it: components, or the document itself.
     pub present: usize,
-    /// How many should.
+    /// How many should have it.
     pub of: usize,
     /// The first components without it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
-    /// Whether more components lack it than are named.
+    /// Whether more components lack it than are listed.
     #[serde(skip)]
     pub is_cut: bool,
     /// What to do if it is missing.
@@ -262,7 +262,7 @@ fn scored(document: &ReadDocument, field: Field) -> ScoredElement {
     let once = |is_there: bool| (usize::from(is_there), 1, Vec::new(), false);
     let each = |has: &dyn Fn(&StatedComponent) -> bool| {
         let missing = || stated.components.iter().filter(|component| !has(component)).map(|one| &one.name);
-        // Several of a name are named once.
+        // Several components with one name are listed once.
         let mut names: Vec<String> = Vec::new();
         let mut is_cut = false;
         for name in missing() {
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stated_counts_and_what_is_missing_is_named() {
+    fn stated_elements_count_and_components_without_them_are_named() {
         let full = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","metadata":{"timestamp":"2026-11-20T10:00:00Z",
             "authors":[{"name":"Ann"}],"tools":{"components":[{"type":"application","name":"t"}]},"lifecycles":[{"phase":"build"}]},
             "components":[{"type":"library","bom-ref":"a","name":"a","version":"1","purl":"pkg:pypi/a@1","supplier":{"name":"S"},
@@ -324,7 +324,7 @@ mod tests {
         assert!(percent(r#"{"bomFormat":"CycloneDX","specVersion":"1.6"}"#, Guideline::Ntia) == 0);
     }
     #[test]
-    fn what_to_fix_names_the_place_in_the_format_of_the_document() {
+    fn fixes_name_the_place_in_the_format_of_the_document() {
         let fix = |text: &str, element: &str| {
             let document = read_whole(text.as_bytes(), &Limits::default()).unwrap();
             let score = score(&document, Guideline::Cisa);
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_made_a_package_counts_as_its_supplier() {
+    fn the_maker_of_a_package_counts_as_its_supplier() {
         let supplier = |package: &str| {
             let text = format!(
                 r#"{{"spdxVersion":"SPDX-2.3","packages":[{{"SPDXID":"SPDXRef-a","name":"a",{package}}}]}}"#

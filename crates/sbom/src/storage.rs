@@ -1,8 +1,8 @@
 //! Files of records: SQLite's tables, Berkeley DB's hashes, and rpm's own `Packages.db`.
 //!
-//! Each format has a reader of its own that visits the records of one file in memory. A library would bring a whole engine, which
-//! opens files and writes journals, and which has no bound for pages that lead in circles. What a record means is for catalogers
-//! to say. A record that cannot be read is told to the visitor, and the others still come.
+//! Each format has its own reader, which visits the records of one file in memory. A library would add a whole engine
+//! that opens files, writes journals, and does not bound circular pages. Catalogers interpret the records. An
+//! unreadable record is reported to the visitor, and the others are still visited.
 //!
 //! In a sound file no two records share a byte. A [`Budget`] of the file's own length therefore bounds the work on any other:
 //! loops, chains that join, a million pointers to one record.
@@ -15,47 +15,47 @@ use std::ops::ControlFlow;
 
 use plimsoll_core::LimitExceeded;
 
-/// What is wrong with a file of records, or with one of them.
+/// What is wrong with a file of records, or with one record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Malformed {
-    /// It is something else.
-    #[error("is no {format} file")]
+    /// It has another format.
+    #[error("is not a {format} file")]
     Format {
         /// What was expected.
         format: &'static str,
     },
-    /// It is of a kind that is not read.
+    /// It has a feature that is not supported.
     #[error("is a {format} file with {what}, which is not read")]
     Unsupported {
         /// The format.
         format: &'static str,
-        /// What it has.
+        /// The feature.
         what: &'static str,
     },
-    /// There is less of it than its header says.
+    /// It is shorter than its header says.
     #[error("is cut off: {got} bytes, expected {expected}")]
     CutOff {
-        /// Bytes that are there.
+        /// Its length in bytes.
         got: u64,
-        /// Bytes that its header counts.
+        /// The length that its header states.
         expected: u64,
     },
     /// A part of it contradicts the format.
     #[error("{part} {number}: {what}")]
     Part {
-        /// What is counted: page, slot.
+        /// The unit: page, slot.
         part: &'static str,
-        /// Which one.
+        /// Its number.
         number: u64,
         /// What is wrong with it.
         what: &'static str,
     },
-    /// Records have bytes in common, or lead in circles.
-    #[error("{part} {number}: more than the whole file is reached, so that its records overlap")]
+    /// Records share bytes, or are circular.
+    #[error("{part} {number}: more than the whole file was read, so its records overlap")]
     Overlap {
-        /// What is counted: page, slot.
+        /// The unit: page, slot.
         part: &'static str,
-        /// Where the last byte was spent.
+        /// Where the limit was reached.
         number: u64,
     },
     /// A record is too long.
@@ -63,7 +63,7 @@ pub(crate) enum Malformed {
     Limit(#[from] LimitExceeded),
 }
 
-/// Takes the records of a file one by one, until it breaks off.
+/// Receives the records of a file one by one, until it breaks.
 pub(crate) type Visit<'v> = dyn FnMut(Result<&[u8], Malformed>) -> ControlFlow<()> + 'v;
 
 /// The bytes that may still be read.

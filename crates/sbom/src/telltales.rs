@@ -1,13 +1,14 @@
-//! What is there and no cataloger reads: told by the files that each ecosystem leaves, so that "nothing found" is never said
-//! of what nobody looked at.
+//! What no cataloger reads: recognised by the files that each ecosystem leaves, so that unread files are never reported
+//! as "nothing found".
 //!
 //! The telltales are listed in [`table`]. The files of an ecosystem make one problem, with their number and the first of
-//! them. Files that a package of the operating system brought are set aside, a problem for each package, because that package is
-//! in the inventory and its distribution's advisories are about it. A package manager's list of files is the image's own claim:
-//! it counts only for places where distributions put their files, and only for a file that still has the digest that the
-//! package manager recorded; of libraries, whose bytes are most of a system, only the place counts. The matcher decides whether the distribution covers the package.
+//! them. Files that a package of the operating system owns are set aside, with a problem for each package, because that
+//! package is in the inventory and its distribution's advisories cover it. A package manager's list of files is the
+//! image's own claim: it counts only for places where distributions install files, and only for a file that still has
+//! the recorded digest. For libraries, which are most of the bytes of a system, the place is enough. The matcher
+//! decides whether the distribution covers the package.
 //!
-//! Shared objects are part of the installed package, or of the runtime, in whose folder they lie, see [`shared`].
+//! Shared objects are part of the installed package or runtime in whose folder they are, see [`shared`].
 
 mod executable;
 mod shared;
@@ -32,28 +33,28 @@ pub use executable::EXECUTABLES;
 use executable::SHARED_OBJECTS;
 use shared::SharedObjects;
 pub(crate) use table::Kind;
-use table::{Shows, TELLTALES};
+use table::{RecognisedBy, TELLTALES};
 
 static SELECTIONS: LazyLock<Vec<Selection>> =
     LazyLock::new(|| TELLTALES.iter().map(|telltale| telltale.selection).collect());
 
-/// Tells what nobody reads.
+/// Reports files that no cataloger reads.
 pub(crate) struct Telltales;
 
-/// A file that a cataloger read, and that does not say what it is.
+/// A file that a cataloger read, and that does not identify itself.
 pub(crate) struct Unidentified<'f> {
     pub(crate) kind: Kind,
     pub(crate) file: &'f FoundFile,
-    /// Those of the file, where the cataloger took them.
+    /// The digests of the file, if the cataloger hashed it.
     pub(crate) digests: Option<&'f FileDigests>,
 }
 
-/// What a file is.
+/// The fact about a file.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Shown {
-    /// Whether it is a program or a library, which its name tells apart.
+    /// Whether it is a program or a library, which its name distinguishes.
     is_shared_object: bool,
-    /// The digests of the whole file, where it was read.
+    /// The digests of the whole file, if it was hashed.
     digests: Option<FileDigests>,
 }
 
@@ -101,7 +102,7 @@ impl Cataloger for Telltales {
 
     fn finish(&self, context: &mut Context<'_, '_>) {
         let mut unread = Unread::default();
-        // Digests of programs that a cataloger read without taking any.
+        // Digests of programs that a cataloger read without hashing them.
         let mut of_read: HashMap<&str, &FileDigests> = HashMap::new();
         let shared = SharedObjects::new(&context.found.inventory.components);
         for (telltale, selection) in TELLTALES.iter().zip(0..) {
@@ -118,7 +119,7 @@ impl Cataloger for Telltales {
                     of_read.insert(&file.real_path, digests);
                 }
                 let folder = folder_of(&file.path);
-                // What is installed is read, and counts instead of what a lock file names.
+                // Installed packages are read, and count instead of those in a lock file.
                 let installed = context.found.installed.contains(&(kind.ecosystem, folder))
                     || is_of_runtime(&file.path, context);
                 if !read && !installed {
@@ -142,17 +143,17 @@ impl Cataloger for Telltales {
     }
 }
 
-/// Whether a file is a module of a Java runtime that is listed: `jmods/java.base.jmod`, with `release` beside the folder.
+/// Whether a file is a module of a listed Java runtime: `jmods/java.base.jmod`, with `release` next to the folder.
 fn is_of_runtime(path: &str, context: &Context<'_, '_>) -> bool {
     let runtime =
         path.rsplit_once("/jmods/").filter(|(_, file)| !file.contains('/')).map(|(runtime, _)| runtime);
     runtime.is_some_and(|runtime| context.found.installed.contains(&(JVM.id, runtime)))
 }
 
-/// A file on its way.
+/// A file while it is read.
 struct Streamed {
     telltale: &'static table::Telltale,
-    /// Its first bytes, until they say whether it is a program.
+    /// Its first bytes, until they decide whether it is a program.
     head: Vec<u8>,
     digester: Digester,
 }
@@ -167,9 +168,9 @@ impl Streamed {
 impl Stream for Streamed {
     fn take(&mut self, piece: &[u8]) -> bool {
         let missing = executable::HEAD.saturating_sub(self.head.len());
-        if missing > 0 && matches!(self.telltale.shows, Shows::Executable) {
+        if missing > 0 && matches!(self.telltale.shows, RecognisedBy::Executable) {
             self.head.extend_from_slice(piece.get(..missing).unwrap_or(piece));
-            // Nothing is hashed of scripts, which is most of what can be run, nor of libraries, which is most of the bytes.
+            // Scripts, which are most executables, and libraries, which are most of the bytes, are not hashed.
             let is_known = self.head.len() >= executable::HEAD;
             if is_known && (!self.telltale.shows.fits(&self.head) || self.is_library()) {
                 return false;
@@ -188,14 +189,14 @@ impl Stream for Streamed {
     }
 }
 
-/// Whether it matters to telltales which package brought the file at `path`, although its path shows nothing: it may be a
-/// program. Distributions have no programs among what does not depend on the machine, and that is most of their files.
+/// Whether telltales need to know which package owns the file at `path`, although its path shows nothing: it may be a
+/// program. Distributions have no programs among architecture-independent files, which are most of their files.
 pub(crate) fn may_be_program(path: &str) -> bool {
     !["usr/share/", "usr/include/"].iter().any(|directory| path.starts_with(directory))
 }
 
-/// Those of the files that a package of the operating system lists where distributions put their files. Their digests are not
-/// compared: a listed program that was replaced is for this module to tell.
+/// The files that a package of the operating system lists in places where distributions install files. Their digests
+/// are not compared: this module reports a listed program that was replaced.
 pub(crate) fn brought<'f>(
     context: &Context<'_, '_>,
     files: impl Iterator<Item = &'f str>,
@@ -212,15 +213,15 @@ pub(crate) fn brought<'f>(
     listed.chain(claimed).filter_map(|place| places.get(&place)).flatten().copied().collect()
 }
 
-/// A file that nobody reads.
+/// A file that no cataloger reads.
 struct UnreadFile<'f> {
     kind: Kind,
     path: &'f str,
-    /// The numbers under which a package manager may list it, in a place where distributions put their files.
+    /// The hashes under which a package manager may list it, in a place where distributions install files.
     hashes: Option<[u64; 3]>,
 }
 
-/// All files that nobody reads.
+/// All files that no cataloger reads.
 #[derive(Default)]
 struct Unread<'f> {
     files: Vec<UnreadFile<'f>>,
@@ -239,7 +240,7 @@ impl<'f> Unread<'f> {
         let hashes = match digests {
             _ if !is_of_distributions(real_path) => None,
             Some(digests) => Some(digests.hashes_at(real_path)),
-            // Every system has hundreds of libraries, and hashing them takes longer than all the rest.
+            // Every system has hundreds of libraries, and hashing them takes longer than everything else.
             None if kind.ecosystem == SHARED_OBJECTS => Some([hash_of_path(real_path); 3]),
             None => None,
         };
@@ -254,8 +255,8 @@ impl<'f> Unread<'f> {
         }
     }
 
-    /// Which package brought the files, by the numbers of places with digests. Of several that say so, the one with the first
-    /// package URL.
+    /// The packages that own the files, by the hashes of places with digests. If several claim a file, the one with the
+    /// first package URL.
     fn owners(&self, context: &Context<'_, '_>) -> HashMap<u64, ComponentIndex> {
         let wanted: HashSet<u64> = self.files.iter().filter_map(|file| file.hashes).flatten().collect();
         let purl = |owner: &ComponentIndex| {
@@ -275,15 +276,15 @@ impl<'f> Unread<'f> {
 
     fn problems(self, owners: &HashMap<u64, ComponentIndex>, context: &Context<'_, '_>) -> Vec<Problem> {
         let components = &context.found.inventory.components;
-        let mut groups: BTreeMap<(&str, Aside<'_>), Group<'_>> = BTreeMap::new();
+        let mut groups: BTreeMap<(&str, SetAside<'_>), Group<'_>> = BTreeMap::new();
         for file in &self.files {
             let owner = file.hashes.iter().flatten().find_map(|hash| owners.get(hash));
             let owner = owner.and_then(|owner| components.get(owner.0));
             let aside = match owner {
-                None => Aside::No,
-                // Every program needs some.
+                None => SetAside::No,
+                // Every program needs libraries.
                 Some(_) if file.kind.ecosystem == SHARED_OBJECTS => continue,
-                Some(owner) => Aside::PartOf(&owner.purl),
+                Some(owner) => SetAside::PartOf(&owner.purl),
             };
             groups.entry((file.kind.ecosystem, aside)).or_insert_with(Group::new).add(file);
         }
@@ -302,10 +303,10 @@ impl<'f> Unread<'f> {
     }
 }
 
-/// Whether files of the kind say something at this path.
+/// Whether files of this kind count at this path.
 fn is_counted(kind: Kind, path: &str) -> bool {
     match kind.ecosystem {
-        // Those of an installed package say what its author tried it with.
+        // Lock files of an installed package only list what its author tested with.
         "npm" | "PyPI" | "GitHub Actions" => !is_in_package(path),
         _ => true,
     }
@@ -313,7 +314,7 @@ fn is_counted(kind: Kind, path: &str) -> bool {
 
 /// Whether files are set aside, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Aside<'a> {
+enum SetAside<'a> {
     No,
     PartOf(&'a Purl),
 }
@@ -334,12 +335,12 @@ impl<'f> Group<'f> {
         *self.kinds.entry(file.kind.files).or_default() += 1;
     }
 
-    fn problem(self, ecosystem: &str, aside: Aside<'_>) -> Problem {
+    fn problem(self, ecosystem: &str, aside: SetAside<'_>) -> Problem {
         let counts: Vec<String> =
             self.kinds.iter().map(|(files, number)| table::counted(*number, files)).collect();
         let (code, owner) = match aside {
-            Aside::No => (ProblemCode::NotRead, None),
-            Aside::PartOf(owner) => (ProblemCode::SetAside, Some(owner.clone())),
+            SetAside::No => (ProblemCode::NotRead, None),
+            SetAside::PartOf(owner) => (ProblemCode::SetAside, Some(owner.clone())),
         };
         let example = self.files.iter().min().copied().unwrap_or_default();
         let problem = Problem::new(code, example, counts.join(", "));

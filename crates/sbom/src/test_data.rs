@@ -1,20 +1,20 @@
-//! Which files are there for tests to be run with: among them are package metadata and lock files that are broken on
-//! purpose, and that no package manager or interpreter takes for those of an installed package.
+//! Which files are test data: they include package metadata and lock files that are broken on purpose, and that no
+//! package manager or interpreter treats as those of an installed package.
 //!
 //! ```text
 //! usr/lib/python3/dist-packages/setuptools/tests/data/x.egg-info/PKG-INFO      is
 //! srv/app/tests/.venv/lib/python3.12/site-packages/x-1.dist-info/METADATA      is not: it is installed there
-//! srv/node_modules/test/package.json                                           is not: the package is called like that
+//! srv/node_modules/test/package.json                                           is not: it is the name of the package
 //! ```
 
-/// Names of folders with what tests need.
+/// Names of folders with test data.
 const FOLDERS: [&str; 8] =
     ["__fixtures__", "__tests__", "fixtures", "test", "test-data", "test_data", "testdata", "tests"];
 
-/// Folders into which packages are installed. What is in front of them says nothing about the packages.
+/// Folders into which packages are installed. The path before them says nothing about the packages.
 const INSTALLED: [&str; 3] = ["dist-packages", "node_modules", "site-packages"];
 
-/// Whether the file at `path` is there for tests.
+/// Whether the file at `path` is test data.
 pub(crate) fn is_test_data(path: &str) -> bool {
     let Some((folders, _)) = path.rsplit_once('/') else { return false };
     let mut is = false;
@@ -22,7 +22,7 @@ pub(crate) fn is_test_data(path: &str) -> bool {
     while let Some(name) = names.next() {
         if INSTALLED.contains(&name) {
             is = false;
-            // The package's own name, which has a second part behind a scope.
+            // The package's own name, which has a second part after a scope.
             if names.next().is_some_and(|package| package.starts_with('@')) {
                 names.next();
             }
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_of_installed_packages_are_no_test_data() {
+    fn files_of_installed_packages_are_not_test_data() {
         for (path, expected) in [
             ("tests/data/x-1.dist-info/METADATA", true),
             ("srv/app/test/fixtures/package.json", true),

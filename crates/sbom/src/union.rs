@@ -1,12 +1,12 @@
-//! One inventory of several, with every component once.
+//! Merges several inventories into one, with every component once.
 
 use crate::inventory::{ComponentIndex, Inventory, Problem, ProblemCode, Relationship};
 
 /// Merges inventories of one subject, such as those of several tools, or of parts of one product.
 ///
-/// Equal packages in the same place, or without one, become one. Layers are kept only if all inventories with layers agree on
-/// them, because places count them. Operating systems that differ are a problem of the result, which also has all problems of
-/// its parts.
+/// Equal packages in the same place, or without one, become one. Layers are kept only if all inventories with layers
+/// agree on them, because places refer to them. Different operating systems are a problem of the result, which also has
+/// all problems of its parts.
 pub fn merge(inventories: Vec<Inventory>) -> Inventory {
     let mut merged = Inventory::default();
     let layers: Vec<_> =
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn each_package_is_there_once_and_relationships_follow() {
+    fn each_package_is_listed_once_with_its_relationships() {
         let mut first = inventory(&[("pkg:pypi/b@1", ""), ("pkg:pypi/a@1", "x")], Some("debian"));
         first.relationships.insert(Relationship {
             from: ComponentIndex(0),
@@ -80,7 +80,7 @@ mod tests {
         let [need] = merged.relationships.iter().collect::<Vec<_>>()[..] else { panic!() };
         assert_eq!((need.from, need.to), (ComponentIndex(2), ComponentIndex(0)));
         assert_eq!(merged.components[2].locations[0].path, "y");
-        // The layers are not known.
+        // The layers are unknown.
         assert_eq!(merged.components[2].locations[0].layer, None);
         assert_eq!(merged.problems, []);
     }

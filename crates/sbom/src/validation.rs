@@ -1,8 +1,8 @@
-//! What is wrong with a document that can be read: members that its standard does not allow, references that lead nowhere, a
-//! subject that is missing or of the wrong kind.
+//! What is wrong with a readable document: members that its standard does not allow, dangling references, a subject
+//! that is missing or of the wrong kind.
 //!
 //! The rules are those that decide how a document is understood: for CycloneDX and SPDX 2 as JSON, tables in `cyclonedx` and
-//! `spdx`; for every form, what its meaning shows. They are no substitute for a whole official schema.
+//! `spdx`; for every format, checks of its meaning. They do not replace a complete official schema.
 
 mod cyclonedx;
 mod meaning;
@@ -17,16 +17,16 @@ use crate::Error;
 use crate::documents::format::ReadDocument;
 use crate::documents::{peeled, read_whole};
 
-/// Findings that are kept; the rest is counted.
+/// Findings that are kept. The rest is counted.
 const MAX_FINDINGS: usize = 1_000;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
-    /// The document breaks its standard, or what it says cannot be relied on.
+    /// The document violates its standard, or its content is unreliable.
     Error,
-    /// It is allowed, but readers will have trouble with it.
+    /// It is allowed, but causes trouble for readers.
     Warning,
 }
 
@@ -40,16 +40,16 @@ impl Level {
     }
 }
 
-/// One thing that is wrong.
+/// One fault.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Finding {
-    /// How bad it is.
+    /// Its level.
     pub level: Level,
     /// What kind it is, stable: `dangling-reference`.
     pub code: &'static str,
-    /// Where: `components/3/hashes/0/content`, or an identifier of the document; empty for the whole.
+    /// Its place: `components/3/hashes/0/content`, or an identifier of the document. Empty for the whole.
     pub place: String,
-    /// In words. Repeats foreign text, shortened.
+    /// The details, with foreign text shortened.
     pub message: String,
 }
 
@@ -63,20 +63,20 @@ pub enum ValidationExtent {
     Meaning,
 }
 
-/// A document with what is wrong with it.
+/// A document with its faults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Validation {
     /// What was read.
     pub document: ReadDocument,
-    /// What was checked of it.
+    /// What was checked.
     pub extent: ValidationExtent,
-    /// What is wrong, errors first.
+    /// The faults, errors first.
     pub findings: Vec<Finding>,
     /// Findings beyond those that are kept.
     pub more: usize,
 }
 
-/// Reads and checks a document. One that cannot be read is an error.
+/// Reads and checks a document. An unreadable document is an error.
 pub fn validate(bytes: &[u8], limits: &Limits) -> Result<Validation, Error> {
     let document = read_whole(bytes, limits)?;
     let mut findings = Findings { version: document.version.clone(), ..Findings::default() };

@@ -1,9 +1,9 @@
-//! Zip archives: the directory at the end, and what single entries contain.
+//! Zip archives: the directory at the end, and the content of single entries.
 //!
-//! Read as Java, Python's `zipimport` and `zipfile` do, by the directory at the end ([APPNOTE.TXT], 4.3.12 and 4.3.16), which is where
-//! it is counted back from; what stands in front of the archive does not matter. Where these disagree about which end counts, and
-//! where an entry is called otherwise at its place, the archive is not read. Zip64 is not read either. Several entries may point
-//! to the same bytes, so whoever reads several bounds what comes out as a whole.
+//! Archives are read as Java, Python's `zipimport` and `zipfile` do: by the directory at the end ([APPNOTE.TXT], 4.3.12
+//! and 4.3.16), from which offsets are counted back, so data before the archive do not matter. If these readers
+//! disagree about which end counts, or if an entry has another name at its place, the archive is not read. Zip64 is not
+//! supported either. Several entries may point to the same bytes, so a caller that reads several must bound the total.
 //!
 //! [APPNOTE.TXT]: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 
@@ -15,7 +15,7 @@ const END: [u8; 4] = *b"PK\x05\x06";
 const END_LENGTH: usize = 22;
 /// An archive may end with a comment.
 const MAX_COMMENT: usize = u16::MAX as usize;
-/// In front of the end, where the numbers of a zip64 archive are.
+/// The record before the end, which contains the numbers of a zip64 archive.
 const LOCATOR: [u8; 4] = *b"PK\x06\x07";
 const LOCATOR_LENGTH: usize = 20;
 const ENTRY: [u8; 4] = *b"PK\x01\x02";
@@ -29,7 +29,7 @@ const DEFLATED: u16 = 8;
 pub(crate) struct Zip<'a> {
     archive: &'a [u8],
     entries: &'a [u8],
-    /// Bytes in front of the archive.
+    /// Bytes before the archive.
     before: usize,
 }
 
@@ -52,13 +52,13 @@ impl<'a> Zip<'a> {
         if is_zip64 {
             return Err("is a zip64 archive, which is not read".to_owned());
         }
-        let start = end.checked_sub(size).ok_or("has a directory that is larger than itself")?;
-        let before = start.checked_sub(offset).ok_or("has a directory that begins before itself")?;
+        let start = end.checked_sub(size).ok_or("has a directory that is larger than the archive")?;
+        let before = start.checked_sub(offset).ok_or("has a directory that starts before the archive")?;
         let entries = archive.get(start..end).unwrap_or_default();
         Ok(Self { archive, entries, before })
     }
 
-    /// What the directory lists, up to where it is broken.
+    /// The entries of the directory, up to where it is broken.
     pub(crate) fn entries(&self) -> impl Iterator<Item = Result<Entry<'a>, String>> + use<'a> {
         let mut left = self.entries;
         std::iter::from_fn(move || {
@@ -71,16 +71,16 @@ impl<'a> Zip<'a> {
         })
     }
 
-    /// What an entry contains, if that is at most `max` bytes.
+    /// The content of an entry, if that is at most `max` bytes.
     pub(crate) fn content(&self, entry: &Entry<'_>, max: usize) -> Result<Cow<'a, [u8]>, &'static str> {
-        let broken = "lies outside of the archive";
+        let broken = "is outside the archive";
         let start = self.before.checked_add(entry.offset).ok_or(broken)?;
         let local = self.archive.get(start..).ok_or(broken)?;
         let lengths = (short(local, 26), short(local, 28));
         let (Some(name), Some(extra)) = lengths else { return Err(broken) };
         let names = (local.get(LOCAL_LENGTH..LOCAL_LENGTH + name), local.starts_with(&LOCAL));
         if names != (Some(entry.name), true) {
-            return Err("is called otherwise at its place");
+            return Err("has another name at its place");
         }
         let data = local.get(LOCAL_LENGTH + name + extra..).and_then(|data| data.get(..entry.size));
         let data = data.ok_or(broken)?;
@@ -96,9 +96,9 @@ impl<'a> Zip<'a> {
 
 const TOO_LARGE: &str = "is too large";
 
-/// Where the record at the end begins. All look for the last one; Java passes over one whose comment does not reach the end of
-/// the file, and Python does not. Where that makes a difference, and where several reach it, nobody can say what counts. Records
-/// in front of the last are those of archives inside.
+/// The offset of the record at the end. All readers search for the last one. Java ignores one whose comment does not
+/// reach the end of the file, Python does not. If that makes a difference, or if several reach the end, it is undecided
+/// which one counts. Earlier records belong to archives inside.
 fn end(archive: &[u8]) -> Option<Result<usize, String>> {
     let first = archive.len().checked_sub(END_LENGTH)?;
     let last = first.saturating_sub(MAX_COMMENT);
@@ -118,7 +118,7 @@ fn end(archive: &[u8]) -> Option<Result<usize, String>> {
     Some(if is_sure {
         Ok(own)
     } else {
-        Err("has several ends, of which readers take different ones".to_owned())
+        Err("has several ends, and readers use different ones".to_owned())
     })
 }
 
@@ -149,7 +149,7 @@ pub(crate) struct Entry<'a> {
     method: u16,
     size: usize,
     offset: usize,
-    /// As it stands there.
+    /// Its name as stored.
     pub(crate) name: &'a [u8],
     /// Bytes of the entry itself.
     length: usize,
@@ -235,7 +235,7 @@ pub(crate) mod tests {
         zip.entries().map(|entry| Ok(String::from_utf8_lossy(entry?.name).into_owned())).collect()
     }
 
-    /// The archive with a comment, of which it says that it has `length` bytes.
+    /// The archive with a comment, whose stated length is `length`.
     fn commented(archive: &[u8], comment: &[u8], length: usize) -> Vec<u8> {
         let mut archive = archive.to_vec();
         let at = archive.len() - 2;
@@ -244,9 +244,9 @@ pub(crate) mod tests {
         archive
     }
 
-    /// Java reads what is in front of a comment, and Python what the comment says.
+    /// Java reads the record before the comment, Python the one in it.
     #[test]
-    fn an_end_inside_of_the_comment_is_refused() {
+    fn an_end_inside_the_comment_is_refused() {
         let archive = zip(&[("real", b"1")]);
         let decoy = zip(&[]);
         for comment in [decoy.clone(), [&decoy[..], b"more"].concat(), zip(&[("decoy", b"2")])] {
@@ -258,7 +258,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_end_of_a_stored_archive_inside_is_none_of_ones_own() {
+    fn the_end_of_a_stored_archive_inside_does_not_count() {
         let inner = zip(&[("inner", b"1")]);
         let (mut archive, mut directory) = (Vec::new(), Vec::new());
         entry(&mut archive, &mut directory, "in.jar", (0, inner.len()), &inner);
@@ -268,7 +268,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn records_of_zip64_are_told_as_that() {
+    fn records_of_zip64_are_reported_as_such() {
         let mut archive = zip(&[("a", b"1")]);
         let at = archive.len() - END_LENGTH;
         archive.splice(at..at, [&LOCATOR[..], &[0; LOCATOR_LENGTH - 4]].concat());

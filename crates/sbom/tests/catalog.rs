@@ -1,4 +1,4 @@
-//! From the files of an image to its inventory, as a user of the crate sees it.
+//! From the files of an image to its inventory, through the public interface.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -177,13 +177,13 @@ fn real_databases_of_apk() {
 }
 
 #[test]
-fn an_edition_with_either_package_manager_has_the_one_that_is_there() {
+fn an_edition_that_allows_two_package_managers_accepts_either() {
     let kylin = ("etc/os-release", "ID=kylin\nVERSION_ID=V10\n");
     assert_eq!(catalog(&image(&[kylin, ("var/lib/dpkg/status", STATUS)])).problems, []);
 }
 
 #[test]
-fn a_missing_package_database_is_told() {
+fn a_missing_package_database_is_reported() {
     let alpine = "ID=alpine\nVERSION_ID=3.20.1\n";
     for (files, expected) in [
         (&[("etc/os-release", OS_RELEASE)][..], ProblemCode::OsInventoryMissing),
@@ -244,7 +244,7 @@ fn an_os_release_that_the_rest_contradicts_is_unknown() {
 }
 
 #[test]
-fn the_release_comes_from_debian_version_where_os_release_names_none() {
+fn the_release_comes_from_debian_version_if_os_release_names_none() {
     let os = |version: &str| {
         let files = [
             ("etc/os-release", "ID=debian\n"),
@@ -260,7 +260,7 @@ fn the_release_comes_from_debian_version_where_os_release_names_none() {
 }
 
 #[test]
-fn what_was_too_large_or_unreadable_is_told() {
+fn files_that_are_too_large_or_unreadable_are_reported() {
     let mut files = image(&[("etc/os-release", OS_RELEASE)]);
     for (path, size) in
         [("var/lib/dpkg/status", 1 << 31), ("opt/x-1.dist-info/METADATA", 1 << 30), (YAML_MD5S, 1 << 30)]
@@ -272,7 +272,7 @@ fn what_was_too_large_or_unreadable_is_told() {
     let (purposes, reason) = (select().want(path, None), "permission denied".to_owned());
     files.unreadable.push(Unreadable { path: path.to_owned(), reason, purposes });
     let inventory = catalog(&files);
-    // Digests that were not read can only withhold an owner, so they are no problem.
+    // Unread digests can only withhold an owner, so they are not a problem.
     assert_eq!(
         codes(&inventory),
         [ProblemCode::OsInventoryBroken, ProblemCode::FileTooLarge, ProblemCode::UnreadableFile]
@@ -280,7 +280,7 @@ fn what_was_too_large_or_unreadable_is_told() {
 }
 
 #[test]
-fn limits_of_the_user_count_and_what_exceeds_them_is_told_with_their_flags() {
+fn the_users_limits_count_and_exceeding_them_is_reported_with_their_flags() {
     let mut limits = Limits::default();
     limits.packages = 1;
     limits.metadata_bytes = OS_RELEASE.len() as u64;
@@ -319,7 +319,7 @@ fn the_root_of_this_machine() {
 
 proptest! {
     #[test]
-    fn never_panics_and_does_not_depend_on_chance(
+    fn never_panics_and_is_deterministic(
         os in "(ID=(debian|alpine|x/y)\n)?[ -~\n]{0,40}",
         status in "((Package|Status|Version|Source): ?(install ok installed|[ -~]{0,9})\n|\n){0,20}",
         metadata in "((Name|Version|License): ?[ -~]{0,9}\n){0,6}",
@@ -334,7 +334,7 @@ proptest! {
 }
 
 #[test]
-fn work_that_has_to_stop_makes_no_inventory() {
+fn cancelled_work_makes_no_inventory() {
     let cancel = plimsoll_core::Cancel::never();
     let files = image(&[]);
     assert!(plimsoll_sbom::catalog_until(&files, &Limits::default(), &cancel).is_ok());

@@ -1,4 +1,4 @@
-//! Package databases, installed metadata and lock files that others published, with the packages that are in them.
+//! Package databases, installed metadata and lock files that others published, with the packages that they contain.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,7 +82,7 @@ const KINDS: &[&str] = &[
     "lockfiles/yarn-classic",
 ];
 
-/// Cases in which something else is right here than what is expected there: what is left out, what comes besides, and why.
+/// Cases in which Plimsoll deviates from the published list on purpose: missing packages, additional packages, and why.
 const OTHERWISE: &[(&str, &[&str], &[&str], &str)] = &[
     (
         "lockfiles/yarn-berry/trivy-yarn-v2-happy.lock",
@@ -98,7 +98,7 @@ const OTHERWISE: &[(&str, &[&str], &[&str], &str)] = &[
         &[],
         "it is the project itself",
     ),
-    ("lockfiles/go-mod/trivy-normal-go.mod", &["stdlib@1.22.5"], &[], "which Go builds it, is not known"),
+    ("lockfiles/go-mod/trivy-normal-go.mod", &["stdlib@1.22.5"], &[], "it is unknown which Go builds it"),
     (
         "lockfiles/npm-v3/trivy-package-lock-v3-with-workspace.json",
         &["function1@", "nested-func@1.0.0"],
@@ -120,7 +120,7 @@ const OTHERWISE: &[(&str, &[&str], &[&str], &str)] = &[
     (
         "lockfiles/paket/osv-scalibr-paket.lock",
         &["fsharp/fake@5.20.4", "fsprojects/paket@5.0.0"],
-        // The other one is called as the package of NuGet.
+        // The other one has the name of the NuGet package.
         &["paket@5.0.0"],
         "the owner of a repository is its namespace",
     ),
@@ -134,7 +134,7 @@ const OTHERWISE: &[(&str, &[&str], &[&str], &str)] = &[
         "lockfiles/mix/syft-mix.lock",
         &["enacl@2f50ba6289f2f2d9fef05d22a396c0bab4f64149", "local-dep@"],
         &["enacl@"],
-        "a commit is no version, and a folder is the project's own",
+        "a commit is not a version, and a folder is the project's own",
     ),
     (
         "lockfiles/swift-package/syft-packagev3.resolved",
@@ -146,9 +146,9 @@ const OTHERWISE: &[(&str, &[&str], &[&str], &str)] = &[
         "lockfiles/swift-package/trivy-happy-v2-package.resolved",
         &["github.com/element-hq/swift-ogg@0.0.1"],
         &["github.com/element-hq/swift-ogg@"],
-        "a branch is no version",
+        "a branch is not a version",
     ),
-    ("lockfiles/stack/syft-stack.yaml.lock", &[], &["kore@0.60.0.0"], "it comes from git, and is there"),
+    ("lockfiles/stack/syft-stack.yaml.lock", &[], &["kore@0.60.0.0"], "it comes from git, and is listed"),
     (
         "lockfiles/terraform/syft-image-pkg-coverage-terraform-.terraform.lock.hcl",
         &["registry.terraform.io/hashicorp/aws@5.72.1"],
@@ -206,7 +206,7 @@ const OTHERWISE: &[(&str, &[&str], &[&str], &str)] = &[
         &[],
         "two readers would take different names",
     ),
-    ("installed/gemspec/version-inline", &["example-inline@3.0.0"], &[], "it is not installed, but a source"),
+    ("installed/gemspec/version-inline", &["example-inline@3.0.0"], &[], "it is a source, not installed"),
     ("installed/dotnet-deps-json/happy", &["exampleapp1@1.0.0"], &[], "it is the application itself"),
     (
         "installed/dotnet-deps-json/multi-project",
@@ -223,7 +223,7 @@ const OTHERWISE: &[(&str, &[&str], &[&str], &str)] = &[
 ];
 
 #[test]
-fn what_others_published_is_read_as_they_say() {
+fn published_files_give_the_published_packages() {
     let Some(archive) = plimsoll_testkit::published_data("fixtures/package-databases.tar.gz") else { return };
     let folder = tempfile::tempdir().unwrap();
     let unpacked =
@@ -249,7 +249,7 @@ fn what_others_published_is_read_as_they_say() {
             spelled(field("name").unwrap(), &format!("{epoch}{version}{release}"))
         };
         let expected: BTreeSet<String> = expected["packages"].as_array().unwrap().iter().map(text).collect();
-        // Some published lists have what is for development, and some leave it out.
+        // Some published lists contain development dependencies, and some omit them.
         let (found, for_development) = inventory(&folder.path().join(case).join("root"));
         let missing = expected.difference(&found).map(String::as_str);
         let missing: Vec<&str> = missing.filter(|it| !for_development.contains(*it)).collect();
@@ -265,19 +265,19 @@ fn what_others_published_is_read_as_they_say() {
     assert_eq!(seen.len(), KINDS.len(), "{seen:?}");
 }
 
-/// Name and version, with the name as its ecosystem looks it up, and without the `v` that some write in front.
+/// Name and version, with the name in the spelling of its ecosystem's advisories, and without a leading `v`.
 fn spelled(name: &str, version: &str) -> String {
     let version = version.strip_prefix('v').unwrap_or(version);
     format!("{}@{version}", name.to_lowercase().replace('_', "-"))
 }
 
-/// What is needed to run, and what only for development.
+/// The runtime and the development dependencies.
 fn inventory(root: &Path) -> (BTreeSet<String>, BTreeSet<String>) {
     let mut set = FileSet::default();
     add(&mut set, root, "");
     let inventory = catalog(&set, &Limits::default());
     let text = |it: &Component| match it.purl.subpath() {
-        // A part of a package, which others call a package.
+        // A part of a package, which others list as a package.
         Some(part) => spelled(&format!("{}/{part}", it.name), &it.version),
         None => spelled(&it.name, &it.version),
     };

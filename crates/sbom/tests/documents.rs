@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use shared::{detected, document, found, inventory, manifest, written};
 
 #[test]
-fn equal_input_gives_equal_bytes_and_other_input_another_identifier() {
+fn equal_input_gives_equal_bytes_and_different_input_a_different_identifier() {
     let inventory = inventory();
     let first = document(&inventory);
     let mut other = inventory.clone();
@@ -46,7 +46,7 @@ fn the_document_is_about_the_manifest() {
 }
 
 #[test]
-fn what_was_written_reads_back() {
+fn written_documents_read_back() {
     let inventory = inventory();
     for write in [write_spdx, write_cyclonedx] {
         let read = read(&written(write, &document(&inventory))).unwrap();
@@ -55,7 +55,7 @@ fn what_was_written_reads_back() {
         assert_eq!(read.problems, inventory.problems);
         assert_eq!(read.components.len(), inventory.components.len());
         assert_eq!(read.components, inventory.components);
-        // Evidence that was not seen is a claim.
+        // Evidence from a document is a claim.
         let expected = inventory.relationships.iter().map(|relationship| match relationship.kind {
             RelationshipKind::OwnedBy(OwnerEvidence::DigestsMatch) => {
                 Relationship { kind: RelationshipKind::OwnedBy(OwnerEvidence::Claimed), ..*relationship }
@@ -66,7 +66,7 @@ fn what_was_written_reads_back() {
     }
 }
 
-/// Every form that is written and read, in every version, with what it wrote of `document`.
+/// Every form that is written and read, in every version, with the result for `document`.
 fn forms(document: &Document<'_>) -> Vec<(String, Vec<u8>)> {
     let read_and_written = formats().filter(|format| !format.reads().is_empty());
     read_and_written
@@ -141,11 +141,11 @@ fn only_a_statement_about_the_whole_subject_makes_a_document_complete() {
         (format!(r#"[{complete},{{"aggregate":"complete","dependencies":["c"]}}]"#), Completeness::Complete),
         ("[]".to_owned(), Completeness::Unstated),
         ("null".to_owned(), Completeness::Unstated),
-        // Of a component, of what the subject depends on, of nothing that is named.
+        // About a component, about what the subject depends on, about nothing that exists.
         (r#"[{"aggregate":"complete","assemblies":["c"]}]"#.to_owned(), Completeness::Unstated),
         (r#"[{"aggregate":"complete","dependencies":["s"]}]"#.to_owned(), Completeness::Unstated),
         (r#"[{"aggregate":"complete"}]"#.to_owned(), Completeness::Unstated),
-        // Whoever says two things says neither.
+        // Two contradicting statements count as none.
         (format!(r#"[{complete},{{"aggregate":"unknown","assemblies":["s"]}}]"#), Completeness::Unstated),
         (
             format!(r#"[{complete},{{"aggregate":"not_specified","assemblies":["c"]}}]"#),
@@ -164,7 +164,7 @@ fn only_a_statement_about_the_whole_subject_makes_a_document_complete() {
             format!(r#"[{complete},{{"aggregate":"incomplete_third_party_only","assemblies":["s"]}}]"#),
             Completeness::Incomplete,
         ),
-        // What is not of the form of a statement is none, and the components are read all the same.
+        // A malformed statement is ignored, and the components are still read.
         (format!(r"[{complete},7]"), Completeness::Unstated),
         (r#"{"aggregate":"complete","assemblies":["s"]}"#.to_owned(), Completeness::Unstated),
         (r#"[{"aggregate":"Complete","assemblies":["s"]}]"#.to_owned(), Completeness::Unstated),
@@ -176,7 +176,11 @@ fn only_a_statement_about_the_whole_subject_makes_a_document_complete() {
     let nameless =
         cyclonedx(r#"[{"aggregate":"complete","assemblies":[""]}]"#).replace(r#""bom-ref":"s","#, "");
     let read = read_document(nameless.as_bytes(), &Limits::default()).unwrap();
-    assert_eq!(read.completeness, Completeness::Unstated, "a subject without identifier is named by nothing");
+    assert_eq!(
+        read.completeness,
+        Completeness::Unstated,
+        "no statement can refer to a subject without an identifier"
+    );
 
     let spdx = |comment: &str| {
         format!(
@@ -197,7 +201,7 @@ fn only_a_statement_about_the_whole_subject_makes_a_document_complete() {
 }
 
 #[test]
-fn detected_licences_are_told_apart_from_declared_ones_and_read_back() {
+fn detected_licences_are_distinguished_from_declared_ones_and_read_back() {
     let limits = Limits::default();
     let lost = |bytes: &[u8]| unread(bytes, &read_whole(bytes, &limits).unwrap(), &limits).unwrap();
     let (inventory, without) = (detected(), inventory());
@@ -217,14 +221,14 @@ fn detected_licences_are_told_apart_from_declared_ones_and_read_back() {
         for mark in marks {
             assert!(text.contains(mark), "{form}: {mark} in {text}");
         }
-        // A text with others beside it is told, and concludes nothing.
+        // A licence next to other text is listed, but not concluded.
         assert!(text.contains("ISC (97 %) beside other text in srv/COPYING"), "{form}");
         assert!(!text.contains("Concluded: ISC") && !text.contains("licenseConcluded\":\"ISC"), "{form}");
     }
 }
 
 #[test]
-fn where_components_are_from_and_what_the_nvd_calls_them_stands_in_every_form() {
+fn every_form_contains_the_origins_and_cpe_names_of_components() {
     let inventory = found();
     for (form, bytes) in forms(&document(&inventory)) {
         let text = String::from_utf8(bytes).unwrap();
@@ -237,7 +241,7 @@ fn where_components_are_from_and_what_the_nvd_calls_them_stands_in_every_form() 
 }
 
 #[test]
-fn names_in_the_nvd_and_digests_are_carried_from_form_to_form() {
+fn cpe_names_and_digests_are_carried_from_form_to_form() {
     let mut inventory = found();
     let origin = inventory.components[0].origin.as_mut().unwrap();
     origin.cpes = vec!["cpe:2.3:a:x:y:1:*:*:*:*:*:*:*".to_owned()];
@@ -259,7 +263,7 @@ fn names_in_the_nvd_and_digests_are_carried_from_form_to_form() {
 }
 
 #[test]
-fn every_name_of_syft_is_carried_and_what_is_none_is_told_as_lost() {
+fn every_cpe_name_of_syft_is_carried_and_invalid_ones_are_reported_as_lost() {
     let syft = r#"{"artifacts":[{"id":"1","name":"y","version":"1","type":"python","purl":"pkg:pypi/y@1",
         "cpes":[{"cpe":"cpe:2.3:a:x:y:1:*:*:*:*:*:*:*","source":"a"},"cpe:/a:z:y:1","nonsense"]}],
         "source":{"type":"directory"},"distro":{},"descriptor":{"name":"syft"},"schema":{"version":"16.0.0"}}"#;
@@ -278,7 +282,7 @@ fn every_name_of_syft_is_carried_and_what_is_none_is_told_as_lost() {
 }
 
 #[test]
-fn what_the_base_brought_is_told_where_layers_were_compared() {
+fn components_of_the_base_are_marked_if_layers_were_compared() {
     let inventory = found();
     let mut document = document(&inventory);
     let told = |document: &Document<'_>| {
@@ -291,7 +295,7 @@ fn what_the_base_brought_is_told_where_layers_were_compared() {
     let of_base = of_base.count();
     assert!(of_base > 0 && of_base < inventory.components.len());
     assert_eq!(told(&document), (of_base, of_base));
-    // A guess is told from what was compared, everywhere.
+    // A guess is distinguished from a comparison in every form.
     document.subject.base.as_mut().unwrap().boundary = Some(BaseEvidence::History);
     assert_eq!(told(&document), (of_base, of_base));
     for (form, bytes) in forms(&document) {
@@ -302,13 +306,13 @@ fn what_the_base_brought_is_told_where_layers_were_compared() {
         };
         assert!(text.contains(wanted) && text.contains("history") && text.contains("named-base"), "{form}");
     }
-    // What the image claims says nothing about layers.
+    // The image's claims say nothing about layers.
     document.subject.base.as_mut().unwrap().layers = None;
     assert_eq!(told(&document), (0, 0));
 }
 
 #[test]
-fn author_and_phase_stand_in_the_forms_that_have_them() {
+fn author_and_phase_are_in_the_forms_that_can_represent_them() {
     let inventory = inventory();
     for (form, bytes) in forms(&document(&inventory)) {
         let read = read_whole(&bytes, &Limits::default()).unwrap();
@@ -337,7 +341,7 @@ fn lists_have_each_package_once() {
 }
 
 #[test]
-fn what_components_need_stands_in_both_documents() {
+fn both_documents_contain_the_dependencies_of_components() {
     let mut inventory = inventory();
     let relationship = |kind| Relationship { from: ComponentIndex(1), kind, to: ComponentIndex(2) };
     inventory.relationships =
@@ -362,7 +366,7 @@ fn what_components_need_stands_in_both_documents() {
 }
 
 #[test]
-fn licences_stand_as_expressions_only_where_they_are() {
+fn only_valid_licences_are_written_as_expressions() {
     let inventory = inventory();
     let bytes = written(write_spdx, &document(&inventory));
     let spdx: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
@@ -457,7 +461,7 @@ proptest! {
 }
 
 #[test]
-fn the_digest_of_the_subject_may_stand_in_any_of_three_places() {
+fn the_digest_of_the_subject_may_be_in_any_of_three_places() {
     let digest = Digest::sha256(b"x");
     for subject in [
         format!(r#"{{"type":"container","name":"a","version":"{digest}"}}"#),
@@ -475,10 +479,10 @@ fn the_digest_of_the_subject_may_stand_in_any_of_three_places() {
 }
 
 #[test]
-fn nothing_of_our_own_documents_is_told_as_lost() {
+fn nothing_of_our_own_documents_is_reported_as_lost() {
     let mut inventory = inventory();
     inventory.components[0].declared = Some("development direct".parse().unwrap());
-    // Who made a document, of what, and which image that was built on is said anew by whoever converts it, see below.
+    // Author, build and base image are stated anew by whoever converts a document, see below.
     let mut document = document(&inventory);
     document.build.author.clear();
     document.subject.base = None;
@@ -496,7 +500,7 @@ fn nothing_of_our_own_documents_is_told_as_lost() {
 }
 
 #[test]
-fn an_author_and_a_base_image_are_told_as_lost() {
+fn an_author_and_a_base_image_are_reported_as_lost() {
     let inventory = inventory();
     let spdx = written(write_spdx, &document(&inventory));
     let read = read_whole(&spdx, &Limits::default()).unwrap();

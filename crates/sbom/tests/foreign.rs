@@ -1,4 +1,4 @@
-//! Documents that other tools wrote, in every form that is read.
+//! Documents of other tools, in every form that is read.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, reason = "tests fail by panicking")]
 
 mod shared;
@@ -8,7 +8,7 @@ use plimsoll_sbom::{
     Build, Document, Envelope, Finding, Level, formats, read_document, read_whole, unwritten, validate,
 };
 
-/// What is refused on purpose: older than what is read, or in a form that is not.
+/// Documents that are refused on purpose: too old, or in a form that is not read.
 const REFUSED: &[&str] = &[
     "cyclonedx-xml/1.1-php-composer-laravel.cdx.xml",
     "github-snapshot/trivy-alpine-310.json",
@@ -29,12 +29,9 @@ fn documents_of_other_tools_are_read_with_all_their_packages() {
         for problem in problems {
             println!("  {}: {}", problem.code, problem.detail);
         }
-        assert!(
-            found > 0 || !problems.is_empty() || name.contains("cbom"),
-            "{name} is empty and says nothing"
-        );
+        assert!(found > 0 || !problems.is_empty() || name.contains("cbom"), "{name} is empty");
         let mut whole = read_whole(&bytes, &Limits::default()).unwrap();
-        // Matching needs neither names in the NVD nor digests, so these are only read for a new document.
+        // Matching needs neither CPE names nor digests, so these are only read for a new document.
         whole.inventory.components.iter_mut().for_each(|component| component.origin = None);
         assert_eq!(whole.inventory.components, document.inventory.components, "{name}");
         assert!(whole.inventory.relationships.len() >= document.inventory.relationships.len(), "{name}");
@@ -45,7 +42,7 @@ fn documents_of_other_tools_are_read_with_all_their_packages() {
 }
 
 #[test]
-fn documents_of_other_tools_become_valid_ones_in_every_format_with_nothing_lost_on_the_way() {
+fn documents_of_other_tools_are_converted_to_valid_ones_in_every_format_without_loss() {
     let limits = Limits::default();
     for (name, bytes) in shared::foreign_documents().iter().filter(|(name, _)| !REFUSED.contains(&&**name)) {
         let read = read_whole(bytes, &limits).unwrap();
@@ -64,7 +61,7 @@ fn documents_of_other_tools_become_valid_ones_in_every_format_with_nothing_lost_
                 let lost = unwritten(&read.inventory, &written, format, &limits).unwrap();
                 assert_eq!(lost, [], "{name} as {} {version}", format.id());
                 let validation = validate(&written, &limits).unwrap();
-                // What is wrong with the subject of the one is wrong with that of the other.
+                // An error in the subject of one document is also in the other.
                 let errors = validation.findings.iter().filter(|finding| finding.level == Level::Error);
                 let errors = errors.filter(|finding| !finding.code.starts_with("subject-"));
                 assert_eq!(

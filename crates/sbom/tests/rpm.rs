@@ -1,4 +1,4 @@
-//! A database that rpm itself wrote, against what rpm says is in it.
+//! A database that rpm itself wrote, compared with what rpm lists.
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test")]
 
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! What a problem can hide decides how severe it is, not how a file is broken.
+//! The severity of a problem depends on what it can hide, not on how a file is broken.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -14,7 +14,7 @@ use plimsoll_sbom::{
     select, write_cyclonedx, write_spdx,
 };
 
-/// Something that is found without an operating system.
+/// A package that is found without an operating system.
 const FOUND: (&str, &str) = ("app/x-1.dist-info/METADATA", "Name: x\nVersion: 1\n");
 
 fn folder(files: &[(&str, &str)]) -> FileSet {
@@ -39,13 +39,13 @@ const UNKNOWN: (ProblemCode, ProblemSeverity) = (ProblemCode::UnknownOs, Problem
 const NONE: (ProblemCode, ProblemSeverity) = (ProblemCode::NoOs, ProblemSeverity::Noted);
 
 #[test]
-fn a_folder_of_sources_has_no_operating_system_to_miss() {
+fn a_source_folder_needs_no_operating_system() {
     assert_eq!(told(&folder(&[])), []);
     assert_eq!(told(&folder(&[FOUND, ("go.mod", "module x\n")])), []);
 }
 
 #[test]
-fn a_directory_that_cannot_be_entered_hides_what_is_in_it() {
+fn a_directory_that_cannot_be_entered_hides_its_content() {
     let mut files = folder(&[FOUND]);
     for path in ["private", "secret/x"] {
         let (path, reason) = (path.to_owned(), "permission denied".to_owned());
@@ -59,9 +59,9 @@ fn a_directory_that_cannot_be_entered_hides_what_is_in_it() {
 }
 
 #[test]
-fn an_image_of_a_single_program_has_none_to_miss_and_an_empty_one_may() {
+fn an_image_of_a_single_program_needs_no_operating_system_but_an_empty_one_may() {
     assert_eq!(told(&image(&[FOUND])), [NONE]);
-    // Files that such images bring for their program.
+    // Files that such images contain for their program.
     for path in
         ["etc/passwd", "etc/nsswitch.conf", "etc/ssl/certs/ca-certificates.crt", "usr/share/zoneinfo/UTC"]
     {
@@ -100,14 +100,14 @@ fn a_system_without_its_release_and_database_is_missing_in_images_and_in_folders
     let purposes = select().want(&path, None);
     files.unreadable.push(Unreadable { path, reason: "permission denied".to_owned(), purposes });
     assert_eq!(told(&files), [UNKNOWN]);
-    // A file that was made unusable counts like one that is there.
+    // An unusable file counts like a present one.
     for content in ["", "NAME=x\n", "ID=\"a b\"\n"] {
         let found = told(&image(&[FOUND, ("etc/os-release", content)]));
         assert!(found.iter().all(|it| *it == UNKNOWN) && !found.is_empty(), "{content}: {found:?}");
     }
 }
 
-/// An ELF program of 64 bits, little-endian, with one program header of this kind.
+/// A 64-bit little-endian ELF program with one program header of this type.
 fn program(kind: u8) -> Vec<u8> {
     let mut bytes = vec![0; 120];
     bytes[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
@@ -128,7 +128,7 @@ fn with_program(mut set: FileSet, content: &[u8]) -> FileSet {
 }
 
 #[test]
-fn a_program_that_names_a_loader_needs_libraries_that_nobody_listed() {
+fn a_program_that_names_a_loader_needs_libraries_that_are_not_listed() {
     let not_read = (ProblemCode::NotRead, ProblemSeverity::Missing);
     assert_eq!(told(&with_program(image(&[FOUND]), &program(3))), [UNKNOWN, not_read]);
     assert_eq!(told(&with_program(image(&[FOUND]), &program(1))), [NONE, not_read]);
@@ -140,7 +140,7 @@ fn a_program_that_names_a_loader_needs_libraries_that_nobody_listed() {
 const BROKEN: &str = "PK\x05\x06\0\0\0\0\0\0\0\0\x7f\0\0\0\0\0\0\0\0\0";
 
 #[test]
-fn broken_metadata_is_noted_among_what_tests_are_run_with_and_missing_everywhere_else() {
+fn broken_metadata_is_noted_in_test_data_and_missing_everywhere_else() {
     let broken = |path: &str| {
         let inventory = catalog(&folder(&[(path, BROKEN)]), &Limits::default());
         let [problem] = &inventory.problems[..] else { panic!("{path}: {:?}", inventory.problems) };
@@ -164,7 +164,7 @@ fn broken_metadata_is_noted_among_what_tests_are_run_with_and_missing_everywhere
         "node_modules/x/package.json",
         "tests/node_modules/x/package.json",
         "Cargo.lock",
-        // What is no list of packages but the packages themselves.
+        // Not a list of packages, but the packages themselves.
         "tests/x.whl",
         "tests/x.jar",
         "tests/vendor/composer/installed.json",
@@ -183,7 +183,7 @@ fn a_broken_package_database_is_missing_wherever_it_is_broken() {
 }
 
 #[test]
-fn an_empty_database_does_not_stand_for_the_one_of_an_unknown_distribution() {
+fn an_empty_database_does_not_count_for_an_unknown_distribution() {
     for (path, content) in [("var/lib/dpkg/status", ""), ("lib/apk/db/installed", "\n")] {
         let found = told(&image(&[FOUND, ("etc/os-release", "ID=ours\nVERSION_ID=1\n"), (path, content)]));
         assert!(found.contains(&UNKNOWN), "{path}: {found:?}");
@@ -191,12 +191,12 @@ fn an_empty_database_does_not_stand_for_the_one_of_an_unknown_distribution() {
 }
 
 #[test]
-fn documents_keep_the_severity_and_are_incomplete_only_where_something_is_missing() {
+fn documents_keep_the_severity_and_are_incomplete_only_if_something_is_missing() {
     let noted = Problem {
         severity: ProblemSeverity::Noted,
-        ..Problem::new(ProblemCode::UnparsableMetadata, "tests/package.json", "is no JSON")
+        ..Problem::new(ProblemCode::UnparsableMetadata, "tests/package.json", "is not JSON")
     };
-    let missing = Problem::new(ProblemCode::UnparsableMetadata, "package.json", "is no JSON");
+    let missing = Problem::new(ProblemCode::UnparsableMetadata, "package.json", "is not JSON");
     for (problems, complete) in [(vec![noted.clone()], true), (vec![missing, noted], false)] {
         let inventory = Inventory { problems, ..catalog(&folder(&[FOUND]), &Limits::default()) };
         assert_eq!(inventory.is_complete(), complete);
@@ -228,7 +228,7 @@ fn documents_keep_the_severity_and_are_incomplete_only_where_something_is_missin
 }
 
 #[test]
-fn an_image_without_a_system_stays_one_in_its_document() {
+fn an_image_without_a_system_has_none_in_its_document() {
     let inventory = catalog(&image(&[FOUND]), &Limits::default());
     let document = Document {
         inventory: &inventory,

@@ -1,6 +1,6 @@
-//! The official validators on what Plimsoll writes, of inventories of its own and of documents of other tools: `spdx-tools`
-//! (schema and semantics), `cyclonedx-python-lib` (strict schemas of JSON and XML), `spdx-python-model` (SPDX 3), and the
-//! published JSON schema. They run where `$PLIMSOLL_PEERS/venv` has them.
+//! The official validators on documents that Plimsoll writes from its own inventories and from documents of other
+//! tools: `spdx-tools` (schema and semantics), `cyclonedx-python-lib` (strict schemas of JSON and XML),
+//! `spdx-python-model` (SPDX 3), and the published JSON schema. They run where `$PLIMSOLL_PEERS/venv` has them.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, reason = "tests fail by panicking")]
 
 mod shared;
@@ -29,7 +29,7 @@ def check(text):
     return [message.validation_message for message in validate_full_spdx_document(document)]
 ";
 
-/// SPDX 3.0.1; every reference has to lead somewhere.
+/// SPDX 3.0.1. No reference may dangle.
 const JSON_LD: &str = "
 import io
 from spdx_python_model import v3_0_1 as spdx
@@ -109,7 +109,8 @@ fn inventories() -> Vec<Inventory> {
     vec![inventory(), found(), detected(), without_system, Inventory::default()]
 }
 
-/// What `id` writes in `version`: of our inventories, with and without an image, and of the documents of other tools.
+/// The documents that `id` writes in `version`: of our inventories, with and without an image, and of documents of
+/// other tools.
 fn written(id: &str, version: &str) -> Vec<(String, String)> {
     let format = formats().find(|format| format.id() == id).unwrap();
     let text = |document: &Document<'_>| {
@@ -139,7 +140,7 @@ fn written(id: &str, version: &str) -> Vec<(String, String)> {
     found
 }
 
-/// Runs `program` on what `id` writes, in each version, with the version and `argument` as its argument.
+/// Runs `program` on the documents that `id` writes, in each version, with the version and `argument` as its argument.
 fn accepts(id: &str, program: &str, argument: &str) {
     let Some(python) = python() else { return };
     let format = formats().find(|format| format.id() == id).unwrap();

@@ -66,7 +66,7 @@ fn findings_that_an_sbom_does_not_tell_apart_share_a_row_and_a_count_of_nothing_
     let run = place.run(&["scan", "--db", &place.path("db"), "--at", NOW, "-o", "table", &sbom]).exits(11);
     assert_eq!(run.stdout.matches("CVE-2020-28493").count(), 1, "{}", run.stdout);
     run.says("(2 times)")
-        .says("not covered: inventory: inventory is incomplete: missing-purl: 1 component without package URL: mystery");
+        .says("not covered: inventory: inventory is incomplete: missing-purl: 1 component without a package URL: mystery");
 }
 
 #[test]

@@ -145,12 +145,12 @@ fn components_that_cannot_be_carried_over_are_told() {
             .run(arguments)
             .exits(0)
             .says("components without a usable package URL (1)")
-            .says("1 component without package URL: lost");
+            .says("1 component without a package URL: lost");
     }
     // A table shows problems itself, also in a pipe.
     let table = place.run(&["sbom", "convert", &file, "-o", "table"]).exits(0);
-    assert!(table.stdout.contains("without package URL: lost"), "{}", table.stdout);
-    assert!(!table.stderr.contains("without package URL: lost"), "{}", table.stderr);
+    assert!(table.stdout.contains("without a package URL: lost"), "{}", table.stdout);
+    assert!(!table.stderr.contains("without a package URL: lost"), "{}", table.stderr);
 }
 
 const MANIFEST: &str = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";

@@ -1,13 +1,14 @@
-//! The rules, from `rules.txt`: a line for each program, in the order in which they are tried on a file's name.
+//! The rules, from `rules.txt`: a line for each program, in the order in which they are matched against a file's name.
 //!
 //! ```text
 //! nginx f5:nginx | nginx | nginx version: nginx/{}
 //! redis redis:redis | redis-server redis-cli | \0{3}\0
 //! ```
 //!
-//! The name of the package, with vendor and product as the NVD's dictionary has them, if it does; how the files are called; and what stands around the version, of which the first that fits counts.
-//! A file's name has no wildcard at its end, since that would be tried on every path. `{}` is the version: a digit, and all that
-//! may follow it. `{3}` is one of three numbers and no more, `{3.}` one that begins like that. `\0` is a zero byte.
+//! The fields are the name of the package, with vendor and product if the NVD's dictionary has them; the names of the
+//! files; and the texts around the version, of which the first match counts. A file's name has no wildcard at its end,
+//! because that would be tried on every path. `{}` is the version: a digit and all characters that may follow. `{3}` is
+//! a version of exactly three numbers, `{3.}` one that starts with three numbers. `\0` is a zero byte.
 
 use std::sync::LazyLock;
 
@@ -22,7 +23,7 @@ pub(super) struct Rule {
     pub(super) patterns: Vec<Pattern>,
 }
 
-/// What stands around a version.
+/// The texts around a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pattern {
     pub(super) before: Vec<u8>,
@@ -30,14 +31,14 @@ pub(super) struct Pattern {
     pub(super) after: Vec<u8>,
 }
 
-/// What a version looks like.
+/// The form of a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Shape {
-    /// A digit, and what may follow it.
+    /// A digit, and the characters that may follow it.
     Any,
-    /// So many numbers with dots between.
+    /// This many numbers, separated by dots.
     Numbers(usize),
-    /// As [`Self::Any`], beginning like this.
+    /// Like [`Self::Any`], but starting with this many numbers.
     Beginning(String),
 }
 
@@ -51,7 +52,7 @@ fn rule(line: &'static str) -> Option<Rule> {
     if name.starts_with('#') {
         return None;
     }
-    // Patterns of paths are for all directories. They live as long as the program, which has one list of them.
+    // Patterns apply to all directories. They live as long as the program, which has one list of them.
     let files = files.split(' ').map(|file| &*format!("**/{file}").leak()).collect();
     Some(Rule {
         name,
@@ -87,7 +88,7 @@ mod tests {
         for (line, rule) in rules.iter().zip(RULES.iter()) {
             assert!(!rule.patterns.is_empty(), "{line}");
             assert_eq!(rule.patterns.len(), line.split('|').count() - 2, "{line}");
-            // Without anything in front, every byte would be tried.
+            // Without a text before the version, every byte would be tried.
             assert!(rule.patterns.iter().all(|it| !it.before.is_empty()), "{line}");
         }
         let files: Vec<&str> = RULES.iter().flat_map(|rule| rule.files.iter().copied()).collect();

@@ -1,4 +1,4 @@
-//! Searches a program for what stands around its version, while it goes by.
+//! Searches a program for the text around its version, while it is streamed.
 
 use std::collections::BTreeSet;
 
@@ -7,19 +7,19 @@ use memchr::memmem;
 use super::rules::{Pattern, Shape};
 use crate::magic::Format;
 
-/// Bytes of a version. The longest have some thirty, with the release of a distribution.
+/// Bytes of a version. The longest have some thirty, including the release of a distribution.
 const MAX_VERSION: usize = 64;
-/// Versions of one pattern, beyond which it tells none.
+/// Versions of one pattern. A pattern with more of them gives none.
 const MAX_VERSIONS: usize = 8;
 
-/// Takes a program piece by piece.
+/// Reads a program piece by piece.
 pub(super) struct Search {
     patterns: &'static [Pattern],
-    /// What each pattern has found.
+    /// The versions that each pattern found.
     versions: Vec<BTreeSet<String>>,
-    /// The last bytes that went by, with which a place may begin.
+    /// The last bytes that were read, with which a match may start.
     carried: Vec<u8>,
-    /// How many bytes have to follow for a place to be judged.
+    /// How many bytes must follow to decide about a match.
     enough: usize,
     is_program: Option<bool>,
 }
@@ -36,7 +36,7 @@ impl Search {
         }
     }
 
-    /// The next bytes. Returns false when the rest does not matter.
+    /// Takes the next bytes. Returns false if the rest is not needed.
     pub(super) fn take(&mut self, piece: &[u8]) -> bool {
         self.carried.extend_from_slice(piece);
         if self.is_program.is_none() && self.carried.len() >= 4 {
@@ -50,7 +50,7 @@ impl Search {
         self.is_program != Some(false)
     }
 
-    /// The version; none if none is told.
+    /// The version, if there is one.
     pub(super) fn finish(mut self) -> Option<String> {
         if self.is_program != Some(true) {
             return None;
@@ -62,7 +62,7 @@ impl Search {
         found.next().filter(|_| found.next().is_none())
     }
 
-    /// Looks at the places that begin in front of `end`, and forgets them.
+    /// Examines the matches that start before `end`, and drops those bytes.
     fn search(&mut self, end: usize) {
         let window = std::mem::take(&mut self.carried);
         for (pattern, versions) in self.patterns.iter().zip(&mut self.versions) {
@@ -81,7 +81,7 @@ impl Search {
 }
 
 impl Pattern {
-    /// The version with which `bytes` begin, if this is one.
+    /// The version at the start of `bytes`, if there is one.
     fn version(&self, bytes: &[u8]) -> Option<String> {
         let may_be = |byte: &u8| byte.is_ascii_alphanumeric() || b".+-~_".contains(byte);
         let length = bytes.iter().take(MAX_VERSION).take_while(|byte| may_be(byte)).count();

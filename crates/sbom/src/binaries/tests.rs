@@ -1,4 +1,4 @@
-//! Programs of which nothing is there but what tells their version.
+//! Programs reduced to the text around their version.
 
 use std::path::Path;
 use std::process::Command;
@@ -36,7 +36,7 @@ fn found(inventory: &Inventory) -> Vec<String> {
 }
 
 #[test]
-fn programs_are_told_by_the_versions_that_they_print() {
+fn programs_are_identified_by_the_versions_that_they_print() {
     let nginx = program("\0nginx version: nginx/1.25.3\0");
     let list = b"00000000000000000000000000000000  usr/sbin/nginx\n".as_slice();
     let inventory = catalog(&[
@@ -45,7 +45,7 @@ fn programs_are_told_by_the_versions_that_they_print() {
         ("var/lib/dpkg/info/nginx.md5sums", list),
         ("usr/local/lib/libpython3.12.so.1.0", &program("\x003.2.0\0x\x003.12.1rc1\0")),
         ("opt/mariadb/bin/mariadbd", &program("\x0010.11.6-MariaDB\0 MariaDB 10.2.2")),
-        // No program, and not called like one.
+        // Not a program, and not named like one.
         ("srv/bash", b"#!/bin/sh\n# @(#)Bash version 5.2.15(1)\n"),
         ("srv/other", &nginx),
     ]);
@@ -60,7 +60,7 @@ fn programs_are_told_by_the_versions_that_they_print() {
 }
 
 #[test]
-fn programs_that_do_not_agree_with_themselves_are_not_told() {
+fn programs_with_contradicting_versions_are_not_listed() {
     for text in [
         "",
         "nginx version: nginx/",
@@ -74,7 +74,7 @@ fn programs_that_do_not_agree_with_themselves_are_not_told() {
 
 proptest! {
     #[test]
-    fn pieces_of_any_size_give_the_same(
+    fn pieces_of_any_size_give_the_same_result(
         before in proptest::collection::vec(any::<u8>(), 0..300),
         chunk in 1_usize..400,
     ) {
@@ -89,7 +89,7 @@ proptest! {
     }
 }
 
-/// The programs that this machine has of Debian's packages have the versions of these.
+/// Programs from this machine's Debian packages have the versions of these packages.
 #[test]
 fn programs_of_this_machine_have_the_versions_of_their_packages() {
     if !Path::new("/var/lib/dpkg/status").exists() {

@@ -1,4 +1,4 @@
-//! Facts of all catalogers as bytes, so that a layer need not be read again.
+//! Encodes the facts of all catalogers, so that a layer need not be read again.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use super::Catalogers;
 use crate::fact;
 
 impl FactCodec for Catalogers {
-    /// Names and versions of the catalogers, and what each of them looks for, in their order: a fact depends on all of them
-    /// (see `Cataloger::version`), and the number of a purpose on those before it.
+    /// Names, versions and selections of the catalogers, in their order. A fact depends on all of them (see
+    /// `Cataloger::version`), and the number of a purpose on those before it.
     fn version(&self) -> Digest {
         let mut text = String::new();
         for member in &self.members {
-            // Each is a line, in which nothing has a line break of its own.
+            // Each is a line; none of the parts contains a line break.
             let _ = writeln!(text, "{} {} {:?}", member.id(), member.version(), member.selections());
         }
         Digest::sha256(text.as_bytes())
@@ -32,7 +32,7 @@ impl FactCodec for Catalogers {
     }
 }
 
-/// Every fact that a test makes is the same fact when it was kept.
+/// Asserts that a fact is the same after it was kept.
 #[cfg(test)]
 pub(super) fn check(catalogers: &Catalogers, files: &plimsoll_core::rootfs::FileSet) {
     use plimsoll_core::rootfs::Outcome;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::*;
 
 #[test]
-fn every_member_has_a_name_of_its_own_and_says_what_it_looks_for() {
+fn every_member_has_a_unique_name_and_selections() {
     let ids: BTreeSet<&str> = LIST.iter().map(|member| member.id()).collect();
     assert_eq!(ids.len(), LIST.len());
     for member in LIST {
@@ -15,7 +15,7 @@ fn every_member_has_a_name_of_its_own_and_says_what_it_looks_for() {
 }
 
 #[test]
-fn takes_what_shows_packages_and_nothing_else() {
+fn selects_files_that_show_packages_and_nothing_else() {
     for path in [
         "etc/os-release",
         "usr/lib/os-release",
@@ -50,11 +50,11 @@ fn takes_what_shows_packages_and_nothing_else() {
 }
 
 #[test]
-fn well_known_paths_are_wanted_for_one_thing() {
-    // Where links lead from one to the other, the facts of the one are those of the other.
-    // Any library of Windows may be an assembly of .NET, and none of the other paths leads to one.
+fn well_known_paths_have_one_purpose() {
+    // If one is a link to the other, both have the same facts.
+    // Any Windows library may be a .NET assembly, and none of the other paths leads to one.
     for path in select().fixed_paths().iter().filter(|path| !path.contains("Windows/System32/")) {
-        // A copyright file is a trace of the system as well; all of them are wanted for the same.
+        // A copyright file is also a trace of the system; all of them have the same purposes.
         let purposes = if path.ends_with("/copyright") { 2 } else { 1 };
         assert_eq!(select().want(path, None).len(), purposes, "{path}");
     }
@@ -63,7 +63,7 @@ fn well_known_paths_are_wanted_for_one_thing() {
 }
 
 #[test]
-fn no_pattern_makes_every_path_cost_a_look_up() {
+fn no_pattern_causes_a_look_up_for_every_path() {
     for matcher in [&ALL.matcher, &ALL.shown, &ALL.unread] {
         assert!(matcher.is_selective());
     }

@@ -1,5 +1,5 @@
-//! Which layer made a change: the one with the package as it is. A package that is gone has none there, so it counts for its layer
-//! of before; whether that layer is gone too, or is hidden by another, is told apart.
+//! Which layer made a change: the one that contains the package now. A removed package is in none, so the change counts
+//! for its previous layer. Whether that layer was removed too or is hidden by another is distinguished.
 
 use std::collections::BTreeMap;
 
@@ -11,16 +11,16 @@ use crate::inventory::Component;
 pub enum ChangedIn {
     /// In this layer of the newer one.
     Layer(usize),
-    /// In a later layer than this one, which both have: there, the package was removed.
+    /// In a later layer than this one, which both have: the package was removed there.
     Above(usize),
-    /// In this layer of the older one, which the newer one does not have.
+    /// In this layer of the older image, which the newer one does not have.
     Gone(usize),
     /// Layers are not known.
     Unknown,
 }
 
 impl ChangedIn {
-    fn of(change: &Change<'_>, common_layers: usize) -> Self {
+    fn new(change: &Change<'_>, common_layers: usize) -> Self {
         let layer = |of: Option<&Component>| of?.locations.first()?.layer;
         match (change.after, layer(change.after), layer(change.before)) {
             (Some(_), Some(layer), _) => Self::Layer(layer),
@@ -36,7 +36,7 @@ impl Comparison<'_> {
     pub fn by_layer(&self) -> BTreeMap<ChangedIn, Vec<usize>> {
         let mut found: BTreeMap<ChangedIn, Vec<usize>> = BTreeMap::new();
         for (number, change) in self.changes.iter().enumerate() {
-            found.entry(ChangedIn::of(change, self.common_layers)).or_default().push(number);
+            found.entry(ChangedIn::new(change, self.common_layers)).or_default().push(number);
         }
         found
     }
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_of_the_layer_that_made_it() {
+    fn a_change_belongs_to_the_layer_that_made_it() {
         let before = inventory(
             &["base", "old"],
             &[

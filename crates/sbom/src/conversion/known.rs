@@ -1,4 +1,4 @@
-//! The members of each format that are read and carried over, as tables. What no table names is lost.
+//! The members of each format that are read and carried over, as tables. Members that no table names are lost.
 
 use serde_json::Value;
 
@@ -6,21 +6,22 @@ use crate::cpe_name::is_cpe;
 use crate::documents::{DETECTED, is_read_annotation, is_read_comment, is_read_property};
 use crate::inventory::Checksum;
 
-/// What becomes of a member.
+/// How a member is carried over.
 #[derive(Clone, Copy)]
 pub(super) enum Inner {
-    /// All of it is carried over, or says nothing that could be lost.
+    /// All of it is carried over, or it contains nothing that could be lost.
     Whole,
     /// Objects of this kind, one or a list.
     Of(&'static str),
-    /// Values of which some are carried over. The others are lost under the name of the member, and what this names.
+    /// Some values are carried over. The others are lost under the name of the member and the name that this function
+    /// returns.
     Some(Lost),
-    /// Carried over if the object that has it is like this.
+    /// Carried over if the object that contains it satisfies this.
     If(fn(&Value) -> bool),
 }
 
-/// What of a value is lost: nothing, the value itself (an empty text), or a part of it with a name.
-/// Whether the layers of the document are known is the second argument.
+/// The part of a value that is lost: nothing, the value itself (an empty text), or a named part. The second argument
+/// says whether the layers of the document are known.
 pub(super) type Lost = fn(&Value, bool) -> Option<&str>;
 
 use Inner::{If, Of, Some as Partly, Whole};
@@ -30,7 +31,7 @@ type Members = &'static [(&'static str, Inner)];
 /// Members that every element of SPDX 3 has.
 const OF_ELEMENTS: &[&str] = &["type", "@type", "spdxId", "@id", "creationInfo"];
 
-/// What is known of a member that an object of a kind has.
+/// What the tables say about a member of an object of a kind.
 pub(super) fn member(kind: &str, name: &str) -> Option<Inner> {
     if kind.starts_with("spdx3 ") && OF_ELEMENTS.contains(&name) {
         return Some(Whole);
@@ -39,14 +40,14 @@ pub(super) fn member(kind: &str, name: &str) -> Option<Inner> {
     members.iter().find(|(own, _)| *own == name).map(|(_, inner)| *inner)
 }
 
-/// The kind of an object, which may depend on what it says itself.
+/// The kind of an object, which may depend on its content.
 pub(super) fn kind_of(kind: &'static str, value: &Value) -> &'static str {
     let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
     match kind {
         "cyclonedx component" if text("type") == "operating-system" => "cyclonedx system",
         "spdx package" if text("primaryPackagePurpose") == "CONTAINER" => "spdx subject",
         "spdx package" if text("SPDXID").starts_with("SPDXRef-OperatingSystem") => "spdx system",
-        // What this program concludes is in the comment of the package as well.
+        // Conclusions of this program are in the comment of the package as well.
         "spdx3 relationship"
             if text("relationshipType") == "hasConcludedLicense"
                 && text("spdxId").starts_with("https://plimsoll.dev/spdx/") =>
@@ -59,7 +60,7 @@ pub(super) fn kind_of(kind: &'static str, value: &Value) -> &'static str {
     }
 }
 
-/// The kind of an element of SPDX 3; nothing for one that is not read.
+/// The kind of an element of SPDX 3. `None` for one that is not read.
 pub(super) fn kind_of_element(element_type: &str) -> Option<&'static str> {
     Some(match element_type {
         "CreationInfo" => "spdx3 creation",
@@ -96,32 +97,33 @@ fn comment(value: &Value, _: bool) -> Option<&str> {
     unless(is_read_comment(value.as_str().unwrap_or_default()))
 }
 
-/// What is excluded because it is for development is declared so, and nothing else is excluded.
+/// Whether the exclusion of a component is carried over: only components for development are excluded, and they are
+/// declared as such.
 fn is_declared(component: &Value) -> bool {
     let properties = component.get("properties").and_then(Value::as_array).into_iter().flatten();
     text(component, "scope") == "excluded"
         && properties.into_iter().any(|property| text(property, "name") == "plimsoll:declared")
 }
 
-/// What is concluded is what was detected, where the comment says so in the words of this program.
+/// Whether the conclusion repeats what was detected, as this program writes it into the comment.
 fn is_detected(package: &Value) -> bool {
     text(package, "licenseConcluded") == "NOASSERTION"
         || text(package, "comment").lines().any(|line| line.starts_with(DETECTED))
 }
 
-/// What this program concludes is a property of the component as well.
+/// Conclusions of this program are also a property of the component.
 fn evidence_licence(value: &Value, _: bool) -> Option<&str> {
     let licence = value.get("license").unwrap_or(value);
     unless(text(licence, "acknowledgement") == "concluded" && !text(licence, "id").is_empty())
 }
 
-/// The scope of what is for development, in a document of our own: the comment of the package declares it.
+/// The scope of a component for development, in Plimsoll's own documents: the comment of the package declares it.
 fn is_for_development(relationship: &Value) -> bool {
     text(relationship, "scope") == "development"
         && text(relationship, "spdxId").starts_with("https://plimsoll.dev/spdx/")
 }
 
-/// Programs that made a document. A new one is made by this program, so only the others are lost.
+/// Programs that made a document. The new document is made by this program, so only the others are lost.
 fn tools(value: &Value, _: bool) -> Option<&str> {
     let tools = value.get("components").unwrap_or(value);
     let one = std::slice::from_ref(tools);
@@ -133,7 +135,7 @@ fn creator(value: &Value, _: bool) -> Option<&str> {
     unless(value.as_str().is_some_and(|creator| creator.starts_with("Tool: plimsoll-")))
 }
 
-/// What Plimsoll states about completeness is read and written again.
+/// Plimsoll's statement about completeness is read and written again.
 fn composition(value: &Value, _: bool) -> Option<&str> {
     unless(
         matches!(text(value, "aggregate"), "incomplete" | "complete")
@@ -203,7 +205,7 @@ fn relationship(value: &Value, _: bool) -> Option<&str> {
     (!is_read).then_some(kind)
 }
 
-/// The text of a licence beside its name.
+/// The text of a licence in addition to its name.
 fn extracted(value: &Value, _: bool) -> Option<&str> {
     let (name, extracted) = (text(value, "name"), text(value, "extractedText"));
     (!extracted.is_empty() && extracted != name).then_some("extractedText")
@@ -227,7 +229,7 @@ fn element_relationship(value: &Value, _: bool) -> Option<&str> {
     (!is_read).then_some(kind)
 }
 
-/// More about a package or a source than where it came from and who maintains it.
+/// Other details of a package or source than its origin and maintainer.
 fn details(value: &Value, _: bool) -> Option<&str> {
     const READ: &[&str] = &[
         "source",
@@ -257,7 +259,7 @@ const KINDS: &[(&str, Members)] = &[
             ("xmlns", Whole),
             ("bomFormat", Whole),
             ("specVersion", Whole),
-            // Documents that differ are other documents.
+            // Different documents have different identifiers.
             ("serialNumber", Whole),
             ("version", Whole),
             ("metadata", Of("cyclonedx metadata")),
@@ -305,7 +307,7 @@ const KINDS: &[(&str, Members)] = &[
         &[
             ("type", Whole),
             ("bom-ref", Whole),
-            // The package URL says it.
+            // The package URL contains it.
             ("group", Whole),
             ("name", Whole),
             ("version", Whole),
@@ -487,7 +489,7 @@ const KINDS: &[(&str, Members)] = &[
             ("id", Whole),
             ("name", Whole),
             ("version", Whole),
-            // The package URL says it.
+            // The package URL contains it.
             ("type", Whole),
             ("language", Whole),
             ("purl", Whole),

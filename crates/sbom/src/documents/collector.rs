@@ -1,7 +1,7 @@
-//! What documents of any format become: components that can be looked up, and problems for the others.
+//! Collects the content of documents of any format: components that can be looked up, and problems for the others.
 //!
 //! The package URL decides what a component is, regardless of its name and version. Components without one cannot be looked up
-//! and are counted as problems. Ownership in a document is only [`OwnerEvidence::Claimed`], because the digests behind it were
+//! and are counted as problems. Ownership in a document is only [`OwnerEvidence::Claimed`], because the digests were
 //! not seen.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -20,7 +20,7 @@ use crate::inventory::{
     RelationshipKind, SourcePackage,
 };
 
-/// Names of components that a problem repeats.
+/// Names of components that a problem lists.
 const MAX_NAMES: usize = 5;
 
 /// With this many items, two threads share the work. Fewer are read in less time than it takes to start a thread.
@@ -37,7 +37,7 @@ pub(crate) struct Collector {
     without_purl: Names,
     bad_purl: Names,
     without_version: Names,
-    /// Components that another one brought, known by its package URL only.
+    /// Components that another one owns, which is known only by its package URL.
     pub(crate) owned: Vec<(ComponentIndex, Purl, OwnerEvidence)>,
     /// Whether there was an image among the components. Advisories are not about images.
     pub(crate) lists_images: bool,
@@ -47,10 +47,10 @@ pub(crate) struct Collector {
     /// Relationships between such identifiers.
     related: Vec<(String, RelationshipKind, String)>,
     relationships_limit: usize,
-    /// Components that are said to depend on nothing.
+    /// Components that are stated to depend on nothing.
     leaves: Vec<String>,
     contained: Vec<(ComponentIndex, ComponentIndex)>,
-    /// What components state, if the whole document is read.
+    /// The statements of components, if the whole document is read.
     pub(crate) stated: Vec<StatedComponent>,
 }
 
@@ -83,7 +83,7 @@ impl Names {
     }
 }
 
-/// What a document says about a component beside its purl.
+/// What a document says about a component in addition to its purl.
 #[derive(Default)]
 pub(crate) struct Claims<'a> {
     pub(crate) name: &'a str,
@@ -124,7 +124,7 @@ impl Collector {
         }
     }
 
-    /// Whether relationships and statements are wanted too.
+    /// Whether relationships and statements are collected too.
     pub(crate) fn is_whole(&self) -> bool {
         self.extent == Extent::Whole
     }
@@ -213,7 +213,7 @@ impl Collector {
             (done, handle.join().unwrap_or_else(|panic| panic::resume_unwind(panic)))
         });
         done.and(others)?;
-        // Each thread kept to the limit on its own. Together they have to keep to it as well.
+        // Each thread kept within the limit on its own. Their total must be within it as well.
         self.count(other.seen - before)?;
         let inventory = &mut self.inventory;
         let offset = inventory.components.len();
@@ -324,7 +324,7 @@ impl Collector {
                 Some(problem(ProblemCode::UnknownOs, "operating-system packages of an unknown release"))
             }
             None if subject_is_image => {
-                Some(problem(ProblemCode::UnknownOs, "an image without operating system"))
+                Some(problem(ProblemCode::UnknownOs, "an image without an operating system"))
             }
             Some(os) if !listed => {
                 let detail = format!("operating system {} without packages", os.distro());
@@ -332,7 +332,7 @@ impl Collector {
             }
             _ => None,
         };
-        // A document of ours states the problem itself, in more detail.
+        // One of Plimsoll's documents states the problem itself, in more detail.
         let told = inventory.problems.iter().any(|problem| {
             matches!(
                 problem.code,
@@ -345,9 +345,9 @@ impl Collector {
         inventory.problems.extend(missing.filter(|_| !told));
         inventory.problems.extend(
             [
-                self.without_purl.problem(ProblemCode::MissingPurl, "without package URL"),
+                self.without_purl.problem(ProblemCode::MissingPurl, "without a package URL"),
                 self.bad_purl.problem(ProblemCode::InvalidPurl, "with an unusable package URL"),
-                self.without_version.problem(ProblemCode::MissingVersion, "without version"),
+                self.without_version.problem(ProblemCode::MissingVersion, "without a version"),
             ]
             .into_iter()
             .flatten(),
@@ -382,7 +382,7 @@ pub(crate) fn within_relationships(count: usize, limit: usize) -> Result<(), Err
     if count < limit { Ok(()) } else { Err(LimitExceeded::new("relationships", limit as u64, "SBOM").into()) }
 }
 
-/// A purl of an image is not a component that advisories are about.
+/// Whether a purl is that of an image, about which there are no advisories.
 pub(crate) fn is_image(purl: &str) -> bool {
     let kind = purl.split_once(':').map_or("", |(_, rest)| rest.trim_start_matches('/'));
     kind.split_once('/')
@@ -407,8 +407,8 @@ pub(crate) fn dangling<'a>(used: impl Iterator<Item = &'a str>, declared: &HashS
     found.into_iter().take(MAX_DANGLING).map(|id| id.chars().take(200).collect()).collect()
 }
 
-/// The digest of a document's subject: the strongest of its `hashes` (algorithm and hex), else the digest in its version or
-/// package URL.
+/// The digest of a document's subject: the strongest of its `hashes` (algorithm and hex), or else the digest in its
+/// version or package URL.
 pub(crate) fn subject_digest<'a>(
     hashes: impl Iterator<Item = (&'static str, &'a str)>,
     version: Option<&str>,

@@ -37,7 +37,7 @@ pub(crate) use part::is_read as is_read_property;
 
 const NAME: &str = "CycloneDX";
 const VERSIONS: &[&str] = &["1.2", "1.3", "1.4", "1.5", "1.6", "1.7"];
-/// The first one is known to Trivy 0.54 and other readers of recent years.
+/// Trivy 0.54 and other readers of recent years know the first one.
 const WRITTEN: &[&str] = &["1.6", "1.4", "1.5", "1.7"];
 /// The namespace of XML, before the version.
 const NAMESPACE: &str = "http://cyclonedx.org/schema/bom/";

@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mark_says_the_encoding() {
+    fn a_mark_determines_the_encoding() {
         let units = || "{\"ü\":1}".encode_utf16();
         let little: Vec<u8> = [0xff, 0xfe].into_iter().chain(units().flat_map(u16::to_le_bytes)).collect();
         let big: Vec<u8> = [0xfe, 0xff].into_iter().chain(units().flat_map(u16::to_be_bytes)).collect();

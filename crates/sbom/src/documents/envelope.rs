@@ -1,7 +1,7 @@
-//! What is around an attested document: a Sigstore bundle, a DSSE envelope, an in-toto statement.
+//! The envelopes of an attested document: a Sigstore bundle, a DSSE envelope, an in-toto statement.
 //!
-//! They are removed, not verified: verification needs keys and roots, and `plimsoll verify-attestation` does it. The document
-//! says what was removed.
+//! They are removed, not verified: verification needs keys and roots, and `plimsoll verify-attestation` does it. The
+//! result names what was removed.
 //!
 //! ```json
 //! {"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","dsseEnvelope":
@@ -22,7 +22,7 @@ use serde_json::value::RawValue;
 use super::json::{Member, Members, parsed};
 use crate::Error;
 
-/// What a document was inside of. Each may only be inside those before it.
+/// What contained a document. Each may only be inside those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Envelope {
@@ -35,7 +35,7 @@ pub enum Envelope {
 }
 
 impl Envelope {
-    /// What it is called.
+    /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Bundle => "Sigstore bundle",
@@ -45,7 +45,7 @@ impl Envelope {
     }
 }
 
-/// The members by which envelopes are known and opened.
+/// The members by which envelopes are recognised and opened.
 pub(super) const MEMBERS: &[Member] = &[
     Member::Value("mediaType"),
     Member::Value("dsseEnvelope"),

@@ -1,7 +1,7 @@
-//! Documents that no format of the list recognises: other forms of the same standards, and formats of other tools. They are not
-//! read; the message says what they are and how to get a document that is.
+//! Documents that no format of the list recognises: other forms of the same standards, and formats of other tools. They
+//! are not read; the message names them and says how to get a document that can be read.
 //!
-//! Each is known by its beginning or its members: SPDX RDF by its root, for example.
+//! Each is recognised by its start or its members: SPDX RDF by its root, for example.
 
 use plimsoll_core::Cancel;
 
@@ -44,7 +44,7 @@ pub(super) fn of_text(bytes: &[u8]) -> Option<Error> {
     Some(Error::OtherFormat { got, way })
 }
 
-/// The members by which a JSON object is known.
+/// The members by which a JSON object is recognised.
 const MEMBERS: &[Member] = &[
     Member::Value("mediaType"),
     Member::Value("matches"),

@@ -14,7 +14,7 @@ use crate::Error;
 use crate::document::{Completeness, Document, DocumentSubject};
 use crate::inventory::Inventory;
 
-/// Reads and writes documents of one format. It holds no state, so a panic leaves nothing half done in it.
+/// Reads and writes documents of one format. It has no state, so a panic cannot leave it inconsistent.
 pub(crate) trait Format: Send + Sync + RefUnwindSafe {
     /// Its stable name, as `-o` takes it: `spdx-json`.
     fn id(&self) -> &'static str;
@@ -22,18 +22,18 @@ pub(crate) trait Format: Send + Sync + RefUnwindSafe {
     /// The name of the standard: `SPDX`.
     fn name(&self) -> &'static str;
 
-    /// The versions that are read, the oldest first; none for a format that is only written.
+    /// The versions that are read, the oldest first. Empty for a format that is only written.
     fn reads(&self) -> &'static [&'static str] {
         &[]
     }
 
-    /// The versions that are written, the default first; none for a format that is only read.
+    /// The versions that are written, the default first. Empty for a format that is only read.
     fn writes(&self) -> &'static [&'static str] {
         &[]
     }
 
-    /// The members of a JSON document that it is recognised by or reads; none for a format that is not JSON. Two formats
-    /// that read a member of the same name agree on its kind.
+    /// The members of a JSON document that it reads or by which it is recognised. Empty for a format that is not JSON.
+    /// Two formats that read a member of the same name agree on its kind.
     fn members(&self) -> &'static [Member] {
         &[]
     }
@@ -90,7 +90,7 @@ pub(crate) enum Extent {
 pub(crate) enum Content<'a> {
     /// A JSON object, with the members that formats name.
     Json(Members<'a>),
-    /// Anything else. It does not begin with `{`.
+    /// Anything else. It does not start with `{`.
     Text(&'a [u8]),
 }
 
@@ -136,7 +136,7 @@ impl DocumentFormat {
         self.0.reads()
     }
 
-    /// The versions that are written, the default first; none for a format that is only read.
+    /// The versions that are written, the default first. Empty for a format that is only read.
     pub fn writes(self) -> &'static [&'static str] {
         self.0.writes()
     }
@@ -147,7 +147,7 @@ impl DocumentFormat {
         self.write_version(document, version, out)
     }
 
-    /// Writes `document` in `version`, which has to be one of those that are written.
+    /// Writes `document` in `version`, which must be one of those that are written.
     pub fn write_version(
         self,
         document: &Document<'_>,
@@ -185,7 +185,7 @@ pub struct ReadDocument {
     pub format: &'static str,
     /// The version of the standard: `2.3`.
     pub version: String,
-    /// What it lists.
+    /// The components that it lists.
     pub inventory: Inventory,
     /// The name of its subject.
     pub subject_name: Option<String>,
@@ -193,20 +193,20 @@ pub struct ReadDocument {
     pub subject_digest: Option<Digest>,
     /// The package URL of its subject.
     pub subject_purl: Option<Purl>,
-    /// When it says it was made.
+    /// The creation time that it states.
     pub created: Option<String>,
-    /// Whether it states that it lists everything. Its problems may say otherwise.
+    /// Whether it states that it lists everything. Its problems may contradict this.
     pub completeness: Completeness,
-    /// What else it states, if it was read in whole.
+    /// Its other statements, if it was read completely.
     pub stated: Stated,
-    /// What it was inside of, the outermost first. No signature was verified.
+    /// Its envelopes, the outermost first. No signature was verified.
     pub envelopes: Vec<Envelope>,
     /// The digests of the subjects of the statement around it.
     pub statement_subjects: Vec<Digest>,
 }
 
 impl ReadDocument {
-    /// An empty document of `version`, which has to be one that `format` reads.
+    /// An empty document of `version`, which must be one that `format` reads.
     pub(crate) fn new(format: &dyn Format, version: &str) -> Result<Self, Error> {
         if !format.reads().contains(&version) {
             return Err(Self::unknown_version(format, version));

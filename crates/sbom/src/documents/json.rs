@@ -42,7 +42,8 @@ pub(crate) struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    /// Splits a JSON object into those of `members` that it has. No list of components is longer than `components`.
+    /// Splits a JSON object into those of `members` that it contains. No list of components is longer than
+    /// `components`.
     pub(crate) fn split(
         bytes: &'a [u8],
         members: &[Member],
@@ -71,7 +72,7 @@ impl<'a> Members<'a> {
         Ok(self.value(name)?.unwrap_or_default())
     }
 
-    /// The items of the list of this name, of which there may be as many as the limit `limit_name` says.
+    /// The items of the list of this name, at most as many as the limit `limit_name` allows.
     pub(crate) fn items<T: Deserialize<'a>>(
         &self,
         name: &str,
@@ -141,7 +142,7 @@ impl<'de> Visitor<'de> for Split<'_> {
     }
 }
 
-/// The items of the array `raw`, of which there may be as many as the limit `name` says.
+/// The items of the array `raw`, at most as many as the limit `name` allows.
 pub(crate) fn items<'a, T: Deserialize<'a>>(
     raw: &'a RawValue,
     name: &'static str,
@@ -154,7 +155,7 @@ pub(crate) fn items<'a, T: Deserialize<'a>>(
     items.map_err(|error| failed(error, name, limit, &exceeded, cancel))
 }
 
-/// Why a document was not read: it was stopped, or the limit `name` was exceeded, or it is not as it should be.
+/// Why a document was not read: it was cancelled, the limit `name` was exceeded, or it is invalid.
 fn failed(
     error: serde_json::Error,
     name: &'static str,
@@ -171,10 +172,10 @@ fn failed(
     }
 }
 
-/// Items from one check whether to go on to the next. The smallest take less time than the check.
+/// Items between two checks for cancellation. The smallest take less time than a check.
 const CHECKED: usize = 1_024;
 
-/// The items of an array, at most so many: `[{},{},…]` costs its writer three bytes an item, and a reader fifty.
+/// The items of an array, with a limit: `[{},{},…]` costs its writer three bytes per item, and a reader fifty.
 struct AtMost<'e, T> {
     limit: usize,
     /// Set when there are more.
@@ -219,7 +220,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for AtMost<'_, T> {
         Ok(items)
     }
 
-    // What programs in Go write for an empty list.
+    // Go programs write this for an empty list.
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
         Ok(Vec::new())
     }
@@ -228,7 +229,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for AtMost<'_, T> {
 /// Properties, licences, hashes and places of one component.
 pub(crate) struct Few<T>(pub(crate) Vec<T>);
 
-/// Far more than any component has. What is beyond is an attack, so no flag raises it.
+/// Far more than any component has. More is an attack, so no flag raises this.
 pub(super) const FEW: usize = 100_000;
 
 impl<T> Default for Few<T> {
@@ -243,7 +244,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
     }
 }
 
-/// Whether a value says anything: a list or an object does if any value in it does, an empty text and `null` do not.
+/// Whether a value is filled: an empty text and `null` are not, and a list or object is if any value in it is.
 pub(crate) struct Filled(pub(crate) bool);
 
 impl<'de> Deserialize<'de> for Filled {

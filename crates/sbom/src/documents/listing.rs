@@ -1,4 +1,4 @@
-//! Lists for other programs, which are written and not read: package URLs, and GitHub's dependency snapshots.
+//! Lists for other programs, which are only written: package URLs, and GitHub's dependency snapshots.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -11,7 +11,7 @@ use super::object::Object;
 use crate::document::Document;
 use crate::inventory::{Component, ComponentIndex, RelationshipKind};
 
-/// `purl-list`: a package URL a line, sorted, each once. Readers of purls take it from a pipe.
+/// `purl-list`: one package URL per line, sorted, each once. Other programs can read it from a pipe.
 pub(crate) struct PurlList;
 
 impl Format for PurlList {
@@ -40,8 +40,8 @@ impl Format for PurlList {
     }
 }
 
-/// `github-snapshot`: what the dependency submission API takes. Commit, branch and job are those of the workflow, which
-/// [`Document::build`] says.
+/// `github-snapshot`: what the dependency submission API takes. Commit, branch and job are those of the workflow in
+/// [`Document::build`].
 ///
 /// ```json
 /// {"version":0,"job":{"id":"7","correlator":"build_sbom"},"sha":"ce58…","ref":"refs/heads/main",
@@ -95,8 +95,8 @@ struct Resolved {
     dependencies: Vec<String>,
 }
 
-/// Components by what shows them: a package database or lock file that lists many is a manifest; packages that each have a
-/// file of their own are one manifest of their ecosystem.
+/// Components by their source: a package database or lock file that lists many is a manifest; packages with one file
+/// each form one manifest of their ecosystem.
 fn manifests<'a>(document: &'a Document<'_>) -> BTreeMap<String, Manifest<'a>> {
     let inventory = document.inventory;
     let mut found: BTreeMap<String, Manifest<'a>> = BTreeMap::new();

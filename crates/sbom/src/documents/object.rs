@@ -1,11 +1,11 @@
-//! Streaming a JSON document, one line an item.
+//! Streaming a JSON document, one line per item.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-/// A JSON object whose members and array items each have a line of their own: small enough to stream, and a `diff` of
-/// two documents shows components.
+/// A JSON object with one line for each member and array item: it can be streamed, and a `diff` of two documents shows
+/// components.
 pub(crate) struct Object<'w> {
     out: &'w mut dyn Write,
     first: bool,

@@ -1,11 +1,11 @@
-//! Where a component was found, as a line of text for formats that have no place for it: `layer 2: usr/lib/x`, or
-//! `root: usr/lib/x` where there are no layers.
+//! The location of a component as a line of text, for formats that cannot represent it: `layer 2: usr/lib/x`, or `root:
+//! usr/lib/x` if there are no layers.
 
 use plimsoll_core::text;
 
 use crate::inventory::Location;
 
-/// The line for a location. What a terminal would obey is made harmless: people read the line.
+/// The line for a location. Control characters are replaced, because people read the line in terminals.
 pub(super) fn line(location: &Location) -> String {
     let path = text::terminal(&location.path);
     match location.layer {
@@ -14,7 +14,7 @@ pub(super) fn line(location: &Location) -> String {
     }
 }
 
-/// The location that a line tells.
+/// The location in a line.
 pub(super) fn read(line: &str) -> Option<Location> {
     let (place, path) = line.split_once(": ")?;
     let layer = match place.strip_prefix("layer ") {

@@ -1,9 +1,10 @@
-//! What a document states that an inventory has no place for: whether the elements that guidelines ask for are there.
+//! Statements of a document that an inventory does not contain: whether the elements that guidelines require are
+//! present.
 
 /// An element that a component may state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Element {
-    /// Who supplies, makes or publishes it.
+    /// Its supplier, maker or publisher.
     Supplier,
     /// Its version.
     Version,
@@ -19,12 +20,12 @@ pub enum Element {
     FileName,
     /// Whether its file is executable, an archive and structured.
     FileProperties,
-    /// What it depends on, or that it depends on nothing, or what depends on it.
+    /// Its dependencies, that it has none, or what depends on it.
     Dependencies,
 }
 
-/// A document's statements about itself, and per component which elements are there. Empty unless the document was read in
-/// whole.
+/// A document's statements about itself, and which elements each component has. Empty unless the document was read
+/// completely.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stated {
     /// Who made the document: people and organisations.
@@ -33,18 +34,18 @@ pub struct Stated {
     pub names_tool: bool,
     /// Whether it says in which phase of the life cycle it was made.
     pub names_phase: bool,
-    /// What it is about.
+    /// Its subject.
     pub subject: SubjectKind,
-    /// Identifiers that its relationships use and nothing in it has. Not collected from JSON of CycloneDX and SPDX 2, whose
-    /// text is checked itself.
+    /// Identifiers that its relationships use and that no element has. Not collected from CycloneDX and SPDX 2 as JSON,
+    /// whose text itself is checked.
     pub dangling: Vec<String>,
     /// The components, in the order of the document.
     pub components: Vec<StatedComponent>,
-    /// How many of them are not in the inventory, because they have no package URL that can be read.
+    /// How many of them are not in the inventory, because they have no readable package URL.
     pub unusable: usize,
 }
 
-/// What a document is about.
+/// The kind of a document's subject.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SubjectKind {
     /// Anything but an image.
@@ -66,7 +67,7 @@ pub struct StatedComponent {
 }
 
 impl StatedComponent {
-    /// A component with nothing but a name; `id` is what relationships call it.
+    /// A component with only a name. Relationships refer to it by `id`.
     pub(crate) fn new(id: Option<&str>, name: &str) -> Self {
         Self { name: name.chars().take(80).collect(), id: id.map(str::to_owned), elements: 0 }
     }
@@ -76,7 +77,7 @@ impl StatedComponent {
         self.elements & (1 << element as u16) != 0
     }
 
-    /// The same with those elements that are there.
+    /// The same with the given elements.
     pub(crate) fn with<const N: usize>(mut self, elements: [(Element, bool); N]) -> Self {
         elements.iter().filter(|(_, is_there)| *is_there).for_each(|(element, _)| self.insert(*element));
         self

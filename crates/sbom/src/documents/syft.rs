@@ -9,7 +9,7 @@
 //! ```
 //!
 //! The schema has grown since: `source.target` became `source.metadata`, `distro.name` `distro.id`, and licences became
-//! objects. What an operating system's package was built from is told in its metadata where old purls do not say it.
+//! objects. The source of an operating system's package is in its metadata if the purl is old and does not contain it.
 
 use std::borrow::Cow;
 
@@ -115,7 +115,7 @@ struct LicenceObject<'a> {
     spdx_expression: Option<Cow<'a, str>>,
 }
 
-/// What packages of operating systems say about their origin, whatever kind they are.
+/// The origin of packages of operating systems, for all their types.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Origin<'a> {
@@ -216,7 +216,7 @@ fn read(
     let source: Source<'_> = members.value_or_default("source")?;
     let is_image = source.r#type.as_deref() == Some("image");
     let raw = source.metadata.or(source.target);
-    // The target of a folder or a file was a text.
+    // For a folder or file, the target was a text.
     let image: Image<'_> = raw.and_then(|raw| parsed(raw).ok()).unwrap_or_default();
     let target = || parsed::<Cow<'_, str>>(raw?).ok();
     document.subject_name = image.user_input.or_else(target).or(source.name).map(Cow::into_owned);
@@ -265,7 +265,7 @@ fn add(collector: &mut Collector, artifact: &Artifact<'_>) {
     }
 }
 
-/// A text, or since schema 16 an object with the text and who says it.
+/// A text, or since schema 16 an object with the text and its source.
 fn cpe(raw: &RawValue) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
     struct Named<'a> {
@@ -275,7 +275,7 @@ fn cpe(raw: &RawValue) -> Option<Cow<'_, str>> {
     parsed(raw).ok().or_else(|| parsed::<Named<'_>>(raw).ok().map(|named| named.cpe))
 }
 
-/// A text, or an object with the text and what Syft made of it.
+/// A text, or an object with the text and Syft's interpretation.
 fn licence(raw: &RawValue) -> Option<Licence> {
     if let Ok(text) = parsed::<Cow<'_, str>>(raw) {
         return Licence::stated(&text);

@@ -48,7 +48,7 @@ fn a_cyclonedx_of_trivy() {
 }
 
 #[test]
-fn a_cyclonedx_of_syft_nested_and_with_holes() {
+fn a_cyclonedx_of_syft_nested_and_with_gaps() {
     let inventory = read(
         br#"{"bomFormat":"CycloneDX","specVersion":"1.4","metadata":{"component":{"type":"container","name":"x","version":"sha256:bad"}},
         "components":[
@@ -62,7 +62,7 @@ fn a_cyclonedx_of_syft_nested_and_with_holes() {
              {"type":"library","name":"bare","purl":"pkg:npm/bare"}]}]}]}"#,
     )
     .unwrap();
-    // Syft names the system in the packages only.
+    // Syft names the system only in the packages.
     assert_eq!(inventory.os.as_ref().unwrap().distro(), "debian-12");
     let found: Vec<_> = inventory.components.iter().map(|c| (c.name.as_str(), c.version.as_str())).collect();
     assert_eq!(found, [("libc6", "2.36-9"), ("g:fat", "1"), ("g:thin", "2"), ("bare", "")]);
@@ -70,9 +70,9 @@ fn a_cyclonedx_of_syft_nested_and_with_holes() {
     assert_eq!(
         problems(&inventory),
         [
-            (ProblemCode::MissingPurl, "1 component without package URL: lost"),
+            (ProblemCode::MissingPurl, "1 component without a package URL: lost"),
             (ProblemCode::InvalidPurl, "1 component with an unusable package URL: wrong"),
-            (ProblemCode::MissingVersion, "1 component without version: bare"),
+            (ProblemCode::MissingVersion, "1 component without a version: bare"),
         ]
     );
 }
@@ -102,7 +102,7 @@ fn an_spdx_of_trivy_and_of_syft() {
     assert_eq!(inventory.os.as_ref().unwrap().distro(), "debian-12.4");
     assert_eq!(
         problems(&inventory),
-        [(ProblemCode::MissingPurl, "1 component without package URL: mystery")]
+        [(ProblemCode::MissingPurl, "1 component without a package URL: mystery")]
     );
     let [libc, requests] = inventory.components.as_slice() else { panic!("{:?}", inventory.components) };
     assert_eq!(libc.source.as_ref().unwrap().name, "glibc");
@@ -151,7 +151,7 @@ fn a_document_that_lists_an_image_and_nothing_else_says_nothing_about_it() {
 }
 
 #[test]
-fn the_purl_decides_whatever_stands_beside_it() {
+fn the_purl_decides_whatever_else_is_stated() {
     let inventory = read(
         br#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"type":"library","name":"harmless","version":"9.9",
         "purl":"pkg:pypi/Evil_Package@1.0?repository_url=http://169.254.169.254/"}]}"#,
@@ -176,7 +176,7 @@ fn a_release_is_recognised_in_all_its_spellings() {
 }
 
 #[test]
-fn what_is_not_a_readable_document_is_refused() {
+fn unreadable_documents_are_refused() {
     let deep = format!(
         r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","x":{}1{}}}"#,
         "[".repeat(80),
@@ -234,7 +234,7 @@ fn components_are_counted_before_memory_is_spent() {
 }
 
 #[test]
-fn a_list_of_nothings_is_cut_short() {
+fn a_long_list_of_empty_items_is_refused() {
     let properties = vec!["{}"; 100_001].join(",");
     let document = format!(
         r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{{"type":"library","name":"a","properties":[{properties}]}}]}}"#
@@ -280,9 +280,9 @@ fn many_components_are_read_as_few_are() {
     assert_eq!(whole.os, os);
     assert_eq!(nameless.len(), 2);
     let missing = whole.problems.iter().find(|p| p.code == ProblemCode::MissingPurl).unwrap();
-    assert_eq!(missing.detail, "2 components without package URL: first without, second without");
+    assert_eq!(missing.detail, "2 components without a package URL: first without, second without");
 
-    // One more than the limit allows, and it lies in a nested one of the second half.
+    // One more than the limit allows, nested in the second half.
     let total = parts.len() + parts.iter().filter(|part| part.contains("inner")).count();
     let with_limit = |components| {
         let mut limits = Limits::default();
@@ -318,7 +318,7 @@ fn messages_name_the_formats_and_versions_that_are_read() {
 }
 
 #[test]
-fn what_is_not_read_is_named_with_the_way_to_what_is() {
+fn unsupported_formats_are_named_with_the_way_to_convert_them() {
     let tar = {
         let mut block = vec![0; 512];
         block[257..262].copy_from_slice(b"ustar");
@@ -353,11 +353,11 @@ fn what_is_not_read_is_named_with_the_way_to_what_is() {
         let error = read(bytes).unwrap_err();
         assert!(matches!(&error, Error::Version { got: own, .. } if own.contains(got)), "{error}");
     }
-    // An envelope does not hide a document, nor a document an envelope: a document is what its own members make it.
+    // An envelope does not hide a document, nor a document an envelope: its own members decide.
     let both =
         br#"{"_type": "https://in-toto.io/Statement/v1", "bomFormat": "CycloneDX", "specVersion": "1.6"}"#;
     assert!(read(both).is_ok());
-    // What is damaged is not taken for something else.
+    // A damaged document is not mistaken for another format.
     for broken in [&b"{\"_type\": "[..], b"{\"payload\": 1, \"payload\": 2, \"payloadType\": 3}", b"nonsense"]
     {
         assert!(matches!(read(broken), Err(Error::Json(_))), "{broken:?}");
@@ -365,7 +365,7 @@ fn what_is_not_read_is_named_with_the_way_to_what_is() {
 }
 
 #[test]
-fn what_every_format_writes_it_reads_too() {
+fn every_format_reads_what_it_writes() {
     for format in formats() {
         let listing = format.reads().is_empty();
         assert!(
@@ -410,7 +410,7 @@ impl Format for Lines {
 }
 
 #[test]
-fn fuzzing_begins_with_a_document_of_every_format_that_is_read_and_everything_around_one() {
+fn seeds_for_fuzzing_contain_every_format_and_every_envelope() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds/sbom");
     let (mut seen, mut around) = (Vec::new(), Vec::new());
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -437,7 +437,7 @@ fn a_format_that_is_not_json_is_recognised_by_its_first_bytes() {
     assert_eq!((document.format, document.version.as_str()), ("Lines", "1"));
     assert_eq!(read("Lines 2").unwrap_err().to_string(), "SBOM is Lines 2, expected 1");
     assert!(matches!(read("lines 1"), Err(Error::Json(_))));
-    // Two formats that both take a document for theirs would read it differently.
+    // Two formats that both recognise a document would read it differently.
     assert!(matches!(read_by(&[&Lines, &Lines], b"Lines 1", &reading), Err(Error::UnknownFormat)));
     let inventory = Inventory::default();
     let document = Document {
@@ -457,7 +457,7 @@ fn names(inventory: &Inventory) -> Vec<&str> {
 }
 
 #[test]
-fn what_a_document_is_about_is_a_component_when_it_has_a_package_url() {
+fn the_subject_of_a_document_is_a_component_if_it_has_a_package_url() {
     let cyclonedx = |root: &str, parts: &str| {
         let text = format!(
             r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","metadata":{{"component":{root}}},"components":[{parts}]}}"#
@@ -523,13 +523,13 @@ fn a_document_inside_an_export_is_read_and_nothing_deeper() {
     assert_eq!(names(&read(wrapped.as_bytes()).unwrap()), ["b"]);
     let twice = format!(r#"{{"sbom":{wrapped}}}"#);
     assert!(matches!(read(twice.as_bytes()), Err(Error::UnknownFormat)));
-    // Where both could be meant, the one at the top is.
+    // If both are possible, the one at the top counts.
     let both = format!(r#"{{"spdxVersion":"SPDX-2.3","packages":[],"sbom":{inner}}}"#);
     assert_eq!(names(&read(both.as_bytes()).unwrap()), [""; 0]);
 }
 
 #[test]
-fn an_epoch_beside_the_version_is_put_before_it() {
+fn an_epoch_in_the_qualifiers_is_put_before_the_version() {
     let version = |purl: &str| {
         let text = format!(
             r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{{"type":"library","name":"x","purl":"{purl}"}}]}}"#
@@ -578,7 +578,7 @@ fn dsse(payload: &str) -> String {
 }
 
 #[test]
-fn a_document_is_taken_out_of_its_envelopes_and_they_are_told() {
+fn a_document_is_taken_out_of_its_envelopes_and_they_are_reported() {
     let bundle = |envelope: &str| {
         format!(
             r#"{{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","dsseEnvelope":{envelope}}}"#
@@ -600,7 +600,7 @@ fn a_document_is_taken_out_of_its_envelopes_and_they_are_told() {
 }
 
 #[test]
-fn envelopes_that_nobody_makes_are_refused() {
+fn malformed_envelopes_are_refused() {
     for text in [
         statement(&statement(PART)),
         dsse(&dsse(PART)),
@@ -610,7 +610,7 @@ fn envelopes_that_nobody_makes_are_refused() {
         statement(PART).replace("Statement/v1", "Statement/v9"),
         dsse("not a document"),
         r#"{"payloadType":"x","payload":"%%%"}"#.to_owned(),
-        // What is inside is read as strictly.
+        // The content is read just as strictly.
         dsse(&PART.replace(r#""name":"b""#, r#""name":"b","name":"c""#)),
     ] {
         assert!(read(text.as_bytes()).is_err(), "{text}");
@@ -618,7 +618,7 @@ fn envelopes_that_nobody_makes_are_refused() {
 }
 
 #[test]
-fn xml_is_bounded_as_json_is() {
+fn xml_is_bounded_like_json() {
     let bom = |content: &str| format!("<bom xmlns='http://cyclonedx.org/schema/bom/1.6'>{content}</bom>");
     let component = "<component type='library'><name>a</name></component>";
     let mut limits = Limits::default();
@@ -666,7 +666,7 @@ fn tag_value_that_readers_would_read_differently_is_refused() {
     }
 }
 
-/// Documents of both formats with so many components.
+/// Documents of both formats with this many components.
 fn documents_of(components: usize) -> [String; 2] {
     let all = |one: &dyn Fn(usize) -> String| (0..components).map(one).collect::<Vec<_>>().join(",");
     let component = |n: usize| format!(r#"{{"type":"library","name":"p","purl":"pkg:pypi/p@{n}"}}"#);
@@ -695,7 +695,7 @@ fn reading_stops_at_the_deadline() {
     }
 }
 
-/// Each of the loops over a document's items, by itself: the check before the first of them would stop all.
+/// Each loop over a document's items on its own, because the check before the first would stop all of them.
 #[test]
 fn reading_stops_in_the_middle_of_a_document() {
     let limits = Limits::default();

@@ -15,7 +15,7 @@ use quick_xml::reader::Reader;
 
 use super::json::FEW;
 
-/// Elements inside each other, the same as in JSON. Real documents stay below 20.
+/// How deep elements may be nested, as in JSON. Real documents stay below 20.
 pub(crate) const DEPTH: usize = plimsoll_core::json::DEPTH;
 
 /// Attributes of one element. Real ones have fewer than ten.
@@ -30,7 +30,7 @@ pub enum XmlError {
     Syntax {
         /// Where.
         at: u64,
-        /// What the parser says.
+        /// The parser's error.
         source: quick_xml::Error,
     },
     /// It ends before its elements do, or something follows its root.
@@ -38,15 +38,15 @@ pub enum XmlError {
     Unexpected {
         /// Where.
         at: u64,
-        /// What is there.
+        /// What was found.
         got: &'static str,
-        /// What should be.
+        /// What was expected.
         expected: &'static str,
     },
-    /// It brings a document type.
+    /// It contains a document type.
     #[error("XML with a document type (DTD), which is not read: it could define entities")]
     DocumentType,
-    /// It declares an encoding that it is not in.
+    /// It declares an encoding that it does not have.
     #[error("XML declares the encoding {declared}, expected UTF-8")]
     Encoding {
         /// The declared encoding, shortened.
@@ -70,7 +70,7 @@ pub enum XmlError {
         /// The namespace.
         namespace: String,
     },
-    /// An element occurs twice where there can be one.
+    /// An element occurs twice that may occur once.
     #[error("XML element `{name}` occurs twice at byte {at}")]
     Repeated {
         /// Its name.
@@ -81,7 +81,7 @@ pub enum XmlError {
     /// Something that the format requires is missing.
     #[error("XML element `{element}` without `{name}` at byte {at}")]
     Missing {
-        /// The element that should have it.
+        /// The element that lacks it.
         element: &'static str,
         /// The attribute or element.
         name: &'static str,
@@ -96,17 +96,17 @@ pub enum XmlError {
     },
 }
 
-/// A document in the middle of being read.
+/// A document while it is read.
 pub(crate) struct Xml<'a> {
     reader: Reader<&'a [u8]>,
-    /// Elements that have begun and not ended.
+    /// Elements that have started and not ended.
     open: usize,
     /// The prefix of the namespace that is read, empty for the default.
     prefix: String,
     namespace: String,
 }
 
-/// An element that has begun. Its content comes from [`Xml`]: [`Xml::child`] until there is none, [`Xml::text`] or
+/// An element that has started. Its content comes from [`Xml`]: [`Xml::child`] until there is none, [`Xml::text`] or
 /// [`Xml::skip`].
 pub(crate) struct Element<'a>(BytesStart<'a>);
 
@@ -123,7 +123,7 @@ impl Element<'_> {
             .map_or(Ok(None), |found| Ok(Some(found?.1)))
     }
 
-    /// The attributes that have no prefix, with their values. Declarations of namespaces are none.
+    /// The attributes that have no prefix, with their values. Namespace declarations do not count.
     pub(crate) fn attributes(&self) -> impl Iterator<Item = Result<(&str, String), XmlError>> {
         let wrong = |source| XmlError::Syntax { at: 0, source };
         self.0.attributes().filter_map(move |attribute| {
@@ -163,7 +163,8 @@ impl<'a> Xml<'a> {
                 Event::Decl(declaration) => {
                     let declared = declaration.encoding().transpose();
                     let declared = declared.map_err(|source| xml.syntax(source.into()))?;
-                    // UTF-16 was converted. What is UTF-8 and declared otherwise would read differently elsewhere.
+                    // UTF-16 was converted. UTF-8 that is declared as something else would be read differently
+                    // elsewhere.
                     let fits = |name: &str| {
                         ["utf-8", "utf8", "us-ascii", "ascii", "utf-16"]
                             .contains(&name.to_ascii_lowercase().as_str())
@@ -180,17 +181,17 @@ impl<'a> Xml<'a> {
         }
     }
 
-    /// The namespace of the root; empty when it has none.
+    /// The namespace of the root. Empty if it has none.
     pub(crate) fn namespace(&self) -> &str {
         &self.namespace
     }
 
-    /// The next element inside the one that has begun last; none at its end.
+    /// The next element inside the one that started last. `None` at its end.
     pub(crate) fn child(&mut self) -> Result<Option<Element<'a>>, XmlError> {
         self.child_after(None)
     }
 
-    /// The next element inside the one that has begun last. Adds the text before it to `text`.
+    /// The next element inside the one that started last. Adds the text before it to `text`.
     pub(crate) fn child_after(
         &mut self,
         mut text: Option<&mut String>,
@@ -215,7 +216,8 @@ impl<'a> Xml<'a> {
         }
     }
 
-    /// The text of the element that has begun last, up to its end, without space around it. Elements in it are skipped.
+    /// The text of the element that started last, up to its end, without surrounding white space. Elements in it are
+    /// skipped.
     pub(crate) fn text(&mut self) -> Result<String, XmlError> {
         let mut all = String::new();
         loop {
@@ -230,7 +232,7 @@ impl<'a> Xml<'a> {
         Ok(if trimmed.len() == all.len() { all } else { trimmed.to_owned() })
     }
 
-    /// Adds what an event is as text.
+    /// Adds the text of an event.
     fn append(&self, event: &Event<'_>, all: &mut String) -> Result<(), XmlError> {
         match event {
             Event::Text(text) => all.push_str(&text.xml10_content()),
@@ -251,7 +253,7 @@ impl<'a> Xml<'a> {
         Ok(())
     }
 
-    /// Passes over the rest of the element that has begun last.
+    /// Skips the rest of the element that started last.
     pub(crate) fn skip(&mut self) -> Result<(), XmlError> {
         let outside = self.open.saturating_sub(1);
         while self.open > outside {
@@ -274,7 +276,7 @@ impl<'a> Xml<'a> {
         }
     }
 
-    /// How far it was read, in bytes.
+    /// The position of the reader, in bytes.
     pub(crate) fn at(&self) -> u64 {
         self.reader.buffer_position()
     }
@@ -367,13 +369,13 @@ mod tests {
     }
 
     #[test]
-    fn text_is_what_its_references_and_sections_stand_for() {
+    fn references_and_sections_are_resolved_in_text() {
         let text = "<?xml version='1.0' encoding='UTF-8'?><r><a> x&amp;y&#x41;<![CDATA[<&>]]><i>no</i>\r\nz </a></r>";
         assert_eq!(names(text).unwrap(), ["r", "a=x&yA<&>\nz"]);
     }
 
     #[test]
-    fn what_could_mean_something_else_elsewhere_is_refused() {
+    fn documents_that_readers_interpret_differently_are_refused() {
         let deep = format!("<r>{}{}</r>", "<a>".repeat(DEPTH), "</a>".repeat(DEPTH));
         let attributes = (0..=ATTRIBUTES).map(|n| format!(" a{n}=''")).collect::<Vec<_>>().concat();
         let wide = format!("<r><a{attributes}/></r>");

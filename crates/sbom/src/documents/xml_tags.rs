@@ -1,4 +1,4 @@
-//! Writing XML: elements, attributes and text, with everything in them that XML cannot have replaced.
+//! Writing XML: elements, attributes and text. Characters that XML cannot represent are replaced.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -9,13 +9,13 @@ use quick_xml::escape::escape;
 pub(crate) struct Tags<'w>(&'w mut dyn Write);
 
 impl<'w> Tags<'w> {
-    /// Begins a document.
+    /// Starts a document.
     pub(crate) fn new(out: &'w mut dyn Write) -> io::Result<Self> {
         out.write_all(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n")?;
         Ok(Self(out))
     }
 
-    /// Begins an element. Neither its name nor those of its attributes need escaping.
+    /// Starts an element. Neither its name nor those of its attributes need escaping.
     pub(crate) fn open(&mut self, name: &str, attributes: &[(&str, &str)]) -> io::Result<()> {
         write!(self.0, "<{name}")?;
         for (name, value) in attributes {
@@ -29,7 +29,7 @@ impl<'w> Tags<'w> {
         write!(self.0, "</{name}>")
     }
 
-    /// An element with nothing but text.
+    /// An element with only text.
     pub(crate) fn text(&mut self, name: &str, value: &str) -> io::Result<()> {
         write!(self.0, "<{name}>{}</{name}>", text(value))
     }
@@ -39,7 +39,7 @@ impl<'w> Tags<'w> {
         value.map_or(Ok(()), |value| self.text(name, value))
     }
 
-    /// Text that is escaped already.
+    /// Text that is already escaped.
     pub(crate) fn raw(&mut self, text: &str) -> io::Result<()> {
         self.0.write_all(text.as_bytes())
     }
@@ -50,8 +50,8 @@ impl<'w> Tags<'w> {
     }
 }
 
-/// `value` as text or as an attribute. What XML has no way to write, such as most control characters, becomes U+FFFD; white
-/// space, which readers would change, is written by number.
+/// `value` as text or as an attribute. Characters that XML cannot represent, such as most control characters, become
+/// U+FFFD. White space, which readers would change, is written as a character reference.
 pub(crate) fn text(value: &str) -> Cow<'_, str> {
     let is_plain = |c: char| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}');
     let escaped = escape(value);
@@ -77,7 +77,7 @@ mod tests {
     use crate::documents::xml::Xml;
 
     #[test]
-    fn any_text_reads_back_but_for_what_xml_cannot_say() {
+    fn any_text_reads_back_except_characters_that_xml_cannot_represent() {
         for (value, expected) in [
             ("a<b>&\"'c", "a<b>&\"'c"),
             ("a\r\n\tb", "a\r\n\tb"),

@@ -1,38 +1,38 @@
-//! How a project asks for a component: in documents a word or two, `development direct`.
+//! How a project declares a component. In documents this is one word or two, `development direct`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// What a lock file or a manifest says about a component that it names.
+/// How a lock file or manifest declares a component.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Declaration {
-    /// What it is needed for.
+    /// Its purpose.
     pub scope: Scope,
-    /// Who asks for it.
+    /// What depends on it.
     pub requester: Requester,
 }
 
-/// What a component is needed for.
+/// The purpose of a component.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
-    /// To run; also where the file does not say.
+    /// To run. Also if the file does not state it.
     #[default]
     Runtime,
-    /// To develop, build or test only.
+    /// Only to develop, build or test.
     Development,
 }
 
-/// Who asks for a component.
+/// What depends on a component.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Requester {
     /// The project itself.
     Direct,
     /// Only other components.
     Transitive,
-    /// The file does not say.
+    /// The file does not state it.
     #[default]
     Unknown,
 }
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_again_and_nothing_else() {
+    fn a_written_declaration_is_read_again_and_other_text_is_not() {
         for scope in [Scope::Runtime, Scope::Development] {
             for requester in [Requester::Direct, Requester::Transitive, Requester::Unknown] {
                 let declaration = Declaration { scope, requester };

@@ -1,4 +1,5 @@
-//! A licence that a text in the artifact was recognised as: in documents a line, `MIT (100 %) in usr/lib/x/LICENSE`.
+//! A licence that was recognised by a text in the artifact. In documents this is a line, `MIT (100 %) in
+//! usr/lib/x/LICENSE`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,24 +9,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::licence::Licence;
 
-/// A licence that was recognised by its text, where a package declares none.
+/// A licence that was recognised by its text, for a package that declares none.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DetectedLicence {
-    /// Its identifier in the SPDX list. `GPL-2.0` is the text, which does not say whether later versions count.
+    /// Its identifier in the SPDX list. `GPL-2.0` is the text alone, which does not say whether later versions are
+    /// allowed.
     pub id: String,
-    /// What the text and the known one have in common, in percent.
+    /// The similarity of the text and the known one, in percent.
     pub confidence: u8,
-    /// The file with the text, relative to the root; one in an archive follows the archive's path and a `/`.
+    /// The file with the text, relative to the root. A file in an archive follows the archive's path and a `/`.
     pub path: String,
-    /// Whether there is so much else in the file that other licences or conditions may be among it.
+    /// Whether the file contains so much other text that it may include other licences or conditions.
     pub has_more: bool,
 }
 
-/// What stands before the path.
+/// The text before the path.
 const ALONE: &str = "in ";
 const BESIDE_MORE: &str = "beside other text in ";
 
-/// Writes the line. What a terminal would obey in the path is made harmless: people read the line.
+/// Writes the line. Control characters in the path are replaced, because people read the line in terminals.
 impl fmt::Display for DetectedLicence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { id, confidence, path, has_more } = self;
@@ -34,7 +36,7 @@ impl fmt::Display for DetectedLicence {
     }
 }
 
-/// Text that is not about a detected licence.
+/// Text that is not a detected licence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not a detected licence")]
 pub struct InvalidDetection;
@@ -58,7 +60,7 @@ impl FromStr for DetectedLicence {
     }
 }
 
-/// The licences of texts that are nothing but licences, as one expression: each of them applies. None if there may be others.
+/// The detected licences as one expression in which each applies. `None` if a text may contain others.
 pub(crate) fn concluded(detected: &[DetectedLicence]) -> Option<String> {
     if detected.iter().any(|it| it.has_more) {
         return None;
@@ -73,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_read_back_and_other_text_is_none() {
+    fn a_line_is_read_back_and_other_text_is_not() {
         for (line, has_more) in [
             ("MIT (100 %) in usr/lib/a (1)/LICENSE", false),
             ("GPL-2.0 (93 %) beside other text in COPYING", true),
@@ -95,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_concluded_where_there_may_be_more() {
+    fn nothing_is_concluded_if_there_may_be_more() {
         let lines =
             |lines: &[&str]| lines.iter().map(|line| line.parse().unwrap()).collect::<Vec<DetectedLicence>>();
         let both = [

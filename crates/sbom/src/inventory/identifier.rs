@@ -1,4 +1,4 @@
-//! Names for components that documents, caches and people can refer to.
+//! Identifiers of components, to which documents, caches and people can refer.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,8 +7,8 @@ use plimsoll_core::Digest;
 
 use super::{Component, Inventory};
 
-/// The identifier of a component: `Package-deb-libc6-0f3a…`, from purl and locations, so that it stays the same when other
-/// components come and go. Letters, digits, `.` and `-` are what SPDX allows.
+/// The identifier of a component: `Package-deb-libc6-0f3a…`, from purl and locations, so that it stays the same when
+/// other components change. SPDX allows letters, digits, `.` and `-`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ComponentId(String);
 
@@ -26,13 +26,13 @@ impl fmt::Display for ComponentId {
 }
 
 impl Inventory {
-    /// The identifiers of all components, in their order. Derived when they are asked for: matching needs none, and they
-    /// would cost as much as the rest of a component.
+    /// The identifiers of all components, in their order. They are derived on request: matching needs none, and storing
+    /// them would cost as much as the rest of a component.
     pub fn identifiers(&self) -> Vec<ComponentId> {
         let mut seen: HashMap<String, usize> = HashMap::new();
         let identifier = |component: &Component| {
             let identifier = identifier(component);
-            // Equal ones in equal places are told apart by number.
+            // Equal components in equal places are distinguished by a number.
             let again = seen.entry(identifier.clone()).or_default();
             *again += 1;
             ComponentId(if *again == 1 { identifier } else { format!("{identifier}-{again}") })

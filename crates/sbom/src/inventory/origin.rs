@@ -1,5 +1,5 @@
-//! Where a package is from, and the digests of its file, as its own metadata says: for documents and people. Advisories are
-//! never looked up by it.
+//! The origin of a package and the digests of its file, as its own metadata states them: for documents and people. They
+//! are never used to look up advisories.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,29 +10,29 @@ use crate::cpe_name::is_cpe;
 /// The longest address that is kept.
 const MAX_URL: usize = 2048;
 
-/// What a package's metadata says about where it is from. Empty where it says nothing.
+/// The origin that a package's metadata states. Empty if it states none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// The project's page.
     pub homepage: Option<String>,
-    /// The repository that its source is kept in: `git+https://github.com/a/b.git`, or a page that shows it.
+    /// The repository of its source: `git+https://github.com/a/b.git`, or a page that shows it.
     pub repository: Option<String>,
     /// The file that it was installed from.
     pub download: Option<String>,
-    /// Digests of that file, or of the one that it is.
+    /// Digests of that file, or of the file that is the component.
     pub checksums: Vec<Checksum>,
-    /// The CPE names that a document gives it. Catalogers give none: what they would say is guessed when a document is written.
+    /// The CPE names that a document gives it. Catalogers give none: a name is guessed when a document is written.
     pub cpes: Vec<String>,
 }
 
 impl Origin {
-    /// Boxed where it says something, as components hold it.
+    /// Boxed if it is not empty, as components store it.
     pub(crate) fn boxed(self) -> Option<Box<Self>> {
         (self != Self::default()).then(|| Box::new(self))
     }
 
-    /// What a document says about a component that is carried over to others: names in the form of CPE, and pairs of an
-    /// algorithm and digits. Each document spells the algorithms its own way.
+    /// The parts of a document's component that are carried over to other documents: CPE names, and pairs of an
+    /// algorithm and digits. Each format spells the algorithms differently.
     pub(crate) fn stated<'s>(
         cpes: impl IntoIterator<Item = &'s str>,
         checksums: impl IntoIterator<Item = (&'s str, &'s str)>,
@@ -47,7 +47,7 @@ impl Origin {
         Self { checksums, cpes, ..Self::default() }.boxed()
     }
 
-    /// Bytes that it costs, about.
+    /// About how many bytes it needs.
     pub(super) fn bytes(&self) -> usize {
         let Self { homepage, repository, download, checksums, cpes } = self;
         let text = [homepage, repository, download].into_iter().flatten().chain(cpes).map(String::len);
@@ -64,7 +64,7 @@ pub struct Checksum {
     pub hex: String,
 }
 
-/// The algorithms that package managers state. None but SHA-2 proves anything.
+/// The algorithms that package managers use. Only SHA-2 proves anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -113,17 +113,17 @@ impl ChecksumAlgorithm {
 }
 
 impl Checksum {
-    /// A digest of its bytes; none of another length.
+    /// A digest from its bytes. `None` if the length is wrong.
     pub(crate) fn new(algorithm: ChecksumAlgorithm, digest: &[u8]) -> Option<Self> {
         (digest.len() == algorithm.bytes()).then(|| Self { algorithm, hex: hex::encode(digest) })
     }
 
-    /// A digest in hexadecimal digits; none of another length.
+    /// A digest from hexadecimal digits. `None` if the length is wrong.
     pub(crate) fn of_hex(algorithm: ChecksumAlgorithm, digits: &str) -> Option<Self> {
         Self::new(algorithm, &hex::decode(digits.trim()).ok()?)
     }
 
-    /// A digest of a document, with the algorithm as any of the formats spells it: `SHA-256`, `SHA256`.
+    /// A digest in a document, with the algorithm in the spelling of any format: `SHA-256`, `SHA256`.
     pub(crate) fn stated(algorithm: &str, digits: &str) -> Option<Self> {
         let is_named = |it: &ChecksumAlgorithm| {
             [it.as_str(), it.spdx_name()].iter().any(|name| name.eq_ignore_ascii_case(algorithm))
@@ -131,7 +131,7 @@ impl Checksum {
         Self::of_hex(ChecksumAlgorithm::ALL.into_iter().find(is_named)?, digits)
     }
 
-    /// Those of the `integrity` of a lock file: `sha512-PdHt…== sha1-…`, as Subresource Integrity has it.
+    /// The digests in the `integrity` of a lock file: `sha512-PdHt…== sha1-…`, in the format of Subresource Integrity.
     pub(crate) fn of_integrity(text: &str) -> Vec<Self> {
         // Real ones have one or two.
         const MAX: usize = 8;
@@ -146,12 +146,12 @@ impl Checksum {
     }
 }
 
-/// The origin of a package that says no more than its page.
+/// The origin of a package that states only its page.
 pub(crate) fn homepage(page: Option<&str>) -> Option<Box<Origin>> {
     Origin { homepage: page.map(str::to_owned), ..Origin::default() }.boxed()
 }
 
-/// An address on the web, as documents may hold it; none for anything else.
+/// A web address that documents may contain. `None` for anything else.
 pub(crate) fn page(text: &str) -> Option<String> {
     let text = text.trim();
     let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
@@ -159,8 +159,8 @@ pub(crate) fn page(text: &str) -> Option<String> {
     is_page.then(|| text.to_owned())
 }
 
-/// An address of a repository, in the form that SPDX and pip have for them: what Git takes becomes `git+https://…`. Pages stay
-/// what they are.
+/// The address of a repository, in the form of SPDX and pip: an address for Git becomes `git+https://…`. Web pages stay
+/// as they are.
 pub(crate) fn repository(text: &str) -> Option<String> {
     let text = text.trim();
     let address = match text.split_once(':') {
@@ -189,8 +189,8 @@ fn is_git_file(text: &str) -> bool {
     text.rsplit_once('.').is_some_and(|(_, extension)| extension == "git")
 }
 
-/// Whether it may be a URI (RFC 3986): printable, and nothing in it that a URI would escape. What has a password in it is
-/// none that may be told.
+/// Whether it can be a URI (RFC 3986): printable, without characters that a URI would escape. An address with a
+/// password is refused, so that it is not published.
 fn is_address(text: &str) -> bool {
     let authority = text.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
     let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
@@ -205,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn repositories_are_told_in_one_form() {
+    fn repositories_are_written_in_one_form() {
         for (text, expected) in [
             ("https://github.com/a/b.git", Some("git+https://github.com/a/b.git")),
             ("https://github.com/a/b", Some("https://github.com/a/b")),
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_are_on_the_web_and_keep_no_secret() {
+    fn pages_are_web_addresses_without_secrets() {
         assert_eq!(page(" https://a.example/x?y=1#z ").as_deref(), Some("https://a.example/x?y=1#z"));
         let long = format!("https://a.example/{}", "x".repeat(MAX_URL));
         for bad in
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn digests_of_another_length_are_none() {
+    fn digests_of_another_length_are_ignored() {
         let of = |text: &str| {
             Checksum::of_integrity(text).into_iter().map(|it| (it.algorithm, it.hex)).collect::<Vec<_>>()
         };

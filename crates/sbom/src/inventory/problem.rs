@@ -1,21 +1,21 @@
-//! What could not be found out about an artifact: by stable codes, with a severity by what it can hide.
+//! What could not be determined about an artifact: stable codes, with a severity by what the problem can hide.
 //!
-//! The severity follows from what a file is and where it is, never from how it is broken: otherwise, whoever breaks a file
-//! could choose what it counts for.
+//! The severity depends on what a file is and where it is, never on how it is broken: otherwise, whoever breaks a file
+//! could choose the effect.
 
 use std::fmt;
 
 use plimsoll_core::{Purl, text};
 use serde::{Deserialize, Serialize};
 
-/// Files that one problem names at most.
+/// The most files that one problem names.
 pub(crate) const MAX_FILES: usize = 256;
 
 /// What a problem can hide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProblemSeverity {
-    /// Nothing that belongs to the artifact: it is told, and has no other effect.
+    /// Nothing that belongs to the artifact: it is reported, and has no other effect.
     Noted,
     /// Components may be missing because of it, so that "nothing found" means nothing.
     Missing,
@@ -30,30 +30,30 @@ impl fmt::Display for ProblemSeverity {
     }
 }
 
-/// Something that could not be found out.
+/// Something that could not be determined.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "Written")]
 pub struct Problem {
     /// What kind it is.
     pub code: ProblemCode,
-    /// The file it is about, relative to the root; empty when it is about the whole.
+    /// The file that it is about, relative to the root. Empty if it is about the whole.
     pub path: String,
-    /// In words, for people. Repeats foreign text.
+    /// The details, for people. Contains foreign text.
     pub detail: String,
     /// What it can hide.
     pub severity: ProblemSeverity,
-    /// All files that it is about, where it may be about several; none where they are too many to name, see `MAX_FILES`.
+    /// All files that it is about, if it can be about several. Empty if there are too many to name, see `MAX_FILES`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
-    /// The ecosystem whose packages it is about, where it is about one: `npm`, `Maven`.
+    /// The ecosystem whose packages it is about, if it is about one: `npm`, `Maven`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ecosystem: Option<String>,
-    /// The operating system's package that brought what it is about.
+    /// The operating system's package that owns the files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Purl>,
 }
 
-/// A problem as a document has it. Those of older versions state no severity.
+/// A problem as documents contain it. Older versions stated no severity.
 #[derive(Deserialize)]
 struct Written {
     code: ProblemCode,
@@ -75,13 +75,13 @@ impl From<Written> for Problem {
 }
 
 impl Problem {
-    /// A problem with the file at `path`, or with the whole where that is empty. It is as severe as its kind usually is.
+    /// A problem with the file at `path`, or with the whole if that is empty, with the usual severity of its code.
     pub fn new(code: ProblemCode, path: impl Into<String>, detail: impl Into<String>) -> Self {
         let (path, detail, severity) = (path.into(), detail.into(), code.severity());
         Self { code, path, detail, severity, files: Vec::new(), ecosystem: None, owner: None }
     }
 
-    /// Whether it is about single files, and all of them are at paths that `is_meant` says yes to. What is wrong with the
+    /// Whether it is about single files, all of them at paths for which `is_meant` is true. A problem with the
     /// operating system's packages, or with the whole, is at no path.
     pub fn is_only_at(&self, is_meant: impl Fn(&str) -> bool) -> bool {
         match self.code {
@@ -101,11 +101,11 @@ impl Problem {
         self.severity == ProblemSeverity::Missing
     }
 
-    /// The problem that a document of ours tells as JSON. One that cannot be read is not left out: it may come from a newer
-    /// version, which knows more kinds.
+    /// The problem that one of Plimsoll's documents states as JSON. One that cannot be read is not dropped: it may come
+    /// from a newer version with more codes.
     pub(crate) fn from_document(json: &str) -> Self {
         serde_json::from_str(json).unwrap_or_else(|_| {
-            let detail = format!("tells a problem of an unknown kind: {}", text::shortened(json));
+            let detail = format!("states a problem of an unknown kind: {}", text::shortened(json));
             Self::new(ProblemCode::UnparsableMetadata, "", detail)
         })
     }
@@ -129,43 +129,44 @@ impl Problem {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ProblemCode {
-    /// The operating system should have a package database, and there is none, or an empty one.
+    /// The operating system should have a package database, but it is missing or empty.
     OsInventoryMissing,
     /// The package database cannot be read in full.
     OsInventoryBroken,
-    /// Nothing says what operating system it is, or its package database is of a kind that is not read.
+    /// The operating system is unknown, or its package database is of a kind that is not read.
     UnknownOs,
-    /// There is nothing of an operating system in the image, as in one that is made from `scratch` for a single program.
+    /// The image contains no trace of an operating system, as one made from `scratch` for a single program.
     NoOs,
     /// A file is larger than what is read of its kind.
     FileTooLarge,
     /// A file could not be read.
     UnreadableFile,
-    /// A package's metadata does not give name and version.
+    /// A package's metadata lacks a name or version.
     UnparsableMetadata,
-    /// A package's metadata and the name of its directory say different things.
+    /// A package's metadata and the name of its directory disagree.
     MetadataDisagrees,
     /// A package is unpacked but its installation was not completed.
     PackageNotConfigured,
-    /// A component brings copies of others along, and nothing says which.
+    /// A component contains copies of others that cannot be identified.
     Vendored,
-    /// Components of a document have no package URL, so that nothing can be looked up for them.
+    /// Components of a document have no package URL, so they cannot be looked up.
     MissingPurl,
-    /// Components of a document have a package URL that is not one.
+    /// Components of a document have an invalid package URL.
     InvalidPurl,
     /// Components of a document have no version.
     MissingVersion,
-    /// The subject is of a kind that nothing here looks into.
+    /// The subject is of a kind that cannot be examined.
     NotCataloged,
-    /// The image is not there, or not as a whole, so that nothing of it was looked at.
+    /// The image is missing completely or in part, so it was not examined.
     ImageAbsent,
     /// Files show packages of an ecosystem, and no cataloger reads such files yet. The path is one of them.
     NotRead,
-    /// Files that no cataloger reads, which a package of the operating system brought: its advisories are about them.
+    /// Files that no cataloger reads, but that a package of the operating system owns: its advisories cover them.
     SetAside,
-    /// A cataloger was switched off, so that nothing of its kind was looked for.
+    /// A cataloger was switched off, so that its packages were not searched for.
     SwitchedOff,
-    /// A layer was read by its table of contents, and its own digest was not computed: the layer may have other files.
+    /// A layer was read by its table of contents, and its own digest was not computed: the layer may contain other
+    /// files.
     LayerDigestNotComputed,
 }
 
@@ -218,7 +219,7 @@ impl ProblemCode {
         }
     }
 
-    /// How severe a problem of the kind is when nothing more is known about it.
+    /// The severity of a problem of this kind if nothing more is known about it.
     pub fn severity(self) -> ProblemSeverity {
         match self {
             Self::NoOs
@@ -230,8 +231,8 @@ impl ProblemCode {
         }
     }
 
-    /// How severe a problem of the kind is at least, whatever a document says. Only single files can turn out to be of no
-    /// importance.
+    /// The lowest severity of a problem of this kind, whatever a document says. Only problems with single files can
+    /// turn out to be unimportant.
     fn least_severity(self) -> ProblemSeverity {
         match self {
             Self::FileTooLarge | Self::UnreadableFile | Self::UnparsableMetadata => ProblemSeverity::Noted,
@@ -251,7 +252,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_without_severity_is_as_severe_as_its_kind() {
+    fn a_problem_without_a_severity_has_that_of_its_kind() {
         for code in ProblemCode::ALL {
             let read: Problem =
                 serde_json::from_str(&format!(r#"{{"code":"{code}","path":"a","detail":"b"}}"#)).unwrap();
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_cannot_play_down_what_hides_a_whole_kind() {
+    fn a_document_cannot_lower_a_problem_that_hides_a_whole_kind() {
         let noted = |code: ProblemCode| {
             let text = format!(r#"{{"code":"{code}","path":"a","detail":"b","severity":"noted"}}"#);
             Problem::from_document(&text).severity == ProblemSeverity::Noted

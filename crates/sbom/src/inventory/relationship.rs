@@ -1,21 +1,21 @@
-//! How components belong together: one list, from which documents, matching and reports read.
+//! The relationships between components: one list, which documents, matching and reports read.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Component, Inventory};
 
-/// The place of a component in [`Inventory::components`].
+/// The index of a component in [`Inventory::components`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ComponentIndex(pub usize);
 
-/// One component and what another one is to it.
+/// A relationship from one component to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Relationship {
-    /// The one that the relationship is told of.
+    /// The component that it belongs to.
     pub from: ComponentIndex,
-    /// What it is.
+    /// Its kind.
     pub kind: RelationshipKind,
-    /// The other one.
+    /// The other component.
     pub to: ComponentIndex,
 }
 
@@ -23,16 +23,16 @@ pub struct Relationship {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum RelationshipKind {
-    /// The other lies inside it, as a jar in a jar.
+    /// It contains the other, as a jar contains a jar.
     Contains,
-    /// It needs the other.
+    /// It depends on the other.
     DependsOn,
-    /// The other, a package of the operating system, brought it.
+    /// The other, a package of the operating system, owns it.
     OwnedBy(OwnerEvidence),
 }
 
 impl Relationship {
-    /// The relationship after components moved: `places` has the new place of each. None where one of them is not there.
+    /// The relationship after components moved: `places` has the new index of each. `None` if one of them is missing.
     pub(super) fn moved(self, places: &[usize]) -> Option<Self> {
         let place = |index: ComponentIndex| places.get(index.0).copied().map(ComponentIndex);
         Some(Self { from: place(self.from)?, kind: self.kind, to: place(self.to)? })
@@ -44,18 +44,18 @@ impl Relationship {
 pub struct Owner<'a> {
     /// The owning package.
     pub package: &'a Component,
-    /// How good the evidence is. Only [`OwnerEvidence::DigestsMatch`] may lower a finding.
+    /// The quality of the evidence. Only [`OwnerEvidence::DigestsMatch`] may lower a finding.
     pub evidence: OwnerEvidence,
 }
 
 impl Inventory {
-    /// The relationships that are told of a component.
+    /// The relationships from a component.
     pub fn relationships_of(&self, component: ComponentIndex) -> impl Iterator<Item = &Relationship> {
         let first = |from| Relationship { from, kind: RelationshipKind::Contains, to: ComponentIndex(0) };
         self.relationships.range(first(component)..first(ComponentIndex(component.0.saturating_add(1))))
     }
 
-    /// The package that brought a component; the one with the best evidence, should several say so.
+    /// The package that owns a component. If several claim it, the one with the best evidence.
     pub fn owner(&self, component: ComponentIndex) -> Option<Owner<'_>> {
         self.relationships_of(component)
             .filter_map(|relationship| match relationship.kind {
@@ -69,8 +69,8 @@ impl Inventory {
 }
 
 impl Inventory {
-    /// For each component, whether it is there for its own sake: no other one contains it or depends on it, as far as is known. Of
-    /// components that need each other, and that nothing else needs, the first is.
+    /// For each component, whether it is direct: no other one contains it or depends on it, as far as is known. If
+    /// components depend on each other in a circle and nothing else depends on them, the first one is direct.
     pub fn direct(&self) -> Vec<bool> {
         let needs = self.relationships.iter().filter(|it| !matches!(it.kind, RelationshipKind::OwnedBy(_)));
         let mut is_direct = vec![true; self.components.len()];
@@ -95,7 +95,7 @@ impl Inventory {
         is_direct
     }
 
-    /// Marks what can be reached from `left`, which is empty then.
+    /// Marks everything that can be reached from `left`, and empties it.
     fn reach(&self, left: &mut Vec<usize>, reached: &mut [bool]) {
         while let Some(index) = left.pop() {
             let Some(is_new) = reached.get_mut(index).filter(|reached| !**reached) else { continue };
@@ -151,13 +151,13 @@ mod tests {
     }
 
     #[test]
-    fn what_something_else_needs_is_not_there_for_its_own_sake() {
+    fn a_component_that_others_depend_on_is_not_direct() {
         assert_eq!(direct(3, &[]), [true, true, true]);
         assert_eq!(direct(3, &[(2, 1), (1, 0), (1, 1)]), [false, false, true]);
     }
 
     #[test]
-    fn everything_can_be_reached_also_in_circles() {
+    fn every_component_in_a_circle_can_be_reached() {
         assert_eq!(direct(3, &[(1, 2), (2, 1)]), [true, true, false]);
         assert_eq!(direct(4, &[(0, 1), (1, 2), (2, 1), (3, 3)]), [true, false, false, true]);
     }

@@ -1,4 +1,4 @@
-//! Catalogers of packages that the path of a file or folder names, whatever is in it.
+//! Catalogers of packages that are named by the path of a file or folder, regardless of its content.
 
 use std::sync::Arc;
 
@@ -11,18 +11,18 @@ use crate::fact::FactKind;
 use crate::inventory::Component;
 use crate::ownership::FileDigests;
 
-/// Finds the packages of one kind by where they are.
+/// Finds the packages of one kind by their paths.
 pub(crate) struct ByPath {
     pub(crate) id: &'static str,
     pub(crate) version: u32,
     pub(crate) purl_types: &'static [&'static str],
-    /// The files or folders, in one selection that needs nothing but their names.
+    /// The files or folders, in one selection that needs only their names.
     pub(crate) selections: &'static [Selection],
-    /// The package at a path; none for a path that is only alike.
+    /// The package at a path. `None` for a path that only looks similar.
     pub(crate) read: fn(&str) -> Option<Component>,
 }
 
-/// That something is there.
+/// The file or folder exists.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Present;
 

@@ -1,4 +1,4 @@
-//! Packages of conda: the record that it keeps of each in an environment ([CEP 34] describes the same members).
+//! Packages of conda: its record of each package in an environment ([CEP 34] describes the same members).
 //!
 //! ```json
 //! {"name": "zlib", "version": "1.2.11", "build": "h90dfc92_1014", "subdir": "osx-arm64",
@@ -29,7 +29,7 @@ const SELECTIONS: &[Selection] = &[Selection::whole(&["**/conda-meta/*.json"], B
 /// Finds packages of conda.
 pub(crate) struct Conda;
 
-/// What a record says.
+/// The content of a record.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Installed {
     found: Result<(Component, Vec<String>), String>,
@@ -81,7 +81,7 @@ impl Cataloger for Conda {
 
     fn finish(&self, context: &mut Context<'_, '_>) {
         context.tell_unread([0]);
-        // By environment and name.
+        // The key is environment and name.
         let mut installed: BTreeMap<(&str, &str), ComponentIndex> = BTreeMap::new();
         let mut needs = Vec::new();
         for (file, Installed { found, digests }) in context.distinct::<Installed>(&[0]) {
@@ -123,10 +123,10 @@ struct Record {
     depends: Vec<String>,
 }
 
-/// A record's package, and the names of what it needs.
+/// A record's package, and the names of its dependencies.
 fn read(content: &[u8]) -> Result<(Component, Vec<String>), String> {
-    let record: Record =
-        json::from_slice(content, u64::MAX).map_err(|error| format!("is no record of a package: {error}"))?;
+    let record: Record = json::from_slice(content, u64::MAX)
+        .map_err(|error| format!("is not a record of a package: {error}"))?;
     let package_type = match record.file.rsplit_once('.') {
         Some((_, "conda")) => "conda",
         _ => "tar.bz2",
@@ -146,7 +146,7 @@ fn read(content: &[u8]) -> Result<(Component, Vec<String>), String> {
     Ok((component, record.depends.iter().map(name).collect()))
 }
 
-/// `conda-forge`, of a channel's address or of that of the package.
+/// `conda-forge`, from the address of a channel or of the package.
 fn channel(record: &Record) -> &str {
     let (address, subdir) = match record.channel.as_str() {
         "" => (folder_of(&record.url), &record.subdir),
@@ -166,7 +166,7 @@ mod tests {
     use crate::catalogers::select;
 
     #[test]
-    fn packages_are_listed_with_what_they_need_in_the_same_environment() {
+    fn packages_are_listed_with_their_dependencies_in_the_same_environment() {
         let record = |name: &str, needs: &str| {
             format!(
                 r#"{{"name":"{name}","version":"1.0","build":"h1_0","subdir":"linux-64","license":"Zlib","depends":[{needs}],

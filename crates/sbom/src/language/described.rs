@@ -1,4 +1,4 @@
-//! Catalogers of packages of which each has a file that describes it, and nothing else has to be known.
+//! Catalogers of packages that are each described by one file, which is all that is needed.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::fact::FactKind;
 use crate::inventory::Component;
 use crate::path::folder_of;
 
-/// The packages of a file, or why they cannot be read. None for a file that is only called alike.
+/// The packages of a file, or why they cannot be read. `None` for a file that only has a similar name.
 pub(crate) type Packages = Option<Result<Vec<Component>, String>>;
 
 /// Finds the packages of one kind by the files that describe them.
@@ -21,7 +21,7 @@ pub(crate) struct Described {
     pub(crate) purl_types: &'static [&'static str],
     /// The files, in one selection.
     pub(crate) selections: &'static [Selection],
-    /// Whether others have to know the folders of its files.
+    /// Whether other catalogers need the folders of its files.
     pub(crate) marks_folders: bool,
     pub(crate) read: fn(&File<'_>) -> Packages,
 }

@@ -1,6 +1,7 @@
-//! .NET applications and runtimes: `*.deps.json`, which the host reads to find libraries, and assemblies where there is none.
+//! .NET applications and runtimes: `*.deps.json`, which the host reads to find libraries, and assemblies if no such
+//! file exists.
 //!
-//! `libraries` names what an application was put together from: packages of NuGet, parts of the runtime that came as packages, and
+//! `libraries` names the parts of an application: NuGet packages, parts of the runtime that came as packages, and
 //! projects, which are the application's own code.
 //!
 //! ```json
@@ -8,8 +9,8 @@
 //!                "runtimepack.Microsoft.NETCore.App.Runtime.linux-x64/8.0.1": {"type": "runtimepack"}}}
 //! ```
 //!
-//! An assembly in or below a folder with such a file is part of what the file lists. Of others, [`assembly`] reads the version
-//! resource, unless a package of the operating system brought them.
+//! An assembly in or below a folder with such a file is part of what the file lists. For others, [`assembly`] reads the
+//! version resource, unless a package of the operating system owns them.
 
 mod assembly;
 
@@ -37,7 +38,7 @@ const SELECTIONS: &[Selection] = &[
     Selection { paths: &["**/*.dll", "**/*.exe"], mode: Mode::Any, min_size: 0, need: Need::Stream },
 ];
 
-/// Finds packages of NuGet.
+/// Finds NuGet packages.
 pub(crate) struct DotNet;
 
 impl Cataloger for DotNet {
@@ -77,7 +78,7 @@ impl Cataloger for DotNet {
         Shown::add(context, LIBRARIES);
         let lists = context.facts::<Shown>(LIBRARIES).filter(|(_, shown)| shown.found.is_ok());
         let listed: BTreeSet<&str> = lists.map(|(file, _)| folder_of(&file.path)).collect();
-        // What an application is started with lies beside the list of what it was put together from.
+        // The program that starts an application is next to the list of its parts.
         context.found.installed.extend(listed.iter().map(|folder| ("NuGet", *folder)));
         let assemblies: Vec<_> = context.distinct::<Shown>(&[ASSEMBLY]).collect();
         if assemblies.is_empty() {
@@ -109,8 +110,8 @@ struct Library {
 
 fn read(content: &[u8], max: usize) -> Result<Vec<Component>, String> {
     let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
-    let Document { libraries } =
-        json::from_slice(content, u64::MAX).map_err(|error| format!("is no list of libraries: {error}"))?;
+    let Document { libraries } = json::from_slice(content, u64::MAX)
+        .map_err(|error| format!("is not a list of libraries: {error}"))?;
     if libraries.len() > max {
         return Err(format!("names {} libraries, expected at most {max} (packages)", libraries.len()));
     }
@@ -135,7 +136,7 @@ mod tests {
     use crate::catalogers::select;
 
     #[test]
-    fn packages_and_parts_of_the_runtime_are_listed_and_projects_are_not() {
+    fn packages_and_parts_of_the_runtime_are_listed_but_not_projects() {
         let content = "\u{feff}{\"runtimeTarget\":{},\"libraries\":{\"Newtonsoft.Json/13.0.3\":{\"type\":\"package\"},\
             \"App/1.0.0\":{\"type\":\"project\"},\"runtimepack.Microsoft.NETCore.App.Runtime.linux-x64/8.0.1\":\
             {\"type\":\"runtimepack\"},\"x/1\":{\"type\":\"reference\"}}}";
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn assemblies_count_where_nothing_lists_them() {
+    fn assemblies_count_if_nothing_lists_them() {
         let json = assembly::tests::assembly(
             0x400,
             &[("OriginalFilename", "Newtonsoft.Json.dll"), ("ProductVersion", "13.0.3+0a2e")],
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_is_an_error() {
+    fn an_invalid_list_is_an_error() {
         for content in
             ["", "{}", "[]", r#"{"libraries":{"a":{"type":"package"}}}"#, r#"{"libraries":{"a/1":{}}}"#]
         {

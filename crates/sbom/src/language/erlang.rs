@@ -1,4 +1,4 @@
-//! Applications of Erlang and Elixir, as a release has them: the resource file of each (`app(4)`).
+//! Applications of Erlang and Elixir in a release: the resource file of each (`app(4)`).
 //!
 //! ```erlang
 //! {application, 'rabbit', [
@@ -6,8 +6,8 @@
 //!     {vsn, "3.12.10"}]}.
 //! ```
 //!
-//! The file does not say where the application comes from: those of Erlang's own distribution look the same as those of Hex. The
-//! type of the package URL is that of applications, and advisories are looked up by it.
+//! The file does not say where the application comes from: those of Erlang's own distribution look the same as those of
+//! Hex. The package URL has the type of applications, and advisories are looked up by it.
 
 use plimsoll_core::rootfs::Bound;
 
@@ -25,17 +25,17 @@ pub(crate) const ERLANG: Described = Described {
     read,
 };
 
-#[expect(clippy::unnecessary_wraps, reason = "other kinds have files that are only called alike")]
+#[expect(clippy::unnecessary_wraps, reason = "other kinds have files that only have a similar name")]
 fn read(file: &File<'_>) -> Packages {
     let text = String::from_utf8_lossy(file.content);
     let term = text.lines().filter(|line| !line.trim_start().starts_with('%')).collect::<Vec<_>>().join("\n");
-    // Apple calls bundles of programs `*.app` too, but those are folders.
+    // Apple also names program bundles `*.app`, but those are folders.
     let Some((name, rest)) = application(&term) else {
-        return Some(Err("is no resource of an application".to_owned()));
+        return Some(Err("is not a resource of an application".to_owned()));
     };
     let version = tuple(rest, "vsn").and_then(|value| value.strip_prefix('"')?.split('"').next());
-    let Some(version) = version else { return Some(Err("has no vsn that is written out".to_owned())) };
-    // One that was never built for a release has none.
+    let Some(version) = version else { return Some(Err("has no vsn that is a literal".to_owned())) };
+    // An application that was never built for a release has none.
     let found = match version {
         "" => Package { purl_type: "otp", namespace: "", name, version: None, qualifiers: &[], subpath: "" }
             .component(),
@@ -50,7 +50,7 @@ fn application(term: &str) -> Option<(&str, &str)> {
     Some((name.trim().trim_matches('\''), rest))
 }
 
-/// What follows the first element of the first tuple that begins with `atom`.
+/// The text after the first element of the first tuple that starts with `atom`.
 fn tuple<'a>(term: &'a str, atom: &str) -> Option<&'a str> {
     term.match_indices('{').find_map(|(at, _)| {
         let rest = term.get(at + 1..)?.trim_start();
@@ -78,8 +78,8 @@ mod tests {
                 Some(Ok("pkg:otp/jason@1.4.1".to_owned())),
             ),
             ("{application, 'rabbit', [\n\t{vsn, \"3.12\"}]}.", Some(Ok("pkg:otp/rabbit@3.12".to_owned()))),
-            ("{application, x, []}.", Some(Err("has no vsn that is written out".to_owned()))),
-            ("no term", Some(Err("is no resource of an application".to_owned()))),
+            ("{application, x, []}.", Some(Err("has no vsn that is a literal".to_owned()))),
+            ("no term", Some(Err("is not a resource of an application".to_owned()))),
             ("{ application , cowboy, [{ 'vsn', \"1.0\"}]}.", Some(Ok("pkg:otp/cowboy@1.0".to_owned()))),
         ] {
             assert_eq!(shown(content), expected, "{content}");

@@ -1,4 +1,5 @@
-//! What Flatpak deployed: applications and runtimes, each in a folder that names it, its architecture, branch and commit.
+//! Deployed Flatpaks: applications and runtimes, each in a folder that states its name, architecture, branch and
+//! commit.
 //!
 //! ```text
 //! var/lib/flatpak/runtime/org.gnome.Platform/x86_64/45/9d0b…/deploy
@@ -6,8 +7,8 @@
 //! var/lib/flatpak/app/org.gnome.gedit/x86_64/stable/1c5a…/files/share/metainfo/org.gnome.gedit.metainfo.xml
 //! ```
 //!
-//! Follows "Under the Hood" in Flatpak's documentation. The branch is what a runtime is versioned by. An application says its version
-//! in the description of AppStream ("Metainfo Files", `releases`), where the first release is the newest; else nothing tells it.
+//! Follows "Under the Hood" in Flatpak's documentation. The branch is the version of a runtime. An application states
+//! its version only in its AppStream description ("Metainfo Files", `releases`), where the first release is the newest.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,11 +47,11 @@ const SELECTIONS: &[Selection] = &[
 /// Finds applications and runtimes.
 pub(crate) struct Flatpak;
 
-/// That something is there.
+/// The file exists.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Present;
 
-/// What a description of AppStream says, or why it cannot be read.
+/// The content of an AppStream description, or why it cannot be read.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Metainfo(Result<Described, String>);
 
@@ -113,8 +114,9 @@ impl Cataloger for Flatpak {
         let mut of_folder: BTreeMap<&str, &Described> = BTreeMap::new();
         for (file, Metainfo(found)) in context.distinct::<Metainfo>(&[METAINFO]) {
             let Some((folder, name)) = split(&file.path) else { continue };
-            // Applications may describe their parts in files of their own.
-            let is_own = Place::of(folder).is_some_and(|place| name.starts_with(&format!("{}.", place.id)));
+            // Applications may describe their parts in separate files.
+            let is_own =
+                Place::parse(folder).is_some_and(|place| name.starts_with(&format!("{}.", place.id)));
             match found {
                 Ok(described) if is_own => drop(of_folder.insert(folder, described)),
                 Ok(_) => {}
@@ -123,7 +125,7 @@ impl Cataloger for Flatpak {
         }
         for (file, Present) in context.distinct::<Present>(&[DEPLOYED]) {
             let folder = file.path.strip_suffix("/deploy").unwrap_or(&file.path);
-            let Some(place) = Place::of(folder) else { continue };
+            let Some(place) = Place::parse(folder) else { continue };
             match component(&place, of_folder.get(folder).copied()) {
                 Ok(found) => drop(context.add_shown(&found, file, None::<&FileDigests>)),
                 Err(detail) => context.problem(ProblemCode::UnparsableMetadata, &file.path, detail),
@@ -132,7 +134,7 @@ impl Cataloger for Flatpak {
     }
 }
 
-/// What a folder says.
+/// The parts of the path of a folder.
 struct Place<'p> {
     is_runtime: bool,
     id: &'p str,
@@ -142,14 +144,14 @@ struct Place<'p> {
 }
 
 impl<'p> Place<'p> {
-    fn of(folder: &'p str) -> Option<Self> {
+    fn parse(folder: &'p str) -> Option<Self> {
         let mut names = folder.rsplit('/');
         let (commit, branch, architecture, id) = (names.next()?, names.next()?, names.next()?, names.next()?);
         Some(Self { is_runtime: names.next()? == "runtime", id, architecture, branch, commit })
     }
 }
 
-/// The folder of an application and the name of a file in `files/share/metainfo` below it.
+/// The folder of an application, and the name of a file in its `files/share/metainfo`.
 fn split(path: &str) -> Option<(&str, &str)> {
     let (folder, name) = path.rsplit_once('/')?;
     let folder = folder
@@ -217,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn runtimes_have_their_branch_for_a_version_and_applications_their_newest_release() {
+    fn the_version_of_a_runtime_is_its_branch_and_of_an_application_its_newest_release() {
         let (deploy, own) =
             (format!("{APP}/deploy"), format!("{APP}/files/share/metainfo/org.gnome.gedit.metainfo.xml"));
         let part = format!("{APP}/files/share/metainfo/org.gnome.gedit2.metainfo.xml");

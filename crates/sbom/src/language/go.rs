@@ -1,14 +1,14 @@
-//! Go programs: the modules that the linker lists in each, the module that the program belongs to, and the standard library.
+//! Go programs: the modules that the linker lists in each, the program's own module, and the standard library.
 //!
-//! Follows Go's `debug/buildinfo`. What is in a program is what the linker put there, so modules that a `go.mod` requires and
-//! nothing uses are not listed. The version of what was built in its own checkout is not known (`(devel)`): its component has
-//! none, and where advisories about it exist, that is a gap. The standard library has Go's own version and the name that
-//! advisories use for it, `stdlib`.
+//! Follows Go's `debug/buildinfo`. A program contains what the linker put into it, so modules that a `go.mod` requires
+//! and nothing uses are not listed. The version of a module that was built in its own checkout is unknown (`(devel)`):
+//! its component has none, and if advisories about it exist, that is a gap. The standard library has Go's own version
+//! and the name that advisories use for it, `stdlib`.
 //!
 //! Which functions the linker put into it is kept too ([`functions`]): advisories about Go name the functions in question.
 //!
-//! A program that a package of the operating system brought has the fixes of its distribution. Where that may be, the digests of
-//! the whole program are taken, which takes as long as reading it.
+//! A program from a package of the operating system has the fixes of its distribution. If it may be one, the whole
+//! program is hashed, which takes as long as reading it.
 
 mod build_info;
 mod functions;
@@ -37,7 +37,7 @@ const EXECUTABLE: u16 = 1;
 const WINDOWS: u16 = 2;
 
 const SELECTIONS: &[Selection] = &[
-    // Where distributions have programs of Go.
+    // The folders in which distributions install Go programs.
     program(&[
         "bin/*",
         "sbin/*",
@@ -52,33 +52,33 @@ const SELECTIONS: &[Selection] = &[
         "usr/lib/podman/*",
     ]),
     program(&[]),
-    // A program for another system, which nothing marks as executable.
+    // A program for another system, which is not marked as executable.
     Selection { paths: &["**/*.exe"], mode: Mode::Any, min_size: 0, need: Need::Stream },
 ];
 
 const fn program(paths: &'static [&'static str]) -> Selection {
-    // A hard link does not tell its size: were small files passed over, a layer would be read again for it.
+    // A hard link does not state its size: if small files were ignored, a layer would be read again for it.
     Selection { paths, mode: Mode::Executable, min_size: 0, need: Need::Stream }
 }
 
 /// Finds modules in programs.
 pub(crate) struct Go;
 
-/// Programs that do not say which modules they contain. Distributions build theirs like that.
+/// Programs that do not list their modules. Distributions build such programs.
 const WITHOUT_MODULES: Kind = Kind { ecosystem: "Go", files: "program without modules" };
 
-/// What a program shows.
+/// The fact about a program.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Program {
     found: Result<Contents, String>,
-    /// Those of the whole file, where they were taken.
+    /// The digests of the whole file, if it was hashed.
     digests: Option<FileDigests>,
     functions: Option<LinkedFunctions>,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Contents {
-    /// Go's version without `go` in front: `1.22.3`.
+    /// Go's version without the prefix `go`: `1.22.3`.
     go: String,
     modules: Modules,
 }
@@ -165,7 +165,7 @@ fn components<'f>(
     }
     let mut add = |module: &Module, functions: Option<Arc<LinkedFunctions>>| {
         let Some(purl) = purl(module) else {
-            let detail = format!("lists a module that is none: {}", shortened(&module.path));
+            let detail = format!("lists an invalid module: {}", shortened(&module.path));
             context.problem(ProblemCode::UnparsableMetadata, &file.path, detail);
             return None;
         };
@@ -191,11 +191,11 @@ fn purl(module: &Module) -> Option<Purl> {
     purl.build().ok()
 }
 
-/// A program on its way.
+/// A program while it is read.
 struct Streamed {
     reader: Reader,
     functions: Functions,
-    /// Takes the digests of a program of Go.
+    /// Hashes a Go program.
     digester: Option<Digester>,
     packages: usize,
 }
@@ -208,7 +208,7 @@ impl Stream for Streamed {
         if is_open && self.reader.may_be_go() {
             self.functions.take(piece);
         }
-        // Nothing is hashed of what turns out to be another program, which is most of them.
+        // Programs that are not Go's, which are most of them, are not hashed.
         self.digester = self.digester.take().filter(|_| self.reader.may_be_go());
         if let Some(digester) = &mut self.digester {
             digester.take(piece);
@@ -219,7 +219,7 @@ impl Stream for Streamed {
     fn finish(self: Box<Self>) -> Option<Arc<dyn Fact>> {
         let Self { reader, functions, digester, packages } = *self;
         let found = match reader.finish()? {
-            // What it contains is not known, as of one that was built without modules.
+            // Its content is unknown, as of a program that was built without modules.
             Err(Error::Missing | Error::Pointers) => Ok(BuildInfo::default()),
             found => found.map_err(|error| error.to_string()),
         };

@@ -1,4 +1,4 @@
-//! Packages of Haskell that are installed: what GHC's package database says of each.
+//! Installed Haskell packages: the record of each in GHC's package database.
 //!
 //! ```text
 //! name:                 text
@@ -6,7 +6,7 @@
 //! license:              BSD-2-Clause
 //! ```
 //!
-//! A library inside of a package has a record of its own, in which `package-name` says whose it is.
+//! A library inside a package has a record of its own, in which `package-name` names the package.
 
 use plimsoll_core::rootfs::Bound;
 
@@ -16,7 +16,7 @@ use crate::cataloger::Selection;
 use crate::inventory::Component;
 use crate::licence::Licence;
 
-/// Finds packages of GHC's and cabal's databases.
+/// Finds packages in the databases of GHC and cabal.
 pub(crate) const HASKELL: Described = Described {
     id: "haskell",
     version: 1,
@@ -33,7 +33,7 @@ fn record(text: &str) -> Result<Component, String> {
             let Some(value) = line.strip_prefix(name).and_then(|rest| rest.strip_prefix(':')) else {
                 continue;
             };
-            // The value may stand on the next line.
+            // The value may be on the next line.
             let next = lines.peek().filter(|next| value.trim().is_empty() && next.starts_with(' '));
             return Some(next.map_or(value, |next| next).trim()).filter(|value| !value.is_empty());
         }

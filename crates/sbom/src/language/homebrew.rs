@@ -1,13 +1,13 @@
-//! What Homebrew installed: a folder for each formula and version, with a receipt in it; and for each cask, which is an
-//! application, a copy of its description below version and time.
+//! Packages that Homebrew installed: a folder for each formula and version, with a receipt in it; and for each cask,
+//! which is an application, a copy of its description below version and time.
 //!
 //! ```text
 //! home/linuxbrew/.linuxbrew/Cellar/openssl@3/3.1.4_1/INSTALL_RECEIPT.json
 //! opt/homebrew/Caskroom/firefox/.metadata/120.0.1/20231201093015.123/Casks/firefox.json
 //! ```
 //!
-//! The receipt names the tap and the versions that there are, and not which one this is: the folders do, with the revision of
-//! the formula behind an underscore.
+//! The receipt names the tap and the available versions, but not the installed one. The folders name it, with the
+//! revision of the formula after an underscore.
 
 use plimsoll_core::rootfs::Need;
 
@@ -37,7 +37,7 @@ pub(crate) const HOMEBREW: ByPath = ByPath {
 fn read(path: &str) -> Option<Component> {
     let mut names = path.rsplit('/').skip(1);
     if names.next() == Some("Casks") {
-        // Behind the time is the version, and before `.metadata` the name.
+        // The version is the folder above the time, the name the one above `.metadata`.
         let (version, name) = (names.nth(1)?, names.nth(1)?);
         let qualifiers = [("type", "cask".to_owned())];
         let (purl_type, namespace, version, subpath) = ("brew", "", Some(version), "");

@@ -1,9 +1,10 @@
-//! Java archives: the Maven coordinates in jars, and in the jars inside of wars, ears and applications.
+//! Java archives: the Maven coordinates in jars, and in the jars inside wars, ears and applications.
 //!
-//! Maven writes `META-INF/maven/GROUP/ARTIFACT/pom.properties` into what it packs, and most of what Gradle and others pack has none.
-//! Such an archive is told by its manifest and its name; the name of a file does not tell the group, by which advisories are
-//! looked up, so that an archive with classes of which the group is in doubt is listed and remains a gap. What was copied into
-//! another jar with its `pom.properties` is contained in that.
+//! Maven writes `META-INF/maven/GROUP/ARTIFACT/pom.properties` into the archives that it builds; most archives of
+//! Gradle and others have none. Such an archive is identified by its manifest and its name. A file name does not
+//! contain the group, by which advisories are looked up, so an archive that has classes and an uncertain group is
+//! listed and remains a gap. Artifacts that were copied into another jar with their `pom.properties` are contained in
+//! that jar.
 
 mod archive;
 pub(super) mod coordinates;
@@ -47,10 +48,10 @@ const SELECTIONS: &[Selection] = &[Selection::whole(
 /// Finds artifacts in archives.
 pub(crate) struct Java;
 
-/// What an archive shows.
+/// The fact about an archive.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Archive {
-    /// The archive itself, and those inside of it.
+    /// The archive itself, and those inside it.
     levels: Vec<Level>,
     digests: FileDigests,
 }
@@ -106,12 +107,12 @@ impl Cataloger for Java {
     }
 }
 
-/// Whether a file is called like an archive of Java, which may not say what it is.
+/// Whether a file is named like a Java archive, which may not identify itself.
 pub(crate) fn is_archive(path: &str) -> bool {
     is_archive_name(path.as_bytes())
 }
 
-/// Whether a name ends as those of [`SELECTIONS`] do, in any case.
+/// Whether a name ends like those in [`SELECTIONS`], in upper or lower case.
 fn is_archive_name(name: &[u8]) -> bool {
     let Some(dot) = name.iter().rposition(|byte| *byte == b'.') else { return false };
     let extension = name.get(dot..).unwrap_or_default();
@@ -119,12 +120,12 @@ fn is_archive_name(name: &[u8]) -> bool {
     known.any(|path| path.trim_start_matches("**/*").as_bytes().eq_ignore_ascii_case(extension))
 }
 
-/// Archives with classes that do not say what they are.
+/// Archives with classes that do not identify themselves.
 const WITHOUT_COORDINATES: Kind = Kind { ecosystem: "Maven", files: "*.jar without coordinates" };
 
 /// Adds what an archive contains.
 fn components<'f>(context: &mut Context<'_, 'f>, file: &'f FoundFile, archive: &'f Archive) {
-    // What each level is, by its place in the list.
+    // The component of each level, by its index in the list.
     let mut artifacts: Vec<Option<ComponentIndex>> = Vec::new();
     for level in &archive.levels {
         let path = match &*level.path {
@@ -134,29 +135,29 @@ fn components<'f>(context: &mut Context<'_, 'f>, file: &'f FoundFile, archive: &
         for detail in &level.unreadable {
             context.problem(ProblemCode::UnparsableMetadata, &path, detail.clone());
         }
-        // One names the archive itself: the one that the file is called after, or the only one unless what the archive says of
-        // itself is another name. That one was copied into it.
+        // One of them names the archive itself: the one that the file is named after, or the only one. If the archive
+        // itself states another name, the only one was copied into it.
         let named_after =
             level.named.iter().position(|it| coordinates::is_named_after(&path, it.purl.name()));
         let own = named_after.or_else(|| match level.named.as_slice() {
             [only] if !level.is_library || level.manifest.may_be(&path, &only.purl) => Some(0),
             _ => None,
         });
-        // What has no classes, as Spring's starters, is nothing to be in doubt about.
+        // An archive without classes, such as Spring's starters, is not a gap.
         let seeming = if own.is_none() { level.manifest.seeming(&path) } else { None };
         let seeming = seeming.filter(|it| level.is_library || it.is_sure);
         if own.is_none() && level.is_library && !seeming.as_ref().is_some_and(|it| it.is_sure) {
             let digests = Some(&archive.digests);
             context.found.unidentified.push(Unidentified { kind: WITHOUT_COORDINATES, file, digests });
         }
-        // What it seems to be comes last.
+        // The guess comes last.
         let own = own.or(seeming.as_ref().map(|_| level.named.len()));
         let named = level.named.iter().chain(seeming.as_ref().map(|it| &it.component));
         let added: Vec<ComponentIndex> = named
             .zip(0..)
             .map(|(found, number)| {
                 let locations = vec![Location { path: path.clone(), layer: file.layer }];
-                // The file is that of what it is itself, not of what is inside.
+                // The file belongs to the archive itself, not to what is inside it.
                 let is_file = level.path.is_empty() && own == Some(number);
                 let origin =
                     is_file.then(|| Origin { checksums: archive.digests.checksums(), ..Origin::default() });
@@ -180,7 +181,7 @@ fn components<'f>(context: &mut Context<'_, 'f>, file: &'f FoundFile, archive: &
             }
         }
         let around = level.parent.and_then(|parent| artifacts.get(parent).copied().flatten());
-        // An archive without a name of its own hands on whatever it lies in.
+        // The content of an archive without its own name belongs to the archive around it.
         artifacts.push(itself.or(around));
         for to in added {
             let from = if Some(to) == itself { around } else { itself.or(around) };

@@ -1,4 +1,4 @@
-//! Packages of Julia that are installed: the project file of each in a depot.
+//! Installed Julia packages: the project file of each in a depot.
 //!
 //! ```toml
 //! name = "JSON"
@@ -14,7 +14,7 @@ use super::shown::Package;
 use crate::cataloger::Selection;
 use crate::inventory::Component;
 
-/// Finds packages in depots: `packages/NAME/SLUG`. What a project is locked to is read elsewhere.
+/// Finds packages in depots: `packages/NAME/SLUG`. Lock files of projects are read elsewhere.
 pub(crate) const JULIA: Described = Described {
     id: "julia",
     version: 1,
@@ -34,7 +34,7 @@ struct Project {
 fn project(content: &[u8]) -> Result<Component, String> {
     let text = str::from_utf8(content).map_err(|_| "is not UTF-8".to_owned())?;
     let Project { name, uuid, version } =
-        toml::from_str(text).map_err(|error| format!("is no project: {}", error.message()))?;
+        toml::from_str(text).map_err(|error| format!("is not a project: {}", error.message()))?;
     let (version, qualifiers) = (version.as_deref(), [("uuid", uuid)]);
     Package { purl_type: "julia", namespace: "", name: &name, version, qualifiers: &qualifiers, subpath: "" }
         .component()
@@ -50,6 +50,6 @@ mod tests {
         let json =
             "name = \"JSON\"\nuuid = \"682c06a0\"\nversion = \"0.21.4\"\n[deps]\nDates = \"ade2ca70\"\n";
         assert_eq!(shown(json).unwrap(), "pkg:julia/JSON@0.21.4?uuid=682c06a0");
-        assert!(shown("name = \"JSON\"\n").unwrap_err().starts_with("is no project: missing field"));
+        assert!(shown("name = \"JSON\"\n").unwrap_err().starts_with("is not a project: missing field"));
     }
 }

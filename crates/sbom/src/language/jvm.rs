@@ -8,7 +8,7 @@
 //! SOURCE=".:git:…"
 //! ```
 //!
-//! No registry has runtimes, so that they are packages of no ecosystem, under the name of their maker.
+//! No package registry has runtimes, so they belong to no ecosystem, and are listed under the name of their vendor.
 
 use plimsoll_core::rootfs::Bound;
 
@@ -47,7 +47,7 @@ fn read(file: &File<'_>) -> Packages {
     Some(component("generic", &maker, name, version).map(|found| vec![found]))
 }
 
-/// A part of what runtimes say of their makers, in lower case, and the name to use.
+/// A part of the vendor names in runtimes, in lower case, and the name to use.
 const MAKERS: &[(&str, &str)] = &[
     ("adoptium", "eclipse"),
     ("adoptopenjdk", "adoptopenjdk"),
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn runtimes_are_named_by_their_makers() {
+    fn runtimes_are_named_by_their_vendors() {
         let shown = |content: &str| {
             let (content, limits) = (content.as_bytes(), &Limits::default());
             let file = File { content, limits, shows_package: &|_| true, may_be_unread: &|_| true };
@@ -96,6 +96,6 @@ mod tests {
         ] {
             assert_eq!(shown(content), expected, "{content}");
         }
-        assert!(shown("JAVA_VERSION=\"a b\"\n").unwrap().unwrap_err().contains("which is none"));
+        assert!(shown("JAVA_VERSION=\"a b\"\n").unwrap().unwrap_err().contains("the invalid version"));
     }
 }

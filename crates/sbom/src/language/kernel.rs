@@ -1,8 +1,9 @@
-//! Kernels of Linux that no package of the operating system brought, by what their images say, and modules for them.
+//! Linux kernels that no package of the operating system owns, identified by their images, and modules for them.
 //!
-//! Follows "The Linux/x86 Boot Protocol": behind `HdrS`, at 0x20e, is the distance of the version from 0x200; in other images,
-//! uncompressed ones, `Linux version 6.1.0 (…)` stands somewhere. Modules that were built with a kernel are a part of it, and show that it
-//! is there; others are packages of their own that need it. What a module says is read in [`module`].
+//! Follows "The Linux/x86 Boot Protocol": after `HdrS`, at 0x20e, is the offset of the version from 0x200. Other
+//! images, which are not compressed, contain `Linux version 6.1.0 (…)` somewhere. Modules that were built with a kernel
+//! are a part of it, and show that it is installed; others are separate packages that depend on it. [`module`] reads
+//! them.
 
 mod module;
 
@@ -20,7 +21,7 @@ use crate::licence::Licence;
 use crate::telltales::{self, Kind, Unidentified};
 use module::{Info, Module};
 
-/// Bytes that are read: the setup code, which is 16 to 32 KiB, has the version in it.
+/// Bytes that are read: the setup code, which is 16 to 32 KiB, contains the version.
 const HEAD: u64 = 64 << 10;
 
 const IMAGE: u16 = 0;
@@ -48,7 +49,7 @@ const SELECTIONS: &[Selection] = &[
     },
 ];
 
-/// Images that do not say their version.
+/// Images that do not state their version.
 const WITHOUT_VERSION: Kind = Kind { ecosystem: "Linux kernel", files: "vmlinuz" };
 
 /// Modules that cannot be read.
@@ -104,7 +105,7 @@ impl Cataloger for Kernel {
             }
             let kernel = shown.found.iter().flatten().chain(&of_path).next();
             match kernel {
-                // Not the modules of a kernel that is there, nor once more the same.
+                // Not the modules of a listed kernel, and no module twice.
                 Some(kernel) if !known.contains_key(&kernel.version) => {
                     known.insert(kernel.version.clone(), context.add_shown(kernel, file, None));
                 }
@@ -120,7 +121,8 @@ impl Cataloger for Kernel {
     }
 }
 
-/// Adds the modules that no package of the operating system brought, or that are not parts of a kernel; those show it.
+/// Adds the modules that no package of the operating system owns and that are not parts of a kernel. Parts of a kernel
+/// show the kernel.
 fn modules(context: &mut Context<'_, '_>, mut kernels: BTreeMap<String, ComponentIndex>) {
     let found: Vec<_> = context.distinct::<Module>(&[MODULE]).collect();
     let brought = telltales::brought(context, found.iter().map(|(file, _)| &*file.real_path));
@@ -137,7 +139,7 @@ fn modules(context: &mut Context<'_, '_>, mut kernels: BTreeMap<String, Componen
         let of_version = |version: &String| component("generic", "", "linux-kernel", version).ok();
         let kernel = info.kernel.as_ref().and_then(of_version);
         if info.is_part_of_kernel {
-            // A package that brought it names the kernel.
+            // The package that owns it names the kernel.
             if let Some(kernel) = kernel.filter(|it| !is_brought && !kernels.contains_key(&it.version)) {
                 kernels.insert(kernel.version.clone(), context.add_shown(&kernel, file, None));
             }
@@ -156,7 +158,7 @@ fn modules(context: &mut Context<'_, '_>, mut kernels: BTreeMap<String, Componen
     }
 }
 
-/// A module that has a version of its own.
+/// A module with its own version.
 fn of_module(info: &Info, file: &FoundFile) -> Result<Component, String> {
     let name = file.path.rsplit('/').next().unwrap_or(&file.path);
     let name = info.name.as_deref().unwrap_or_else(|| name.split(".ko").next().unwrap_or(name));
@@ -208,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_counts_once_where_no_package_brought_it() {
+    fn a_kernel_is_listed_once_if_no_package_owns_it() {
         let status = b"Package: k\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n";
         let sums = b"d41d8cd98f00b204e9800998ecf8427e  boot/vmlinuz-of-debian\n";
         let mut set = FileSet::default();
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn modules_of_others_are_packages_and_those_of_the_kernel_show_it() {
+    fn third_party_modules_are_packages_and_those_of_the_kernel_show_it() {
         let vermagic = "vermagic=6.1.0-47 SMP mod_unload ";
         let own = module::tests::module(&["license=GPL", "intree=Y", "name=af_key", vermagic]);
         let zfs = module::tests::module(&["license=CDDL", "version=2.1.11-1", "name=zfs", vermagic]);

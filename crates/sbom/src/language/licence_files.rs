@@ -1,8 +1,8 @@
-//! Files with the texts of licences, which say what a package is under that declares nothing, or only names such a file.
+//! Files with licence texts. They state the licence of a package that declares none, or that only names such a file.
 //!
-//! They lie where package managers put them: in the package's own folder, in Python's `*.dist-info`, beside the sources of
-//! modules and crates. Texts are recognised while a layer is read ([`crate::licence_text`]); which package each is about
-//! follows from its path. A licence that a package declares counts, whatever the text says.
+//! They are where package managers put them: in the package's own folder, in Python's `*.dist-info`, next to the
+//! sources of modules and crates. Texts are recognised while a layer is read ([`crate::licence_text`]); the path says
+//! to which package each belongs. A licence that a package declares counts, whatever the text says.
 //!
 //! ```text
 //! srv/app/node_modules/left-pad/package.json   {"name": "left-pad", "version": "1.3.0"}
@@ -23,7 +23,7 @@ use crate::licence_text::{self, LicenceText, MAX_BYTES};
 use crate::path::folder_of;
 
 const SELECTIONS: &[Selection] = &[Selection {
-    // Names, since any file of a pattern such as `LICENSE*` would have to be tried for each path.
+    // Exact names, because a pattern such as `LICENSE*` would have to be tried for each path.
     paths: &[
         "**/LICENSE",
         "**/LICENSE.txt",
@@ -66,13 +66,13 @@ const SELECTIONS: &[Selection] = &[Selection {
         "**/UNLICENSE",
         "**/UNLICENSE.txt",
     ],
-    // What a link leads to is another package's, or is found by its own path.
+    // The target of a link belongs to another package, or is found by its own path.
     mode: Mode::Regular,
     min_size: 0,
     need: Need::Head { bytes: MAX_BYTES },
 }];
 
-/// Finds texts of licences.
+/// Finds licence texts.
 pub(crate) struct LicenceFiles;
 
 impl Cataloger for LicenceFiles {
@@ -118,19 +118,19 @@ impl Cataloger for LicenceFiles {
             }
             let component = context.found.inventory.components.get(index);
             let silent = component.filter(|it| it.detected.is_empty() && declares_nothing(it));
-            let found = silent.map(|component| texts.of(component)).unwrap_or_default();
+            let found = silent.map(|component| texts.texts_for(component)).unwrap_or_default();
             context.detect(ComponentIndex(index), found.iter().flat_map(|(path, text)| text.detected(path)));
         }
     }
 }
 
-/// Whether a package does not say what it is under, or only where that is written.
+/// Whether a package declares no licence, or only the file that contains it.
 fn declares_nothing(component: &Component) -> bool {
     component.licenses.iter().all(|licence| match licence {
         Licence::Expression(_) => false,
         Licence::Text(text) => {
             let text = text.to_ascii_lowercase();
-            // npm's and R's ways of naming a file, and those of Python's `License`.
+            // How npm, R and Python's `License` refer to a file.
             [
                 "see license",
                 "see licence",
@@ -150,11 +150,11 @@ fn declares_nothing(component: &Component) -> bool {
     })
 }
 
-/// Recognised texts, by where they are.
+/// Recognised texts, by their place.
 #[derive(Default)]
 struct Texts<'f> {
     by_folder: BTreeMap<&'f str, Vec<(&'f str, &'f LicenceText)>>,
-    /// Folders of Go's module cache, by what follows `pkg/mod/`, and those of Cargo's, by their name.
+    /// Folders of Go's module cache, by the path after `pkg/mod/`, and those of Cargo's, by their name.
     caches: BTreeMap<&'f str, &'f str>,
 }
 
@@ -170,8 +170,8 @@ impl<'f> Texts<'f> {
         self.by_folder.entry(folder).or_default().push((path, text));
     }
 
-    /// The texts that belong to a component, with their paths: those of the first folder that has some.
-    fn of(&self, component: &Component) -> &[(&'f str, &'f LicenceText)] {
+    /// The texts that belong to a component, with their paths, from the first folder that has any.
+    fn texts_for(&self, component: &Component) -> &[(&'f str, &'f LicenceText)] {
         let mut folders = component.locations.iter().flat_map(|it| folders(component, &it.path));
         let beside = folders.find_map(|folder| self.by_folder.get(&*folder));
         let in_cache = || {
@@ -182,7 +182,7 @@ impl<'f> Texts<'f> {
     }
 }
 
-/// Where the texts of a package may be that the file at `path` shows.
+/// The folders that may contain the texts of a package that was found by the file at `path`.
 fn folders(component: &Component, path: &str) -> Vec<String> {
     let folder = folder_of(path);
     let name = path.rsplit('/').next().unwrap_or(path);
@@ -192,13 +192,13 @@ fn folders(component: &Component, path: &str) -> Vec<String> {
         parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
     };
     match purl.package_type() {
-        // PEP 639 has them in a folder of their own, older wheels and eggs beside the metadata.
+        // In PEP 639 they have their own folder, in older wheels and eggs they are next to the metadata.
         "pypi" if name == "METADATA" || name == "PKG-INFO" => {
             vec![below(&["licenses"]), below(&["license_files"]), folder.to_owned()]
         }
         "npm" if name == "package.json" => vec![folder.to_owned()],
         "cran" | "bioconductor" if name == "DESCRIPTION" => vec![folder.to_owned()],
-        // `specifications/NAME-VERSION.gemspec` is about `gems/NAME-VERSION`.
+        // `specifications/NAME-VERSION.gemspec` describes `gems/NAME-VERSION`.
         "gem" if name.ends_with(".gemspec") => {
             let gem = name.trim_end_matches(".gemspec");
             let home = folder.strip_suffix("/default").unwrap_or(folder).strip_suffix("specifications");
@@ -218,11 +218,11 @@ fn folders(component: &Component, path: &str) -> Vec<String> {
     }
 }
 
-/// Where a package is in the cache of its package manager, below the folder of all of them.
+/// The path of a package in the cache of its package manager, relative to the cache's root.
 fn cached(component: &Component) -> Option<String> {
     match component.purl.package_type() {
         "golang" => {
-            // Go writes `!a` for `A`, since not all file systems tell them apart.
+            // Go writes `!a` for `A`, because not all file systems distinguish them.
             let mut escaped = String::new();
             for character in component.name.chars() {
                 if character.is_ascii_uppercase() {
@@ -260,7 +260,7 @@ mod tests {
         catalog(&set, &Limits::default())
     }
 
-    /// What is declared and what was detected, of each component.
+    /// The declared and detected licences of each component.
     fn shown(inventory: &Inventory) -> Vec<String> {
         let lines = inventory.components.iter().map(|it| {
             let licences = it.licenses.iter().map(ToString::to_string);
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_package_has_its_texts_where_its_package_manager_puts_them() {
+    fn texts_are_found_where_each_package_manager_puts_them() {
         let mit = text("MIT");
         let gem = b"# -*- encoding: utf-8 -*-\n# stub: rake 13.0 ruby lib\n";
         let composer = br#"{"packages":[{"name":"acme/log","version":"1.0.0"}]}"#;
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_package_declares_counts_whatever_a_text_says() {
+    fn a_declared_licence_counts_whatever_a_text_says() {
         let found = inventory(&[
             ("m/node_modules/a/package.json", br#"{"name":"a","version":"1.0.0","license":"Apache-2.0"}"#),
             ("m/node_modules/a/LICENSE", text("MIT")),
@@ -333,8 +333,8 @@ mod tests {
     }
 
     #[test]
-    fn a11_one_text_of_many_packages_is_not_as_many_copies() {
-        // The same package many times over, below a path as long as paths may be.
+    fn a11_copies_of_one_text_of_many_packages_are_bounded() {
+        // The same package many times, below a path of the maximum length.
         let folder = "x/".repeat(1_500);
         let packages: Vec<String> =
             (0..5_000).map(|number| format!(r#"{{"name":"a/b","version":"1.0.{number}"}}"#)).collect();
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_of_a_project_is_not_that_of_what_it_locks() {
+    fn the_text_of_a_project_is_not_that_of_its_locked_packages() {
         let lock =
             br#"{"lockfileVersion":3,"packages":{"":{"name":"app"},"node_modules/a":{"version":"1.0.0"}}}"#;
         let found = inventory(&[("app/package-lock.json", lock), ("app/LICENSE", text("GPL-3.0-only"))]);

@@ -1,4 +1,4 @@
-//! Rocks of Lua: the rockspec that LuaRocks keeps of each. It is a program of Lua, which is not run: plain assignments at its
+//! Lua rocks: the rockspec that LuaRocks keeps of each. It is a Lua program, which is not run: plain assignments at the
 //! outermost level are understood.
 //!
 //! ```lua
@@ -17,7 +17,7 @@ use crate::cataloger::Selection;
 use crate::inventory::Component;
 use crate::licence::Licence;
 
-/// Finds rocks. A rockspec among sources is what something may be built from, and no rock.
+/// Finds rocks. A rockspec among sources describes how to build a rock, and is not an installed one.
 pub(crate) const LUA: Described = Described {
     id: "lua",
     version: 1,
@@ -32,16 +32,16 @@ pub(crate) const LUA: Described = Described {
 
 fn rock(text: &str) -> Result<Component, String> {
     let value = |name: &str| text.lines().find_map(|line| quoted(line.strip_prefix(name)?));
-    let name = value("package").ok_or("has no package that is written out")?;
-    let version = value("version").ok_or("has no version that is written out")?;
-    // Names are looked up without regard to case, and stored in lower case.
+    let name = value("package").ok_or("has no package that is a literal")?;
+    let version = value("version").ok_or("has no version that is a literal")?;
+    // Names are looked up regardless of case, and stored in lower case.
     let mut found = component("luarocks", "", &name.to_lowercase(), version)?;
     let licence = text.lines().find_map(|line| quoted(line.trim_start().strip_prefix("license")?));
     found.licenses = licence.and_then(Licence::stated).into_iter().collect();
     Ok(found)
 }
 
-/// The text right of `=`.
+/// The text to the right of `=`.
 fn quoted(rest: &str) -> Option<&str> {
     let value = rest.trim_start().strip_prefix('=')?.trim_start();
     let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
@@ -61,9 +61,9 @@ mod tests {
             ("pkg:luarocks/lpeg@1.0.2-1", vec![Licence::parse("MIT")])
         );
         for (content, expected) in [
-            ("", "has no package that is written out"),
-            ("package = 'a'\nversion = v .. '-1'\n", "has no version that is written out"),
-            (" package = 'a'\n", "has no package that is written out"),
+            ("", "has no package that is a literal"),
+            ("package = 'a'\nversion = v .. '-1'\n", "has no version that is a literal"),
+            (" package = 'a'\n", "has no package that is a literal"),
         ] {
             assert_eq!(rock(content).unwrap_err(), expected);
         }

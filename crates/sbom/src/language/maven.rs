@@ -1,11 +1,12 @@
-//! Maven's projects: what each `pom.xml` of a source tree wants, with what it inherits, as far as that is there.
+//! Maven projects: the dependencies of each `pom.xml` of a source tree, with what it inherits, as far as the parents
+//! are present.
 //!
-//! Parents are looked for where `relativePath` says, and among all poms that are there, as a local repository has them. What is
-//! not there may manage versions: a dependency without a version that is known is listed without one. What only tests use is marked,
-//! and the modules of the project itself are left out.
+//! Parents are searched for at `relativePath`, and among all poms that are present, as in a local repository. A missing
+//! parent may manage versions: a dependency whose version is unknown is listed without one. Dependencies of tests are
+//! marked, and the modules of the project itself are left out.
 //!
-//! A pom of a local repository, and one in the metadata of an unpacked archive, describes what was built elsewhere; its
-//! dependencies were not wanted here. `pom.properties` of an unpacked archive names what it is.
+//! A pom of a local repository, or in the metadata of an unpacked archive, describes what was built elsewhere, so its
+//! dependencies are not listed. `pom.properties` identifies an unpacked archive.
 
 mod model;
 mod pom;
@@ -37,7 +38,7 @@ const SELECTIONS: &[Selection] = &[
     Selection::whole(&["**/pom.properties"], Bound::Metadata),
 ];
 
-/// Finds what Maven's projects want.
+/// Finds the dependencies of Maven projects.
 pub(crate) struct Maven;
 
 impl Maven {
@@ -99,7 +100,7 @@ impl Cataloger for Maven {
         if projects.is_empty() {
             return;
         }
-        // What is there counts instead.
+        // The module that is present counts instead.
         let components = context.found.inventory.components.iter();
         let components: Vec<Component> =
             components.filter(|it| it.purl.package_type() == "maven").cloned().collect();
@@ -110,9 +111,8 @@ impl Cataloger for Maven {
                 return;
             }
             let Some(all) = models.wanted(&file.path, pom) else {
-                let detail =
-                    "inherits more from its parents, together with other projects, than is looked at"
-                        .to_owned();
+                let detail = "inherits more from its parents, together with other projects, than is examined"
+                    .to_owned();
                 context.problem(ProblemCode::UnparsableMetadata, &file.path, detail);
                 return;
             };
@@ -124,7 +124,7 @@ impl Cataloger for Maven {
                         context.add_shown(&component, file, None::<&FileDigests>);
                     }
                     Ok(_) => {
-                        let detail = "wants more than may be listed (packages)".to_owned();
+                        let detail = "has more dependencies than may be listed (packages)".to_owned();
                         context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail);
                         return;
                     }
@@ -137,7 +137,7 @@ impl Cataloger for Maven {
     }
 }
 
-/// Whether a file is part of what describes an archive.
+/// Whether a file belongs to the metadata of an archive.
 fn is_of_archive(path: &str) -> bool {
     path.contains("META-INF/maven/") || is_in_package(path)
 }

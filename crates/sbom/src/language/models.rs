@@ -1,4 +1,4 @@
-//! Models: what the heads of GGUF and safetensors files say about them. Their weights are numbers, and hold no packages.
+//! Machine learning models: the heads of GGUF and safetensors files. The weights are numbers, and contain no packages.
 //!
 //! GGUF ([specification]), all numbers in little endian:
 //!
@@ -7,8 +7,8 @@
 //! general.name = "Llama 3.2 1B Instruct"  general.version = "3.2"  general.license = "llama3.2"
 //! ```
 //!
-//! safetensors: the length of a JSON object in 64 bits, the object: tensors by name, and `__metadata__` with texts that nobody
-//! fixed. Neither format names a registry, so that models are of no ecosystem.
+//! safetensors: the length of a JSON object in 64 bits, then the object: tensors by name, and `__metadata__` with texts
+//! that are not specified. Neither format names a registry, so models belong to no ecosystem.
 //!
 //! [specification]: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 
@@ -23,7 +23,7 @@ use crate::fact::FactKind;
 use crate::inventory::{Component, ProblemCode};
 use crate::licence::Licence;
 
-/// Bytes that are read. The vocabulary, which is long, comes behind what is wanted.
+/// Bytes that are read. The vocabulary, which is long, comes after the needed entries.
 const HEAD: u64 = 64 << 10;
 
 const GGUF: u16 = 0;
@@ -81,7 +81,7 @@ impl Cataloger for Models {
             let stem =
                 file.path.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map(|(stem, _)| stem);
             match &shown.found {
-                // A head takes no digest of the file.
+                // Reading only the head gives no digest of the file.
                 Ok(found) if !found.is_empty() => {
                     for component in found {
                         context.add_shown(component, file, None);
@@ -106,17 +106,17 @@ fn model(name: &str, version: Option<&str>) -> Result<Component, String> {
     Package { purl_type: "generic", namespace, name: &name, version, qualifiers: &[], subpath }.component()
 }
 
-/// The model that the head of a GGUF file names. None where it does not; its file does then.
+/// The model that the head of a GGUF file names. `None` if it names none; then the file name is used.
 fn gguf(head: &[u8]) -> Result<Option<Component>, String> {
-    let mut rest = Reader(head.strip_prefix(b"GGUF").ok_or("is no GGUF file")?);
-    let version = rest.word().ok_or("is no GGUF file")?;
+    let mut rest = Reader(head.strip_prefix(b"GGUF").ok_or("is not a GGUF file")?);
+    let version = rest.word().ok_or("is not a GGUF file")?;
     if !(2..=3).contains(&version) {
         return Err(format!("is a GGUF file of version {version}, expected 2 or 3"));
     }
-    let entries = rest.long().and_then(|_tensors| rest.long()).ok_or("is no GGUF file")?;
+    let entries = rest.long().and_then(|_tensors| rest.long()).ok_or("is not a GGUF file")?;
     let (mut name, mut version, mut size, mut licence) = (None, None, None, None);
     for _ in 0..entries {
-        // The head ends somewhere.
+        // The head may end within an entry.
         let Some((key, value)) = rest.entry() else { break };
         match key {
             "general.name" => name = value,
@@ -133,10 +133,10 @@ fn gguf(head: &[u8]) -> Result<Option<Component>, String> {
     Ok(Some(found))
 }
 
-/// Whether the head of a safetensors file is one.
+/// Whether the head is that of a safetensors file.
 fn safetensors(head: &[u8]) -> Result<(), String> {
     let is_one = head.split_at_checked(8).is_some_and(|(_, json)| json.first() == Some(&b'{'));
-    if is_one { Ok(()) } else { Err("is no safetensors file".to_owned()) }
+    if is_one { Ok(()) } else { Err("is not a safetensors file".to_owned()) }
 }
 
 /// Fields in their order.
@@ -162,7 +162,7 @@ impl<'a> Reader<'a> {
         self.take(length)
     }
 
-    /// A key, and its value where that is a text.
+    /// A key, and its value if that is a text.
     fn entry(&mut self) -> Option<(&'a str, Option<&'a str>)> {
         const TEXT: u32 = 8;
         const LIST: u32 = 9;
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_has_the_name_that_it_says_or_that_of_its_file() {
+    fn a_model_has_its_stated_name_or_that_of_its_file() {
         let mut set = FileSet::default();
         for (path, content) in [
             ("srv/m.gguf", &llama()[..]),
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_and_numbers_that_lie_end_the_reading() {
+    fn false_lengths_and_counts_end_the_reading() {
         for (kind, value) in [
             (8, u64::MAX.to_le_bytes().to_vec()),
             (9, [&8_u32.to_le_bytes()[..], &u64::MAX.to_le_bytes()].concat()),

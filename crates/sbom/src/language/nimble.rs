@@ -1,4 +1,4 @@
-//! Packages of Nim that Nimble installed: a folder for each, named by package, version and checksum.
+//! Nim packages that Nimble installed: a folder for each, named after package, version and checksum.
 //!
 //! ```text
 //! root/.nimble/pkgs2/chronos-3.2.0-63f6…/nimblemeta.json

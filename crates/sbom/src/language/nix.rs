@@ -1,13 +1,13 @@
-//! Packages of Nix: the folders of its store, which say hash, name, version and output.
+//! Nix packages: the folders of its store, whose names contain hash, name, version and output.
 //!
 //! ```text
 //! nix/store/3n58xw4373jp0ljirf06d8077j15pc4j-glibc-2.37-8/
 //! nix/store/0wmbpyg7b8jr4yhmlg9sk4bf8f3i6p8k-openssl-3.0.12-bin/
 //! ```
 //!
-//! Follows the Nix manual, "Store Path" and `builtins.parseDrvName`: the version begins behind the first hyphen that no letter
-//! follows. What has none are wrappers, sources and configurations. The store's database is left out of most images, and says
-//! nothing more.
+//! Follows the Nix manual, "Store Path" and `builtins.parseDrvName`: the version starts after the first hyphen that is
+//! not followed by a letter. Folders without one are wrappers, sources and configurations. The store's database is
+//! missing from most images, and contains nothing more.
 
 use plimsoll_core::rootfs::Need;
 
@@ -28,7 +28,7 @@ pub(crate) const NIX: ByPath = ByPath {
 /// Characters of the hash.
 const HASH: usize = 32;
 
-/// Whether a folder can be one of the store: the hash in Nix's own base 32, a hyphen, a name.
+/// Whether a folder can belong to the store: the hash in Nix's base 32, a hyphen, a name.
 pub(crate) fn is_store_name(name: &[u8]) -> bool {
     let is_digit = |byte: &u8| {
         byte.is_ascii_digit() || byte.is_ascii_lowercase() && !matches!(byte, b'e' | b'o' | b't' | b'u')
@@ -37,7 +37,7 @@ pub(crate) fn is_store_name(name: &[u8]) -> bool {
         .is_some_and(|(hash, rest)| rest.len() > 1 && rest.starts_with(b"-") && hash.iter().all(is_digit))
 }
 
-/// What the outputs of a package are called.
+/// The names of outputs of packages.
 const OUTPUTS: [&str; 12] =
     ["bin", "data", "debug", "dev", "devdoc", "doc", "info", "lib", "libgcc", "man", "out", "static"];
 
@@ -68,7 +68,7 @@ mod tests {
     use crate::catalogers::select;
 
     #[test]
-    fn names_of_the_store_are_parted_as_nix_does() {
+    fn names_of_the_store_are_split_as_nix_does() {
         let hash = "3n58xw4373jp0ljirf06d8077j15pc4j";
         for (name, expected) in [
             ("glibc-2.37-8", Some("pkg:nix/glibc@2.37-8?outputhash=")),
@@ -86,7 +86,7 @@ mod tests {
         assert!(read("nix/store/short-1.0/").is_none());
         assert!(
             read("nix/store/3n58xw4373jp0ljirf06d8077j15pcej-a-1/").is_none(),
-            "`e` is no digit of Nix's"
+            "`e` is not a digit in Nix's base 32"
         );
     }
 

@@ -1,12 +1,12 @@
-//! npm packages: what lies in `node_modules`, what else brings a `package.json` with name and version, and npm's lock files.
+//! npm packages: the content of `node_modules`, any other `package.json` with name and version, and npm's lock files.
 //!
-//! Follows npm's documentation of `package.json`, `package-lock.json` and folders. A package is what its own `package.json` says,
-//! whatever its folder is called: that is how aliases work. Where there is nothing in `node_modules` beside a lock file, what it
-//! locks may have been bundled into one file, and counts; otherwise what is installed does. What npm says that it installed, and
-//! is no longer shown by a `package.json`, counts as well.
+//! Follows npm's documentation of `package.json`, `package-lock.json` and folders. A package is identified by its own
+//! `package.json`, whatever its folder is called: that is how aliases work. If `node_modules` next to a lock file is
+//! empty, the locked packages may have been bundled into one file, and count; otherwise the installed packages count.
+//! Packages that npm recorded as installed, but that have no `package.json` any more, count as well.
 //!
-//! A manifest outside of `node_modules` and of Debian's folder for Node that says `"private": true` is the application's own: no registry has it, so nothing is
-//! looked up for it.
+//! A manifest outside of `node_modules` and of Debian's folder for Node with `"private": true` belongs to the
+//! application itself: no registry has it, so it is not looked up.
 
 mod lock;
 mod manifest;
@@ -41,14 +41,14 @@ const SELECTIONS: &[Selection] = &[
 /// Finds packages.
 pub(crate) struct Npm;
 
-/// What a `package.json` shows.
+/// The fact about a `package.json`.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Shown {
     manifest: Result<Manifest, String>,
     digests: FileDigests,
 }
 
-/// What a lock file shows.
+/// The fact about a lock file.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Locks(Result<Lock, String>);
 
@@ -122,13 +122,13 @@ impl Cataloger for Npm {
 /// Folders with packages.
 #[derive(Default)]
 struct Roots<'f> {
-    /// Those that have a `package.json`.
+    /// Folders that have a `package.json`.
     packages: BTreeSet<&'f str>,
-    /// Those in whose `node_modules` a package lies.
+    /// Folders whose `node_modules` contains a package.
     parents: BTreeSet<&'f str>,
 }
 
-/// What each `package.json` shows. A package that several links lead to is listed once.
+/// The packages of all `package.json` files. A package to which several links lead is listed once.
 fn manifests<'f>(context: &mut Context<'_, 'f>, roots: &mut Roots<'f>) {
     for (file, _) in context.facts::<Shown>(MANIFEST) {
         let folder = file.path.strip_suffix("package.json").unwrap_or(&file.path).trim_end_matches('/');
@@ -142,9 +142,9 @@ fn manifests<'f>(context: &mut Context<'_, 'f>, roots: &mut Roots<'f>) {
         let component = match manifest {
             Ok(Manifest::Package(component)) => component,
             Ok(Manifest::Private(component)) if is_installed || is_of_debian(&file.path) => component,
-            // Node runs it all the same, and nobody can say what it is. Elsewhere, nothing says that it is a package.
+            // Node runs it anyway, and it cannot be identified. Elsewhere, it may not be a package at all.
             Ok(Manifest::Nameless | Manifest::Versionless(_)) if is_installed => {
-                let detail = "is a package without name or version".to_owned();
+                let detail = "is a package without a name or version".to_owned();
                 context.problem_of_names(ProblemCode::UnparsableMetadata, &file.path, detail);
                 continue;
             }
@@ -175,24 +175,24 @@ fn manifests<'f>(context: &mut Context<'_, 'f>, roots: &mut Roots<'f>) {
     for (package, names) in by_package {
         let first = names.first().copied().unwrap_or_default();
         let detail = match names.len() {
-            1 => format!("holds a copy of {first} that does not say its version, and is not listed"),
+            1 => format!("contains a copy of {first} without a version, which is not listed"),
             several => format!(
-                "holds copies of {several} packages, such as {first}, that do not say their versions, and are not listed"
+                "contains copies of {several} packages without versions, such as {first}, which are not listed"
             ),
         };
         context.problem(ProblemCode::Vendored, package, detail);
     }
 }
 
-/// The folder of the installed package that has a copy of the package `name` in it, at this path: `…/node_modules/next` for
-/// `…/node_modules/next/dist/compiled/acorn/package.json`. What a package is tested with is none.
+/// The folder of the installed package that contains a copy of the package `name` at this path: `…/node_modules/next`
+/// for `…/node_modules/next/dist/compiled/acorn/package.json`. Test data of a package is not a copy.
 fn vendored<'p>(path: &'p str, name: &str) -> Option<&'p str> {
     const MODULES: &str = "node_modules/";
     let folder = path.strip_suffix("/package.json")?;
     let is_called_so = folder.strip_suffix(name).is_some_and(|above| above.ends_with('/'));
     let inside = path.rfind(MODULES)? + MODULES.len();
     let own = path.get(inside..)?;
-    // One that is called after its place is an entry point of the package.
+    // One that is named after its place is an entry point of the package.
     if !is_called_so || is_test_data(path) || own.starts_with(name) {
         return None;
     }
@@ -201,7 +201,7 @@ fn vendored<'p>(path: &'p str, name: &str) -> Option<&'p str> {
     path.get(..inside + end)
 }
 
-/// What npm wrote down of the archives that it installed, by folder.
+/// The digests that npm recorded of the archives that it installed, by folder.
 fn integrities<'f>(context: &Context<'_, 'f>) -> BTreeMap<String, &'f Locked> {
     let mut found = BTreeMap::new();
     for (file, Locks(lock)) in context.facts::<Locks>(INSTALLED) {
@@ -214,7 +214,7 @@ fn integrities<'f>(context: &Context<'_, 'f>) -> BTreeMap<String, &'f Locked> {
     found
 }
 
-/// What npm installed, and no `package.json` shows.
+/// Adds packages that npm installed and that have no `package.json`.
 fn installed(context: &mut Context<'_, '_>, roots: &Roots<'_>) {
     for (file, Locks(lock)) in context.facts::<Locks>(INSTALLED) {
         let root = file.path.strip_suffix("node_modules/.package-lock.json").unwrap_or_default();
@@ -235,13 +235,14 @@ fn installed(context: &mut Context<'_, '_>, roots: &Roots<'_>) {
     }
 }
 
-/// What is locked and not installed beside it.
+/// Adds packages that are locked and not installed next to the lock file.
 fn locked(context: &mut Context<'_, '_>, roots: &Roots<'_>) {
     let locks: Vec<_> = context.facts::<Locks>(LOCK).collect();
     let brought = telltales::brought(context, locks.iter().map(|(file, _)| &*file.real_path));
     for (file, Locks(lock)) in locks {
         let folder = folder_of(&file.path);
-        // That of an installed package, or of one of the operating system, says what its author tried it with.
+        // The lock file of an installed package, or of one of the operating system, is only what its author tested
+        // with.
         let is_of_package = file.path.contains("node_modules/") || brought.contains(&*file.real_path);
         if is_of_package || roots.parents.contains(folder) {
             continue;
@@ -261,7 +262,7 @@ fn add<'p>(
     packages: impl Iterator<Item = &'p Locked>,
     declared: impl Fn(&Locked) -> Option<Declaration>,
 ) {
-    // Of several places of one package, the one that more depends on counts.
+    // If a package has several places, the declaration that includes it most counts: runtime before development.
     let mut known: BTreeMap<(&str, &str), (Option<Declaration>, &str)> = BTreeMap::new();
     for package in packages {
         let declared = declared(package);
@@ -285,14 +286,14 @@ fn is_installed(path: &str) -> bool {
     path.strip_suffix("/package.json").is_some_and(|folder| parent_of(folder).is_some())
 }
 
-/// Whether the `package.json` at this path is that of a package of Debian's, which Node finds as well.
+/// Whether the `package.json` at this path belongs to a Debian package, which Node finds as well.
 fn is_of_debian(path: &str) -> bool {
     let inside = ["usr/share/nodejs/", "usr/lib/nodejs/"].iter().find_map(|root| path.strip_prefix(root));
     let name = inside.and_then(|inside| inside.strip_suffix("/package.json"));
     name.is_some_and(|name| name.matches('/').count() == usize::from(name.starts_with('@')))
 }
 
-/// The folder in whose `node_modules` a package lies in `folder`.
+/// The folder whose `node_modules` contains the package in `folder`.
 fn parent_of(folder: &str) -> Option<&str> {
     let (parent, name) = match folder.rsplit_once("node_modules/")? {
         ("", name) => ("", name),
@@ -302,7 +303,7 @@ fn parent_of(folder: &str) -> Option<&str> {
         Some((scope, own)) if scope.starts_with('@') => own,
         _ => name,
     };
-    // `.bin`, `.cache` and `.pnpm` are tools' own.
+    // `.bin`, `.cache` and `.pnpm` belong to tools.
     (!own.is_empty() && !own.contains('/') && !own.starts_with('.')).then_some(parent)
 }
 

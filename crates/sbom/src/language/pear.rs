@@ -1,10 +1,10 @@
-//! Packages of PEAR and PECL: the record that PEAR keeps of each, in PHP's own form of serialised values.
+//! Packages of PEAR and PECL: PEAR's record of each, in PHP's serialisation format.
 //!
 //! ```text
 //! a:5:{s:4:"name";s:9:"memcached";s:7:"version";a:2:{s:7:"release";s:5:"3.2.0";s:3:"api";s:5:"3.2.0";}}
 //! ```
 //!
-//! Only the values at the outermost level and one below are looked at, by their names; a record is never given to PHP. Older
+//! Only the values at the outermost level and the one below are read, by their names; PHP never sees a record. Older
 //! records have the version as text.
 
 use plimsoll_core::rootfs::Bound;
@@ -25,13 +25,13 @@ pub(crate) const PEAR: Described = Described {
     read: |file| Some(record(file.content).map(|found| vec![found])),
 };
 
-/// Arrays inside of each other. Records have some five.
+/// How deep arrays may be nested. Records have some five levels.
 const MAX_DEPTH: usize = 32;
 
 fn record(content: &[u8]) -> Result<Component, String> {
     let mut fields = Fields::default();
     let mut reader = Reader { rest: content, fields: &mut fields };
-    reader.array(&mut Vec::new()).ok_or("is no record of PEAR's")?;
+    reader.array(&mut Vec::new()).ok_or("is not a record of PEAR's")?;
     let Fields { name, channel, version, licence } = fields;
     let channel = if channel.is_empty() { "pear.php.net" } else { &channel };
     let mut found = component("pear", channel, &name, &version)?;
@@ -69,7 +69,7 @@ struct Reader<'a, 'f> {
 }
 
 impl<'a> Reader<'a, '_> {
-    /// An array, to which these keys lead. None where there is none.
+    /// Reads the array at these keys. `None` if there is none.
     fn array(&mut self, path: &mut Vec<&'a [u8]>) -> Option<()> {
         let count = self.number(b"a:", b':')?;
         self.literal(b"{")?;
@@ -105,7 +105,7 @@ impl<'a> Reader<'a, '_> {
         Some(text)
     }
 
-    /// A number between these.
+    /// A number between these delimiters.
     fn number(&mut self, before: &[u8], after: u8) -> Option<usize> {
         self.literal(before)?;
         let end = self.rest.iter().take(12).position(|byte| *byte == after)?;
@@ -114,7 +114,7 @@ impl<'a> Reader<'a, '_> {
         Some(number)
     }
 
-    /// A value that is of no interest, up to its end.
+    /// Skips a value that is not needed.
     fn skip(&mut self) -> Option<()> {
         let end = self.rest.iter().take(64).position(|byte| *byte == b';')?;
         self.rest = self.rest.get(end + 1..)?;
@@ -144,11 +144,11 @@ mod tests {
         assert_eq!(shown(newer).unwrap(), "pkg:pear/pecl.php.net/apc@3.2.0");
         let older = b"a:3:{s:7:\"package\";s:11:\"Archive_Tar\";s:7:\"version\";s:6:\"1.4.14\";s:8:\"_lastmod\";i:1700000000;}";
         assert_eq!(shown(older).unwrap(), "pkg:pear/pear.php.net/Archive_Tar@1.4.14");
-        assert_eq!(shown(b"a:0:{}").unwrap_err(), "names a package ``, which is no name");
+        assert_eq!(shown(b"a:0:{}").unwrap_err(), "names a package ``, which is not a valid name");
     }
 
     #[test]
-    fn what_claims_more_than_there_is_is_told() {
+    fn lengths_beyond_the_record_are_reported() {
         for content in [
             b"".as_slice(),
             b"O:8:\"stdClass\":0:{}",
@@ -157,7 +157,7 @@ mod tests {
             b"a:1:{s:4:\"name\";R:1;}",
             &b"a:1:{s:1:\"a\";".repeat(100),
         ] {
-            assert_eq!(shown(content).unwrap_err(), "is no record of PEAR's");
+            assert_eq!(shown(content).unwrap_err(), "is not a record of PEAR's");
         }
     }
 

@@ -1,7 +1,7 @@
-//! Distributions of Perl that were installed from CPAN: what the installers leave of each.
+//! Perl distributions that were installed from CPAN: the records that installers write.
 //!
-//! `cpanm` puts `install.json` beside the metadata of a distribution ([CPAN::Meta::Spec]), and every installer adds to
-//! `perllocal.pod`:
+//! `cpanm` writes `install.json` next to the metadata of a distribution ([CPAN::Meta::Spec]), and every installer
+//! appends to `perllocal.pod`:
 //!
 //! ```json
 //! {"name": "Try::Tiny", "version": "0.31", "dist": "Try-Tiny-0.31", "pathname": "E/ET/ETHER/Try-Tiny-0.31.tar.gz"}
@@ -12,8 +12,8 @@
 //! =item * C<VERSION: 0.31>
 //! ```
 //!
-//! The list of files that each has, `auto/Try/Tiny/.packlist`, does not tell a version: of one that nothing else tells of, only
-//! that it is there is known.
+//! The list of files of each distribution, `auto/Try/Tiny/.packlist`, does not contain a version. If nothing else
+//! mentions the distribution, only its presence is known.
 //!
 //! [CPAN::Meta::Spec]: https://metacpan.org/pod/CPAN::Meta::Spec
 
@@ -41,10 +41,10 @@ const SELECTIONS: &[Selection] = &[
     Selection { paths: &["**/.packlist"], mode: Mode::Any, min_size: 0, need: Need::Name },
 ];
 
-/// Finds distributions of Perl.
+/// Finds Perl distributions.
 pub(crate) struct Perl;
 
-/// Lists of files of which nothing tells the version.
+/// Lists of files of distributions whose version is unknown.
 const WITHOUT_VERSION: Kind = Kind { ecosystem: "CPAN", files: ".packlist" };
 
 impl Cataloger for Perl {
@@ -89,7 +89,7 @@ impl Cataloger for Perl {
             let components = context.found.inventory.components.iter();
             components.filter(|it| it.purl.package_type() == "cpan").map(|it| it.name.clone()).collect()
         };
-        // What is installed again is logged again, so that the record of the distribution counts.
+        // A repeated installation is logged again, so the distribution's own record counts.
         let installed = known(context);
         context.tell_unread([LOG]);
         for (file, shown) in context.distinct::<Shown>(&[LOG]) {
@@ -103,7 +103,7 @@ impl Cataloger for Perl {
         }
         let told = known(context);
         for (file, _) in context.distinct::<Vec<u8>>(&[LIST]) {
-            // The one of Perl itself lies in no folder of a module.
+            // The list of Perl itself is not in the folder of a module.
             let module =
                 file.path.rsplit_once("/auto/").and_then(|(_, rest)| rest.strip_suffix("/.packlist"));
             if module.is_some_and(|module| !told.contains(&module.replace('/', "-"))) {
@@ -122,21 +122,21 @@ struct Installed {
 
 fn distribution(content: &[u8]) -> Result<Component, String> {
     let Installed { dist, pathname } = json::from_slice(content, u64::MAX)
-        .map_err(|error| format!("is no record of an installation: {error}"))?;
+        .map_err(|error| format!("is not a record of an installation: {error}"))?;
     let dist = dist.ok_or("names no distribution")?;
-    // `Try-Tiny-0.31`, also `0.31-TRIAL`: the version is what follows the last dash in front of a digit.
+    // `Try-Tiny-0.31`, also `0.31-TRIAL`: the version follows the last hyphen before a digit.
     let end = dist.rmatch_indices('-').map(|(at, _)| at).find(|at| {
         let version = dist.get(at + 1..).unwrap_or_default();
         version.starts_with(|c: char| c.is_ascii_digit() || c == 'v')
     });
-    let end = end.ok_or("names a distribution without version")?;
+    let end = end.ok_or("names a distribution without a version")?;
     let (name, version) = (dist.get(..end).unwrap_or_default(), dist.get(end + 1..).unwrap_or_default());
     let author = pathname.as_deref().and_then(|path| path.split('/').nth(2)).unwrap_or_default();
     component("cpan", author, name, version)
 }
 
-/// What a log says was installed, the last time that it was, and what in it names nothing. A distribution is called after its
-/// main module.
+/// The installed distributions in a log, each with its last installation, and the entries that name none. A
+/// distribution is named after its main module.
 fn logged(text: &str) -> (Vec<Component>, Vec<String>) {
     let (mut last, mut module) = (BTreeMap::new(), None);
     for line in text.lines() {
@@ -152,7 +152,7 @@ fn logged(text: &str) -> (Vec<Component>, Vec<String>) {
     for (name, version) in last {
         match component("cpan", "", &name, version) {
             Ok(component) => found.push(component),
-            // One that has no version of its own.
+            // A module without its own version.
             Err(detail) if faults.is_empty() => faults.push(detail),
             Err(_) => {}
         }
@@ -175,12 +175,12 @@ mod tests {
             r#"{"name":"Try::Tiny","dist":"Try-Tiny-0.31","pathname":"E/ET/ETHER/Try-Tiny-0.31.tar.gz"}"#;
         assert_eq!(shown(tiny).unwrap(), "pkg:cpan/ETHER/Try-Tiny@0.31");
         assert_eq!(shown(r#"{"dist":"A-B-v1.2-TRIAL"}"#).unwrap(), "pkg:cpan/A-B@v1.2-TRIAL");
-        assert_eq!(shown(r#"{"dist":"A-B"}"#).unwrap_err(), "names a distribution without version");
+        assert_eq!(shown(r#"{"dist":"A-B"}"#).unwrap_err(), "names a distribution without a version");
         assert_eq!(shown("{}").unwrap_err(), "names no distribution");
     }
 
     #[test]
-    fn what_is_logged_counts_where_no_record_is_and_a_list_alone_is_a_gap() {
+    fn the_log_counts_if_there_is_no_record_and_a_list_alone_is_a_gap() {
         let log = "=head2 Tue Mar  5 10:00:00 2024: C<Module> L<Try::Tiny|Try::Tiny>\n\n=over 4\n\n=item * C<VERSION: 0.30>\n\n\
                    =head2 Tue Mar  5 10:00:01 2024: C<Module> L<JSON|JSON>\n\n=item * C<VERSION: 4.09>\n\n\
                    =head2 Tue Mar  5 10:00:02 2024: C<Module> L<JSON|JSON>\n\n=item * C<VERSION: 4.10>\n";

@@ -1,7 +1,8 @@
-//! Packages that Composer installed: `vendor/composer/installed.json`.
+//! PHP packages that Composer installed: `vendor/composer/installed.json`.
 //!
-//! Composer 2 puts the list into `packages`, Composer 1 writes it as such. Composer itself reads this file; the classes of an
-//! application read `installed.php` beside it, which says the same as a program. Where only that is left, nothing is known.
+//! Composer 2 puts the list into `packages`, in Composer 1 the file is the list. Composer itself reads this file; the
+//! classes of an application read `installed.php` next to it, which is a PHP program with the same content. If only
+//! that file is left, the packages are unknown.
 //!
 //! ```json
 //! {"packages": [{"name": "symfony/console", "version": "v6.4.2", "license": ["MIT"]}], "dev": false}
@@ -33,7 +34,7 @@ const SELECTIONS: &[Selection] = &[
 /// Finds Composer's packages.
 pub(crate) struct Php;
 
-/// That there is a list as a program.
+/// A list exists as a PHP program.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Program;
 
@@ -84,7 +85,8 @@ impl Cataloger for Php {
         known.extend(context.unread(LIST).map(|unread| folder(unread.path)));
         for (file, Program) in context.facts::<Program>(PROGRAM) {
             if !known.contains(&folder(&file.path)) {
-                let detail = "has no installed.json beside it, which was removed or never came".to_owned();
+                let detail =
+                    "has no installed.json next to it, which was removed or never written".to_owned();
                 context.problem(ProblemCode::UnparsableMetadata, &file.path, detail);
             }
         }
@@ -104,7 +106,7 @@ struct Package {
     version: String,
     #[serde(default)]
     license: Vec<String>,
-    // What is of another form is as good as not there.
+    // Members with an unexpected type are ignored.
     #[serde(default)]
     homepage: Value,
     #[serde(default)]
@@ -113,7 +115,7 @@ struct Package {
     dist: Value,
 }
 
-/// Where a package is from. The digest is empty where GitHub makes the archive when it is asked for.
+/// The origin of a package. The digest is empty if GitHub makes the archive on request.
 fn origin(Package { homepage, source, dist, .. }: &Package) -> Origin {
     let member = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
     let checksum = member(dist, "shasum").and_then(|hex| Checksum::of_hex(ChecksumAlgorithm::Sha1, &hex));
@@ -127,8 +129,8 @@ fn origin(Package { homepage, source, dist, .. }: &Package) -> Origin {
 }
 
 fn read(content: &[u8], max: usize) -> Result<Vec<Component>, String> {
-    let document: Document =
-        json::from_slice(content, u64::MAX).map_err(|_| "is no list of packages of Composer".to_owned())?;
+    let document: Document = json::from_slice(content, u64::MAX)
+        .map_err(|_| "is not a list of packages of Composer".to_owned())?;
     let (Document::Second { packages } | Document::First(packages)) = document;
     if packages.len() > max {
         return Err(format!("names {} packages, expected at most {max} (packages)", packages.len()));
@@ -178,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_is_an_error() {
+    fn an_invalid_list_is_an_error() {
         for content in
             ["", "{}", "[{}]", r#"[{"name":"a b","version":"1"}]"#, r#"[{"name":"a/b","version":""}]"#]
         {

@@ -1,39 +1,39 @@
-//! Programs by how they begin: ELF, PE and Mach-O, and where in them compilers put what they know.
+//! Executables by their heads: ELF, PE and Mach-O, and the places where compilers store metadata.
 //!
-//! Follows the ELF specification (program headers) and Go's `debug/buildinfo`: in an ELF file Go's blob lies in the first
-//! segment that can be written and not executed. What only tools read, as Rust's list of crates, lies behind everything that is
-//! loaded. The other formats are searched whole.
+//! Follows the ELF specification (program headers) and Go's `debug/buildinfo`: in an ELF file, Go's blob is in the
+//! first segment that is writable and not executable. Sections that only tools read, such as Rust's list of crates,
+//! come after everything that is loaded. The other formats are searched completely.
 
 use crate::magic::{Elf, Format};
 
-/// Bytes from which all of this is told: the headers, and where the code begins.
+/// Bytes that are enough for this: the headers, and the start of the code.
 pub(super) const HEAD: usize = 8 << 10;
 
-/// What the head of a program says.
+/// The content of the head of a program.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Program {
-    /// Whether Go's linker left its mark in the head. It does not always: `-ldflags=-buildid=` leaves it out.
+    /// Whether the head contains the mark of Go's linker, which `-ldflags=-buildid=` leaves out.
     pub(super) is_go: bool,
     pub(super) big_endian: bool,
-    /// What is loaded, in the order of the headers.
+    /// The loaded segments, in the order of the headers.
     segments: Vec<Segment>,
-    /// Those that can be written, from the first to the last.
+    /// The writable segments, from the first to the last.
     data: Option<Segment>,
 }
 
 /// A part of the file that is loaded.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Segment {
-    /// Where it begins in the file.
+    /// Its offset in the file.
     pub(super) offset: u64,
     /// Its bytes in the file.
     pub(super) size: u64,
-    /// Where it lies in memory.
+    /// Its address in memory.
     pub(super) address: u64,
 }
 
 impl Segment {
-    /// What begins with the first of both in the file and ends with the last.
+    /// The segment from the start of the first to the end of the last in the file.
     fn to_the_end_of(self, other: Self) -> Self {
         let end = |it: &Self| it.offset.saturating_add(it.size);
         let first = if other.offset < self.offset { other } else { self };
@@ -41,11 +41,11 @@ impl Segment {
     }
 }
 
-/// The part of the file that is searched when no header tells one.
+/// The part of the file that is searched if no header limits it.
 const EVERYTHING: Segment = Segment { offset: 0, size: u64::MAX, address: 0 };
 
 impl Program {
-    /// None where the file is no program.
+    /// `None` if the file is not a program.
     pub(super) fn read(head: &[u8]) -> Option<Self> {
         match Format::of(head)? {
             Format::Elf => {
@@ -63,7 +63,7 @@ impl Program {
         let is_go = GO_NOTES.iter().any(|note| memchr::memmem::find(head, note).is_some());
         let mut program = Self { is_go, big_endian, ..Self::default() };
         let fields = Fields { bytes: head, wide, big_endian };
-        // Unreadable headers leave everything to be searched.
+        // If the headers are unreadable, everything is searched.
         for (segment, flags) in fields.segments().unwrap_or_default() {
             if flags & (WRITE | EXECUTE) == WRITE {
                 program.data = Some(program.data.map_or(segment, |first| first.to_the_end_of(segment)));
@@ -73,23 +73,23 @@ impl Program {
         program
     }
 
-    /// Where the blob is looked for.
+    /// Where the blob is searched for.
     pub(super) fn data(&self) -> Segment {
         self.data.unwrap_or(EVERYTHING)
     }
 
-    /// Whether [`Self::data`] is a part of the file of which the headers say where it lies in memory.
+    /// Whether the headers state the address of [`Self::data`] in memory.
     pub(super) fn has_data_segment(&self) -> bool {
         self.data.is_some()
     }
 
-    /// Where in the file everything ends that is loaded; 0 if the headers do not say.
+    /// The end of everything that is loaded, in the file. 0 if the headers do not state it.
     pub(super) fn loaded_end(&self) -> u64 {
         let end = |segment: &Segment| segment.offset.saturating_add(segment.size);
         self.segments.iter().map(end).max().unwrap_or_default()
     }
 
-    /// Where in the file lies what is at `address` in memory.
+    /// The offset in the file of `address` in memory.
     pub(super) fn offset_of(&self, address: u64) -> Option<u64> {
         let inside = |segment: &&Segment| {
             address.checked_sub(segment.address).is_some_and(|distance| distance < segment.size)
@@ -113,7 +113,7 @@ struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    /// What is loaded, with its permissions. None where the program headers are not in the head.
+    /// The loaded segments with their permissions. `None` if the program headers are not in the head.
     fn segments(&self) -> Option<Vec<(Segment, u32)>> {
         const LOAD: u32 = 1;
         let (table, size, count) = if self.wide {
@@ -163,7 +163,7 @@ pub(super) fn unsigned(bytes: &[u8], at: usize, size: usize, big_endian: bool) -
 mod tests {
     use super::*;
 
-    /// The beginning of an ELF file for a machine of this byte order, with `more` somewhere behind.
+    /// The start of an ELF file for a machine of this byte order, with `more` somewhere after it.
     fn elf(order: u8, kind: [u8; 2], more: &[u8]) -> Vec<u8> {
         let mut head = b"\x7fELF\x02".to_vec();
         head.push(order);
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_are_told_by_their_first_bytes_and_gos_by_its_mark() {
+    fn programs_are_recognised_by_their_first_bytes_and_gos_by_its_mark() {
         let note = b"\x04\0\0\0\x53\0\0\0\x04\0\0\0Go\0\0abc/def";
         for (head, expected) in [
             (elf(1, [2, 0], b""), Some(false)),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_lie_elsewhere_or_nowhere_leave_everything_to_be_searched() {
+    fn everything_is_searched_if_headers_are_elsewhere_or_missing() {
         for table in [64_u64, 1 << 20, u64::MAX] {
             let mut head = elf(1, [2, 0], b"");
             head[32..40].copy_from_slice(&table.to_le_bytes());

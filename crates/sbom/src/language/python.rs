@@ -1,10 +1,10 @@
-//! Python distributions: the metadata that wheels, eggs and distutils leave beside the code, unpacked or in a zip archive that
-//! Python imports from.
+//! Python distributions: the metadata that wheels, eggs and distutils install next to the code, unpacked or in a zip
+//! archive from which Python imports.
 //!
-//! Follows the core metadata specifications and PEP 376/427. Names are normalised by PEP 503. What counts as a distribution is
-//! what `importlib.metadata` finds (see [`place`]): what it would list without a name or a version is a problem here.
-//! Vendored copies (`pip/_vendor`) count when they bring metadata of their own. Python and pip list none without it, and there
-//! is nothing that everybody keeps their versions in: that they are there is noted.
+//! Follows the core metadata specifications and PEP 376/427. Names are normalised by PEP 503. A distribution is what
+//! `importlib.metadata` finds (see [`place`]): one that it would list without a name or version is a problem here.
+//! Vendored copies (`pip/_vendor`) count if they have their own metadata. Python and pip do not list them without it,
+//! and no common file contains their versions, so their presence is noted.
 //!
 //! ```text
 //! Metadata-Version: 2.1
@@ -40,7 +40,7 @@ const FOLDER: u16 = 5;
 
 const SELECTIONS: &[Selection] = &[
     Selection::whole(
-        // Wheels, unpacked eggs, and what distutils left behind; in any case (see `place`).
+        // Wheels, unpacked eggs, and the files of distutils, in upper or lower case (see `place`).
         &[
             "**/*.dist-info/METADATA",
             "**/*.dist-info/PKG-INFO",
@@ -48,7 +48,7 @@ const SELECTIONS: &[Selection] = &[
             "**/*egg-info/METADATA",
             "**/?*.egg-info",
         ],
-        // Package metadata carries the whole README; the largest known are about 1 MiB.
+        // Package metadata contains the whole README; the largest known are about 1 MiB.
         Bound::Metadata,
     ),
     // The names of `place::SIGNS`.
@@ -98,7 +98,7 @@ const SELECTIONS: &[Selection] = &[
         min_size: 0,
         need: Need::Name,
     },
-    // Python lists them by their names, even if there is nothing in them.
+    // Python lists them by their names, even if they are empty.
     Selection {
         paths: &["**/*.dist-info/", "**/*.egg-info/", "**/*.egg/egg-info/"],
         mode: Mode::Any,
@@ -110,31 +110,31 @@ const SELECTIONS: &[Selection] = &[
 /// Finds distributions.
 pub(crate) struct Python;
 
-/// What a file of metadata shows.
+/// The fact about a metadata file.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Distribution {
-    /// A component without location, or why there is none.
+    /// A component without a location, or why there is none.
     component: Result<Component, String>,
     digests: FileDigests,
 }
 
-/// That something lies beside metadata.
+/// A file that installers write next to metadata exists.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Sign;
 
-/// What an archive shows.
+/// The fact about an archive.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Archive {
-    /// A component or a problem for each file of metadata in it.
+    /// A component or a problem for each metadata file in it.
     found: Result<Vec<Inside>, String>,
-    /// Those of the archive.
+    /// The digests of the archive.
     digests: FileDigests,
 }
 
-/// A path inside an archive, and the component there.
+/// A path inside an archive, and its component.
 type Inside = (String, Result<Component, String>);
 
-/// The zip archives that Python is told to import from, of those that are not looked for.
+/// The zip archives from which Python is configured to import, and which no selection contains.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Imported(Vec<String>);
 
@@ -233,20 +233,20 @@ impl Cataloger for Python {
         archives(context);
         vendored(context);
         for (file, Imported(archives)) in context.facts::<Imported>(PATHS) {
-            let detail = format!("has Python import from {}, which is not read", archives.join(", "));
+            let detail = format!("makes Python import from {}, which is not read", archives.join(", "));
             context.problem(ProblemCode::UnparsableMetadata, &file.path, detail);
         }
     }
 }
 
-/// Distributions that lie unpacked.
+/// Adds unpacked distributions.
 fn installed(context: &mut Context<'_, '_>) {
     let mut folders: BTreeMap<&str, Vec<(&FoundFile, &Distribution)>> = BTreeMap::new();
     for (file, distribution) in context.facts::<Distribution>(METADATA) {
         folders.entry(place::folder(&file.path)).or_default().push((file, distribution));
     }
     for files in folders.into_values() {
-        // Python takes the other file where one is empty.
+        // Python reads the other file if one is empty.
         let some = files.iter().any(|(file, _)| file.size() > 0);
         let mut listed: Vec<&Component> = Vec::new();
         for (file, distribution) in files.into_iter().filter(|(file, _)| !some || file.size() > 0) {
@@ -269,8 +269,8 @@ fn installed(context: &mut Context<'_, '_>) {
     }
 }
 
-/// Folders that hold no metadata, whatever else installers leave there: without it, Python still lists the distribution, and
-/// nobody can say which it is.
+/// Reports folders without metadata, even if other files of installers are there: Python still lists the distribution,
+/// but it cannot be identified.
 fn without_metadata(context: &mut Context<'_, '_>) {
     let mut known: BTreeSet<&str> = BTreeSet::new();
     known.extend(context.facts::<Distribution>(METADATA).map(|(file, _)| place::folder(&file.path)));
@@ -280,7 +280,7 @@ fn without_metadata(context: &mut Context<'_, '_>) {
     let mut folders: BTreeSet<&str> =
         signs.map(place::folder).filter(|folder| !known.contains(folder)).collect();
     for (file, Sign) in context.facts::<Sign>(FOLDER) {
-        // What a link leads to is a distribution under its own name, too.
+        // The target of a link is a distribution under its own name, too.
         let real = file.real_path.trim_end_matches('/');
         if !known.contains(real)
             && let Some(folder) = file.path.strip_suffix('/').filter(|folder| !known.contains(folder))
@@ -291,12 +291,12 @@ fn without_metadata(context: &mut Context<'_, '_>) {
     let unread = context.unread(FOLDER).map(|unread| unread.path.trim_end_matches('/'));
     folders.extend(unread.filter(|folder| !known.contains(folder)));
     for folder in folders {
-        let detail = "holds no METADATA or PKG-INFO, which was removed or never came";
+        let detail = "contains no METADATA or PKG-INFO, which was removed or never written";
         context.problem_of_names(ProblemCode::UnparsableMetadata, folder, detail.to_owned());
     }
 }
 
-/// Folders of copies of other distributions, of which no metadata says which.
+/// Reports folders with copies of other distributions without metadata.
 fn vendored(context: &mut Context<'_, '_>) {
     let above = |path: &str| folder_of(path).to_owned();
     let metadata = context.facts::<Distribution>(METADATA);
@@ -305,12 +305,12 @@ fn vendored(context: &mut Context<'_, '_>) {
     let marks = marks.chain(context.unread(VENDORED).map(|unread| unread.path));
     let folders: BTreeSet<String> = marks.map(above).filter(|folder| !known.contains(folder)).collect();
     for folder in folders {
-        let detail = "holds copies of other distributions without metadata, which are not listed";
+        let detail = "contains copies of other distributions without metadata, which are not listed";
         context.problem(ProblemCode::Vendored, &folder, detail.to_owned());
     }
 }
 
-/// Distributions in archives.
+/// Adds distributions in archives.
 fn archives(context: &mut Context<'_, '_>) {
     for (file, Archive { found, digests }) in context.facts::<Archive>(ARCHIVE) {
         let found = match found {
@@ -320,7 +320,7 @@ fn archives(context: &mut Context<'_, '_>) {
                 continue;
             }
         };
-        // A zipped application may be nothing but its author's own code.
+        // A zipped application may contain only its author's own code.
         if found.is_empty() && [".egg", ".whl"].iter().any(|end| file.path.ends_with(end)) {
             let detail = "is an archive without METADATA or PKG-INFO";
             context.problem(ProblemCode::UnparsableMetadata, &file.path, detail.to_owned());
@@ -345,7 +345,7 @@ fn archives(context: &mut Context<'_, '_>) {
     }
 }
 
-/// The zip archives in a `.pth` file: each line is a path that Python imports from, unless it is code or a comment.
+/// The zip archives in a `.pth` file: each line is a path from which Python imports, unless it is code or a comment.
 fn imported(content: &[u8]) -> Vec<String> {
     const MAX_ARCHIVES: usize = 20;
     let text = String::from_utf8_lossy(content);
@@ -355,8 +355,8 @@ fn imported(content: &[u8]) -> Vec<String> {
     archives.take(MAX_ARCHIVES).map(plimsoll_core::text::shortened).collect()
 }
 
-/// A wheel's directory repeats name and version (`requests-2.32.3.dist-info`). Other values in it mean that somebody
-/// edited one of the two; installers go by the directory, this inventory by the metadata.
+/// A wheel's directory repeats name and version (`requests-2.32.3.dist-info`). If they differ, somebody edited one of
+/// the two. Installers use the directory, this inventory the metadata.
 fn disagreement(path: &str, component: &Component) -> Option<String> {
     let directory = place::folder(path);
     let (directory, suffix) = directory.rsplit_once('.')?;

@@ -1,4 +1,4 @@
-//! Packages of R: the `DESCRIPTION` of each, in the format of Debian's control files ("Writing R Extensions", 1.1.1).
+//! R packages: the `DESCRIPTION` of each, in the format of Debian's control files ("Writing R Extensions", 1.1.1).
 //!
 //! ```text
 //! Package: stringr
@@ -7,7 +7,8 @@
 //! biocViews: Infrastructure
 //! ```
 //!
-//! Packages of Bioconductor say under which topics they are found there. A file without `Package` and `Version` is none of R's.
+//! Packages of Bioconductor state their topics (`biocViews`). A file without `Package` and `Version` is not an R
+//! package.
 
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ use crate::licence::Licence;
 
 const SELECTIONS: &[Selection] = &[Selection::whole(&["**/DESCRIPTION"], Bound::Metadata)];
 
-/// Finds packages of R.
+/// Finds R packages.
 pub(crate) struct R;
 
 impl Cataloger for R {
@@ -82,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn packages_of_both_collections_are_read_and_other_files_are_none() {
+    fn packages_of_both_collections_are_read_and_other_files_are_ignored() {
         let shown = |content: &str| {
             read(content.as_bytes()).map(|it| it.map(|it| format!("{} {:?}", it.purl, it.licenses)))
         };

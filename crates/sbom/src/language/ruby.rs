@@ -1,7 +1,8 @@
 //! Installed gems: the specifications that RubyGems writes.
 //!
-//! A specification is a Ruby program, which is not run. RubyGems puts what it needs to know into a comment on the first lines, and
-//! reads that itself where it can (`Gem::StubSpecification`); in those without it, plain assignments are understood.
+//! A specification is a Ruby program, which is not run. RubyGems writes the most important fields into a comment on the
+//! first lines, and reads that itself if possible (`Gem::StubSpecification`). Without the comment, plain assignments
+//! are understood.
 //!
 //! ```text
 //! # -*- encoding: utf-8 -*-
@@ -78,7 +79,7 @@ fn read(content: &[u8]) -> Result<Component, String> {
     } else {
         let name = assigned(&text, "name").and_then(|value| literal(&text, value)).ok_or("has no name")?;
         let version = assigned(&text, "version").and_then(|value| literal(&text, value));
-        component("gem", "", name, version.ok_or("has no version that is written out")?)?
+        component("gem", "", name, version.ok_or("has no version that is a literal")?)?
     };
     let licences = assigned(&text, "licenses").or_else(|| assigned(&text, "license")).unwrap_or_default();
     found.licenses = strings(licences).take(MAX_LICENCES).filter_map(Licence::stated).collect();
@@ -87,7 +88,7 @@ fn read(content: &[u8]) -> Result<Component, String> {
     Ok(found)
 }
 
-/// What stands right of the first `s.field =`.
+/// The text to the right of the first `s.field =`.
 fn assigned<'a>(text: &'a str, field: &str) -> Option<&'a str> {
     text.lines().find_map(|line| {
         let (left, right) = line.split_once('=')?;
@@ -98,7 +99,7 @@ fn assigned<'a>(text: &'a str, field: &str) -> Option<&'a str> {
     })
 }
 
-/// The text of a literal, or of a constant that is one.
+/// The text of a literal, or of a constant with a literal.
 fn literal<'a>(text: &'a str, value: &'a str) -> Option<&'a str> {
     if let Some(text) = strings(value).next().filter(|_| value.starts_with(['"', '\''])) {
         return Some(text);
@@ -110,7 +111,7 @@ fn literal<'a>(text: &'a str, value: &'a str) -> Option<&'a str> {
     strings(right).next().filter(|_| right.starts_with(['"', '\'']))
 }
 
-/// The texts in quotes, of which none has quotes in itself.
+/// The texts in quotes, none of which contains quotes.
 fn strings(text: &str) -> impl Iterator<Item = &str> {
     let mut left = text;
     std::iter::from_fn(move || {
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_comment_counts_before_what_the_program_says() {
+    fn the_comment_counts_before_the_assignments() {
         let written = "# -*- encoding: utf-8 -*-\n# stub: nokogiri 1.16.2 x86_64-linux lib\n\n\
                        Gem::Specification.new do |s|\n  s.name = \"x\".freeze\n  s.version = \"9\"\n\
                        \x20 s.licenses = [\"MIT\".freeze, 'Ruby'.freeze]\nend\n";
@@ -151,11 +152,11 @@ mod tests {
         assert_eq!(shown(&program("'a-b'", "V")).unwrap(), "pkg:gem/a-b@3.0 ");
         assert_eq!(shown(&program("\"a\".freeze", "\"1.0\".freeze")).unwrap(), "pkg:gem/a@1.0 ");
         for (content, expected) in [
-            (program("'a'", "Other::VERSION"), "has no version that is written out"),
-            (program("'a'", "\"#{x}\""), "gives a the version `#{x}`, which is none"),
+            (program("'a'", "Other::VERSION"), "has no version that is a literal"),
+            (program("'a'", "\"#{x}\""), "gives a the invalid version `#{x}`"),
             (program("n", "'1'"), "has no name"),
             (String::new(), "has no name"),
-            ("# stub: a\n".to_owned(), "gives a the version ``, which is none"),
+            ("# stub: a\n".to_owned(), "gives a the invalid version ``"),
         ] {
             assert_eq!(shown(&content).unwrap_err(), expected);
         }

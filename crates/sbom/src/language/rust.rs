@@ -1,11 +1,11 @@
 //! Rust programs: the crates that `cargo auditable` lists in each.
 //!
-//! The list is what was linked, in the versions that were: what only the build needed is marked in it, and left out. The crate
-//! that the program was made of is listed as well, with what it needs as its dependencies. A program that was built without
-//! `cargo auditable` does not tell its crates, and remains one that nobody reads.
+//! The list contains the linked crates with their versions. Build dependencies are marked in it, and left out. The
+//! program's own crate is listed as well, with its dependencies. A program that was built without `cargo auditable`
+//! does not contain the list, and remains unread.
 //!
-//! Alpine and others build their packages like that. Package managers record digests of programs, but taking those of every
-//! program to compare a few would cost more than all else, so that such a package only claims its crates.
+//! Alpine and others build their packages with it. Package managers record digests of programs, but hashing every
+//! program to compare a few would cost more than everything else, so such a package only claims its crates.
 
 mod list;
 mod section;
@@ -28,16 +28,16 @@ const EXECUTABLE: u16 = 0;
 const WINDOWS: u16 = 1;
 
 const SELECTIONS: &[Selection] = &[
-    // A hard link does not tell its size: were small files passed over, a layer would be read again for it.
+    // A hard link does not state its size: if small files were ignored, a layer would be read again for it.
     Selection { paths: &[], mode: Mode::Executable, min_size: 0, need: Need::Stream },
-    // A program for another system, which nothing marks as executable.
+    // A program for another system, which is not marked as executable.
     Selection { paths: &["**/*.exe"], mode: Mode::Any, min_size: 0, need: Need::Stream },
 ];
 
 /// Finds crates in programs.
 pub(crate) struct Rust;
 
-/// What a program shows.
+/// The fact about a program.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Program(Result<List, String>);
 
@@ -108,7 +108,7 @@ fn components<'f>(context: &mut Context<'_, 'f>, file: &'f FoundFile, list: &Lis
     context.found.inventory.relationships.extend(needs);
 }
 
-/// A program on its way.
+/// A program while it is read.
 struct Streamed {
     search: Search,
     packages: usize,

@@ -1,4 +1,4 @@
-//! What one file of package metadata shows, for catalogers that need to know no more than that.
+//! The packages of one metadata file, for catalogers that need nothing else.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::ownership::FileDigests;
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Shown {
     pub(crate) found: Result<Vec<Component>, String>,
-    /// What in a file that can be read names no package.
+    /// Entries of a readable file that do not name a package.
     pub(crate) faults: Vec<String>,
     pub(crate) digests: FileDigests,
 }
@@ -32,12 +32,12 @@ impl Footprint for Shown {
 }
 
 impl Shown {
-    /// The fact about a file with this content, in which this was found.
+    /// The fact about a file with this content and result.
     pub(crate) fn fact(content: &[u8], found: Result<Vec<Component>, String>) -> Arc<dyn Fact> {
         Self::partly(content, found, Vec::new())
     }
 
-    /// The fact about a file in which something else names no package.
+    /// The fact about a file in which some entries do not name a package.
     pub(crate) fn partly(
         content: &[u8],
         found: Result<Vec<Component>, String>,
@@ -46,7 +46,7 @@ impl Shown {
         Arc::new(Self { found, faults, digests: FileDigests::of_content(content) })
     }
 
-    /// Adds what the files of a selection show, and tells which of them could not be read.
+    /// Adds the packages of the files of a selection, and reports the files that could not be read.
     pub(crate) fn add(context: &mut Context<'_, '_>, selection: u16) {
         context.tell_unread([selection]);
         for (file, Self { found, faults, digests }) in context.distinct::<Self>(&[selection]) {
@@ -65,32 +65,28 @@ impl Shown {
     }
 }
 
-/// The parts of a package URL, as a file gives them.
+/// The parts of a package URL, as a file states them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Package<'a> {
     pub(crate) purl_type: &'a str,
     pub(crate) namespace: &'a str,
     pub(crate) name: &'a str,
-    /// None where it is not known.
+    /// `None` if it is unknown.
     pub(crate) version: Option<&'a str>,
     pub(crate) qualifiers: &'a [(&'static str, String)],
     pub(crate) subpath: &'a str,
 }
 
 impl Package<'_> {
-    /// The component, which may not have in it what no name or version has.
+    /// The component. Name and version may not contain characters that no name or version has.
     pub(crate) fn component(self) -> Result<Component, String> {
         let Self { purl_type, namespace, name, version, qualifiers, subpath } = self;
         let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'' | '\\' | '$' | '{');
         if name.is_empty() || name.contains(odd) || namespace.contains(odd) {
-            return Err(format!("names a package `{}`, which is no name", shortened(name)));
+            return Err(format!("names a package `{}`, which is not a valid name", shortened(name)));
         }
         if let Some(version) = version.filter(|it| it.is_empty() || it.len() > 256 || it.contains(odd)) {
-            return Err(format!(
-                "gives {} the version `{}`, which is none",
-                shortened(name),
-                shortened(version)
-            ));
+            return Err(format!("gives {} the invalid version `{}`", shortened(name), shortened(version)));
         }
         let mut purl = Purl::builder(purl_type, name).namespace(namespace).subpath(subpath);
         purl = purl.version(version.unwrap_or_default());
@@ -101,7 +97,7 @@ impl Package<'_> {
     }
 }
 
-/// A package of this type by its name and version.
+/// A component of this type with this name and version.
 pub(crate) fn component(
     purl_type: &str,
     namespace: &str,

@@ -1,4 +1,4 @@
-//! Snaps that are unpacked or mounted, by the file that each has to have.
+//! Unpacked or mounted snaps, identified by the file that each must have.
 //!
 //! ```text
 //! snap/core22/1380/meta/snap.yaml
@@ -11,8 +11,8 @@
 //! license: GPL-3.0
 //! ```
 //!
-//! Follows snapd's "The snap format". What was put into a snap is found by other catalogers where it lies. A snap that is packed (`*.snap`)
-//! is a file system that is not read; the telltales tell it.
+//! Follows snapd's "The snap format". The packages in a snap are found by other catalogers. A packed snap (`*.snap`) is
+//! a file system that is not read; the telltales report it.
 
 use plimsoll_core::rootfs::Bound;
 use plimsoll_core::yaml;
@@ -44,9 +44,9 @@ struct Snap {
 }
 
 fn one(content: &[u8]) -> Result<Component, String> {
-    let snap: Snap = yaml::read_generated(content, "describes no snap", yaml::Size::DOCUMENT)
+    let snap: Snap = yaml::read_generated(content, "does not describe a snap", yaml::Size::DOCUMENT)
         .map_err(|error| error.to_string())?;
-    // What runs everywhere says so, or names several.
+    // Snaps for all architectures state `all`, or name several.
     let architecture = match snap.architectures.as_slice() {
         [only] if only != "all" => only.clone(),
         _ => String::new(),
@@ -78,14 +78,14 @@ mod tests {
     fn a_snap_is_named_by_its_description() {
         let core = "name: core22\nversion: '20240408'\nsummary: Runtime\ntype: base\narchitectures:\n- amd64\nconfinement: strict\n";
         assert_eq!(shown(core).as_deref(), Ok("pkg:snap/core22@20240408?arch=amd64"));
-        // A version that YAML could take for a number, and what has none.
+        // A version that YAML could read as a number, and a snap without one.
         assert_eq!(shown("name: a\nversion: 1.10\narchitectures: [all]\n").as_deref(), Ok("pkg:snap/a@1.10"));
         assert_eq!(shown("name: a\narchitectures: [amd64, arm64]\n").as_deref(), Ok("pkg:snap/a"));
         assert!(one(b"name: a\nlicense: GPL-3.0\n").unwrap().licenses[0].as_str().starts_with("GPL-3.0"));
     }
 
     #[test]
-    fn what_describes_no_snap_is_told() {
+    fn an_invalid_description_is_reported() {
         for bad in ["", "[]", "version: 1", "name: 'a b'", "name: a\nname: b", "a: &a [*a]", "\u{0}"] {
             assert!(shown(bad).is_err(), "{bad:?}");
         }

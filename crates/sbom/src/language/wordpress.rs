@@ -1,4 +1,4 @@
-//! WordPress with its plugins and themes, by the comment at the top of each ("Header Requirements").
+//! WordPress with its plugins and themes, identified by the comment at the top of each ("Header Requirements").
 //!
 //! ```text
 //! /*
@@ -8,8 +8,8 @@
 //!  */
 //! ```
 //!
-//! A plugin is called as its folder, or its file where it has none, which is its name at wordpress.org. WordPress itself says its
-//! version in `wp-includes/version.php`.
+//! The name of a plugin at wordpress.org is that of its folder, or of its file if it has no folder. The version of
+//! WordPress itself is in `wp-includes/version.php`.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ const CORE: u16 = 0;
 const PLUGIN: u16 = 1;
 const THEME: u16 = 2;
 
-/// WordPress itself reads as much.
+/// WordPress itself reads this many bytes.
 const HEAD: u64 = 8 << 10;
 
 const SELECTIONS: &[Selection] = &[
@@ -41,10 +41,10 @@ const fn head(paths: &'static [&'static str]) -> Selection {
     Selection { paths, mode: Mode::Any, min_size: 0, need: Need::Head { bytes: HEAD } }
 }
 
-/// Finds WordPress and what was added to it.
+/// Finds WordPress, its plugins and themes.
 pub(crate) struct WordPress;
 
-/// What a header says.
+/// The fields of a header.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Header {
     version: Option<String>,
@@ -163,7 +163,7 @@ mod tests {
     use crate::catalogers::select;
 
     #[test]
-    fn what_headers_say_is_listed_by_folder() {
+    fn plugins_and_themes_are_listed_by_their_folder() {
         let mut set = FileSet::default();
         for (path, content) in [
             ("var/www/wp-includes/version.php", "<?php\n$wp_version = '6.4.2';\n"),

@@ -1,14 +1,15 @@
-//! The known texts, in `known.bin`: made of those of the `spdx` crate by `cargo test -p plimsoll-sbom -- --ignored known_texts`,
-//! with which another test compares it.
+//! The known texts, in `known.bin`: made from those of the `spdx` crate by `cargo test -p plimsoll-sbom -- --ignored
+//! known_texts`, with which another test compares it.
 //!
 //! ```text
 //! 2 bytes      how many texts
-//! each:        1 byte and the identifier, 1 byte and so many passages of 4 bytes that tell it from others
-//! the rest     the words of all texts, one line each, as a frame of zstd
+//! each:        1 byte and the identifier, 1 byte and that many passages of 4 bytes that distinguish it from others
+//! the rest     the words of all texts, one line each, as a zstd frame
 //! ```
 //!
-//! What follows `END OF TERMS AND CONDITIONS` is a text of its own, since many copies are without it: there, Apache-2.0 would
-//! be less like itself than like Pixar's licence, which never had it. Numbers are little-endian. The frame is read only when a text may contain one of them.
+//! The part after `END OF TERMS AND CONDITIONS` is a separate text, because many copies omit it: without this, such a
+//! copy of Apache-2.0 would be more similar to Pixar's licence, which never had that part. Numbers are little-endian.
+//! The frame is read only if a text may contain one of the licences.
 
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, OnceLock};
@@ -17,10 +18,10 @@ use super::words;
 
 const DATA: &[u8] = include_bytes!("known.bin");
 
-/// The known texts of the program.
+/// The known texts that the program contains.
 pub(super) static KNOWN: LazyLock<Known> = LazyLock::new(|| Known::read(DATA).unwrap_or_default());
 
-/// Passages that are kept of each text: the lowest of the numbers for them, which are spread over it by chance.
+/// Passages that are kept of each text: those with the lowest hashes, which are spread over it at random.
 #[cfg(test)]
 pub(super) const PASSAGES: usize = 24;
 
@@ -28,9 +29,9 @@ pub(super) const PASSAGES: usize = 24;
 #[derive(Default)]
 pub(super) struct Known {
     texts: Vec<Text>,
-    /// Each passage with the text that it is in, sorted.
+    /// Each passage with its text, sorted.
     passages: Vec<(u32, usize)>,
-    /// Whether a passage begins with these 16 bits. Most words of most texts need no search.
+    /// Whether a passage starts with these 16 bits, so that most words of most texts need no search.
     may_begin: Vec<bool>,
     frame: &'static [u8],
     content: OnceLock<Vec<Box<[u8]>>>,
@@ -43,7 +44,7 @@ struct Text {
 }
 
 impl Known {
-    /// Reads the data; nothing if it is damaged.
+    /// Reads the data. `None` if they are damaged.
     pub(super) fn read(data: &'static [u8]) -> Option<Self> {
         let (count, mut rest) = data.split_first_chunk::<2>()?;
         let (mut texts, mut passages) = (Vec::new(), Vec::new());
@@ -64,7 +65,7 @@ impl Known {
         Some(Self { texts, passages, may_begin, frame: rest, content: OnceLock::new() })
     }
 
-    /// The numbers of the texts that the words may contain, `most` at most: those of whose passages most are there.
+    /// The numbers of at most `most` texts that the words may contain: those with the most matching passages.
     pub(super) fn candidates(&self, words: &[u32], most: usize) -> Vec<usize> {
         let mut there: Vec<usize> = Vec::new();
         for passage in words::passages(words) {
@@ -85,7 +86,7 @@ impl Known {
             let all = self.texts.get(number).map_or(1, |text| text.passages.max(1));
             count * 1_000 / all
         };
-        // Each word that differs changes five passages.
+        // Each different word changes five passages.
         let mut found: Vec<(usize, usize)> = counts
             .into_iter()
             .map(|(number, count)| (share(number, count), number))
@@ -104,7 +105,7 @@ impl Known {
     pub(super) fn table(&self, number: usize) -> &Table {
         static EMPTY: LazyLock<Table> = LazyLock::new(Table::default);
         match self.texts.get(number) {
-            Some(text) => text.table.get_or_init(|| Table::of(self.words(number))),
+            Some(text) => text.table.get_or_init(|| Table::new(self.words(number))),
             None => &EMPTY,
         }
     }
@@ -128,13 +129,13 @@ fn beginning(passage: u32) -> usize {
     usize::try_from(passage >> 16).unwrap_or_default()
 }
 
-/// As many items of `size` bytes as the first byte says, and what follows them.
+/// As many items of `size` bytes as the first byte states, and the rest.
 fn counted(data: &[u8], size: usize) -> Option<(&[u8], &[u8])> {
     let (count, rest) = data.split_first()?;
     rest.split_at_checked(usize::from(*count) * size)
 }
 
-/// How often each pair of words is in a text. Each is at the place that its number names, or behind it.
+/// How often each pair of words occurs in a text. Each is at the place of its hash, or after it.
 #[derive(Default)]
 pub(super) struct Table {
     places: Vec<(u32, u32)>,
@@ -142,10 +143,10 @@ pub(super) struct Table {
 }
 
 impl Table {
-    fn of(text: &[u8]) -> Self {
+    fn new(text: &[u8]) -> Self {
         let words: Vec<u32> = text.split(|byte| *byte == b' ').map(words::hash).collect();
         let pairs = words.len().saturating_sub(1);
-        // At most half of the places are taken, so that searches end.
+        // At most half of the places are used, so that searches end.
         let mut table = Self { places: vec![(0, 0); (pairs * 2 + 1).next_power_of_two()], pairs };
         for pair in words::pairs(&words) {
             if let Some((known, count)) = table.place(pair).and_then(|place| table.places.get_mut(place)) {
@@ -167,7 +168,7 @@ impl Table {
         place.map_or(0, |(_, count)| *count)
     }
 
-    /// How many pairs the text and another one have in common.
+    /// How many pairs the text shares with another one.
     pub(super) fn common(&self, other: &[u32]) -> usize {
         let mut left: BTreeMap<u32, u32> = BTreeMap::new();
         let mut common = 0;

@@ -1,4 +1,4 @@
-//! Real texts, changed texts, hostile texts; and the data itself.
+//! Real texts, changed texts, hostile texts, and the data itself.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ fn shown(content: &str) -> String {
 fn data() -> (Vec<u8>, String) {
     let mut by_words: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for (id, text) in LICENSE_TEXTS {
-        // Those with an exception say where the text of the licence would be.
+        // Texts with an exception only refer to the text of the licence.
         for part in parts(id, text).into_iter().filter(|_| !id.contains("-with-")) {
             let is_long = part.split(' ').count() >= MIN_WORDS;
             by_words.entry(part).or_default().extend(is_long.then_some(*id));
@@ -50,13 +50,13 @@ fn data() -> (Vec<u8>, String) {
     (head, words.join("\n"))
 }
 
-/// The words of a text: its terms, and how to apply them. The list has LGPL 3 together with the GPL that it refers to, and
+/// The words of a text: its terms, and how to apply them. The list has LGPL 3 together with the GPL to which it refers;
 /// packages have these in two files.
 fn parts(id: &str, text: &str) -> Vec<String> {
     const END: &str = " end of terms and conditions ";
     const GPL: &str = " gnu general public license version 3 29 june 2007 ";
     let words: Vec<String> =
-        words::of(text.as_bytes()).map(|it| String::from_utf8(it.into_owned()).unwrap()).collect();
+        words::words(text.as_bytes()).map(|it| String::from_utf8(it.into_owned()).unwrap()).collect();
     let words = words.join(" ");
     if let Some((lesser, _)) = words.split_once(GPL).filter(|_| id.starts_with("LGPL-3.0")) {
         return vec![lesser.to_owned()];
@@ -64,8 +64,9 @@ fn parts(id: &str, text: &str) -> Vec<String> {
     words.split(END).map(str::to_owned).collect()
 }
 
-/// What a text is told as that is that of several identifiers. GNU's texts do not say whether later versions count, nor what is
-/// invariant: the names from before SPDX told these apart say just as much. Otherwise, names that are still in use count.
+/// The identifier under which a text is reported that belongs to several. GNU's texts do not say whether later versions
+/// are allowed, nor what is invariant: the older SPDX names, which did not distinguish these, state exactly that.
+/// Otherwise, names that are not deprecated count.
 fn named(ids: &[&str]) -> Option<String> {
     let base = |id: &str| {
         let ends = ["+", "-only", "-or-later", "-invariants-only", "-invariants-or-later"];
@@ -107,8 +108,8 @@ fn every_text_of_the_list_is_recognised() {
     let ids: Vec<&str> = KNOWN.ids().collect();
     assert!(ids.len() > 550, "{}", ids.len());
     for (id, text) in LICENSE_TEXTS {
-        // What is too long to be looked at as a whole, or too short to be told from anything else.
-        let words = words::of(text.as_bytes()).count();
+        // Texts that are too long to be read completely, or too short to be distinguished from anything else.
+        let words = words::words(text.as_bytes()).count();
         if id.contains("-with-") || !(MIN_WORDS..MAX_WORDS).contains(&words) || text.len() as u64 >= MAX_BYTES
         {
             continue;
@@ -123,7 +124,7 @@ fn every_text_of_the_list_is_recognised() {
 }
 
 #[test]
-fn who_has_the_copyright_and_how_lines_break_does_not_count() {
+fn copyright_holders_and_line_breaks_do_not_count() {
     let mit = text_of("MIT").replace("<year> <copyright holders>", "2020 Ann and others");
     let one_line = mit.split_whitespace().collect::<Vec<_>>().join(" ");
     let commented = format!(" * {}", mit.replace('\n', "\r\n * "));
@@ -166,7 +167,7 @@ fn the_texts_that_debian_installs_are_recognised() {
 }
 
 #[test]
-fn texts_that_differ_in_a_clause_are_told_apart() {
+fn texts_that_differ_in_a_clause_are_distinguished() {
     for id in
         ["BSD-2-Clause", "BSD-3-Clause", "BSD-4-Clause", "MIT", "MIT-0", "X11", "JSON", "ISC", "Zlib", "0BSD"]
     {
@@ -175,14 +176,14 @@ fn texts_that_differ_in_a_clause_are_told_apart() {
 }
 
 #[test]
-fn several_licences_are_told_in_their_order_and_each_once() {
+fn several_licences_are_reported_in_their_order_and_each_once() {
     let (mit, isc) = (text_of("MIT"), text_of("ISC"));
     assert_eq!(shown(&format!("{isc}\n\n{mit}")), "ISC 100, MIT 100");
     assert_eq!(shown(&format!("{mit}\nThe other files:\n\n{mit}")), "MIT 100");
 }
 
 #[test]
-fn conditions_that_are_added_are_not_passed_over() {
+fn additional_conditions_are_not_ignored() {
     let commons_clause = "The Software is provided to you by the Licensor under the License, as defined below, subject to the \
         following condition. Without limiting other conditions in the License, the grant of rights under the License will \
         not include, and the License does not grant to you, the right to Sell the Software. For purposes of the \
@@ -194,13 +195,13 @@ fn conditions_that_are_added_are_not_passed_over() {
     let authors =
         "This package was made by Ann. It was downloaded from https://example.org/a. Upstream: Ben.";
     assert_eq!(shown(&format!("{authors}\n\n{}", text_of("MIT"))), "MIT 100");
-    // Beyond what is looked at, anything may follow.
+    // Beyond the part that is read, anything may follow.
     let long = format!("{}{}", text_of("MIT"), " \n".repeat(40_000));
     assert_eq!(shown(&long), "MIT 100 and more");
 }
 
 #[test]
-fn what_is_not_a_known_licence_is_none() {
+fn other_text_is_not_recognised() {
     for text in [
         "",
         "MIT",
@@ -216,8 +217,8 @@ fn what_is_not_a_known_licence_is_none() {
 }
 
 #[test]
-fn confidence_is_what_the_crate_says() {
-    // Each text with every twentieth word changed: fewer or more pairs than a text may differ in.
+fn confidence_agrees_with_the_crate() {
+    // Each text with every twentieth word changed, which is around the limit of differing pairs.
     for id in
         ["MIT", "ISC", "BSD-3-Clause", "Apache-2.0", "MPL-2.0", "Zlib", "BSL-1.0", "Artistic-2.0", "EPL-2.0"]
     {
@@ -246,11 +247,11 @@ fn confidence_is_what_the_crate_says() {
 
 proptest! {
     #[test]
-    fn any_bytes_are_looked_at_within_bounds(content in proptest::collection::vec(any::<u8>(), 0..4_000)) {
+    fn any_bytes_are_read_within_bounds(content in proptest::collection::vec(any::<u8>(), 0..4_000)) {
         prop_assert_eq!(recognise(&content), recognise(&content));
     }
 
-    /// Parts of known texts in any order, as a file of many licences has them.
+    /// Parts of known texts in any order, as in a file with many licences.
     #[test]
     fn any_mixture_is_bounded(parts in proptest::collection::vec((0..LICENSE_TEXTS.len(), 0..2_000_usize), 0..12)) {
         let part = |(text, length): &(usize, usize)| LICENSE_TEXTS[*text].1.chars().take(*length).collect::<String>();

@@ -1,15 +1,15 @@
-//! The words of a text, and what stands for them in comparisons.
+//! The words of a text, and their hashes for comparisons.
 //!
-//! A word is letters and digits of ASCII; what is between them does not count, and neither do lines that differ from copy to copy:
-//! titles, and those that only say whose copyright it is.
+//! A word consists of ASCII letters and digits. Other characters do not count, nor do lines that differ from copy to
+//! copy: titles and copyright lines.
 
 use std::borrow::Cow;
 
-/// Bytes in front of the first line that may still be the title.
+/// Words that a title may have.
 const MAX_TITLE_WORDS: usize = 10;
 
 /// The words of `content` in lower case.
-pub(super) fn of(content: &[u8]) -> impl Iterator<Item = Cow<'_, [u8]>> {
+pub(super) fn words(content: &[u8]) -> impl Iterator<Item = Cow<'_, [u8]>> {
     let mut is_first = true;
     let lines = content.split(|byte| matches!(byte, b'\n' | b'\r')).filter(move |line| {
         if split(line).next().is_none() {
@@ -51,17 +51,17 @@ fn is_reservation(line: &[u8]) -> bool {
     split(line).map(<[u8]>::to_ascii_lowercase).eq([&b"all"[..], b"rights", b"reserved"])
 }
 
-/// A number for a word: FNV-1a.
+/// The hash of a word: FNV-1a.
 pub(super) fn hash(word: &[u8]) -> u32 {
     word.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
-/// Numbers for each two words that follow each other.
+/// The hash of each two consecutive words.
 pub(super) fn pairs(words: &[u32]) -> impl Iterator<Item = u32> {
     words.windows(2).map(joined)
 }
 
-/// Numbers for each five words that follow each other, by which known texts are told apart.
+/// The hash of each five consecutive words, by which known texts are distinguished.
 pub(super) fn passages(words: &[u32]) -> impl Iterator<Item = u32> {
     words.windows(5).map(joined)
 }

@@ -1,4 +1,4 @@
-//! Workflows of GitHub and the actions that they use; those of other repositories, at a tag, branch or commit.
+//! GitHub workflows: the actions of other repositories that they use, at a tag, branch or commit.
 //!
 //! ```yaml
 //! jobs:
@@ -11,7 +11,8 @@
 //!     uses: octo-org/repo/.github/workflows/reusable.yml@v1
 //! ```
 //!
-//! Read by lines, because a workflow may be any YAML: a line of a script that looks the same names an action as well.
+//! The file is read by lines, because a workflow may be any YAML. A line of a script that looks the same also names an
+//! action.
 
 use super::Locked;
 
@@ -21,10 +22,10 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
         is_workflow |= ["jobs:", "runs:", "on:", "\"on\":", "'on':"].iter().any(|key| line.starts_with(key));
         locked.extend(used(line).filter_map(action));
     }
-    if is_workflow { Ok(locked) } else { Err("is no workflow: it has neither jobs nor runs".to_owned()) }
+    if is_workflow { Ok(locked) } else { Err("is not a workflow: it has neither jobs nor runs".to_owned()) }
 }
 
-/// What a line uses: as the value of a key of its own, or of keys in braces.
+/// The action in a line: as the value of a key on its own line, or of keys in braces.
 fn used(line: &str) -> impl Iterator<Item = &str> {
     line.match_indices("uses").filter_map(move |(at, word)| {
         let before = line.get(..at)?.trim_end_matches(['"', '\'']).trim_end();
@@ -40,7 +41,7 @@ fn used(line: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// `owner/repository/path@ref`. None for what lies in the same repository, and for images.
+/// `owner/repository/path@ref`. `None` for actions in the same repository, and for images.
 fn action(text: &str) -> Option<Locked> {
     let (path, version) = text.split_once('@')?;
     let mut names = path.splitn(3, '/');

@@ -1,4 +1,4 @@
-//! What is locked for Apple's systems: SwiftPM's `Package.resolved`, versions 1 to 3, and CocoaPods' `Podfile.lock`.
+//! Lock files for Apple's systems: SwiftPM's `Package.resolved`, versions 1 to 3, and CocoaPods' `Podfile.lock`.
 //!
 //! ```json
 //! {"pins": [{"identity": "swift-syntax", "kind": "remoteSourceControl",
@@ -45,8 +45,8 @@ struct State {
 
 pub(super) fn swift(text: &str) -> Result<Vec<Locked>, String> {
     let Document { pins, object } = super::strict_json(text)?;
-    let pins = pins.or(object.map(|it| it.pins)).ok_or("is no lock file: it has no pins")?;
-    // Folders are the project's own.
+    let pins = pins.or(object.map(|it| it.pins)).ok_or("is not a lock file: it has no pins")?;
+    // Folders belong to the project itself.
     let foreign = pins.into_iter().filter(|it| it.kind != "localSourceControl");
     let one = |Pin { location, state, .. }: Pin| {
         let name = repository(&location);
@@ -58,7 +58,7 @@ pub(super) fn swift(text: &str) -> Result<Vec<Locked>, String> {
     Ok(foreign.map(one).collect())
 }
 
-/// `github.com/apple/swift-syntax` of any address for it.
+/// `github.com/apple/swift-syntax` from any form of its address.
 fn repository(address: &str) -> String {
     let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
     let rest = rest.split_once('@').map_or(rest, |(_, rest)| rest);
@@ -82,5 +82,5 @@ pub(super) fn pods(text: &str) -> Result<Vec<Locked>, String> {
         let (pod, part) = name.split_once('/').unwrap_or((name, ""));
         locked.push(Locked::new(pod, version.trim_end_matches(')')).subpath(part));
     }
-    if has_section { Ok(locked) } else { Err("is no lock file: it has no PODS".to_owned()) }
+    if has_section { Ok(locked) } else { Err("is not a lock file: it has no PODS".to_owned()) }
 }

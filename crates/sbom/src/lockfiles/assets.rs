@@ -1,4 +1,5 @@
-//! What NuGet's restore wrote: `project.assets.json`, with all that the projects of a solution were resolved to.
+//! The result of NuGet's restore: `project.assets.json`, with all packages to which the projects of a solution were
+//! resolved.
 //!
 //! ```json
 //! {"version": 3, "libraries": {"Newtonsoft.Json/13.0.3": {"type": "package"}, "Own/1.0.0": {"type": "project"}}}

@@ -1,5 +1,5 @@
-//! `bun.lock`: below `packages`, an array for each place in `node_modules`, of which the first item is name and version. JSON,
-//! with commas where JSON has none.
+//! `bun.lock`: below `packages`, an array for each place in `node_modules`, whose first item is name and version. It is
+//! JSON with trailing commas.
 //!
 //! ```text
 //! "workspaces": {"": {"name": "app", "dependencies": {"zod": "^3"}, "devDependencies": {"@types/bun": "latest"}}},
@@ -9,7 +9,8 @@
 //! }
 //! ```
 //!
-//! Nothing in an entry says that only development needs it: what cannot be reached without `devDependencies` is that.
+//! Entries do not mark development dependencies: these are the packages that cannot be reached without
+//! `devDependencies`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +27,7 @@ struct Document {
     packages: BTreeMap<String, Vec<Value>>,
 }
 
-/// What a workspace or a package needs.
+/// The dependencies of a workspace or package.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Needs {
@@ -34,7 +35,7 @@ struct Needs {
     dependencies: BTreeMap<String, Value>,
     optional_dependencies: BTreeMap<String, Value>,
     peer_dependencies: BTreeMap<String, Value>,
-    /// Only workspaces' own are installed.
+    /// Only those of workspaces are installed.
     dev_dependencies: BTreeMap<String, Value>,
 }
 
@@ -50,7 +51,7 @@ impl Needs {
 
 /// Bytes of a place. npm allows 214 for a name, and places have a few of them.
 const MAX_PLACE: usize = 4 << 10;
-/// Packages inside of each other, up to which one is looked for.
+/// How deep packages may be nested in a search.
 const MAX_DEPTH: usize = 64;
 
 pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
@@ -63,7 +64,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
         .map(|(place, entry)| {
             let needs = entry.iter().find(|item| item.is_object()).map(Needs::deserialize).transpose();
             let needs =
-                needs.map_err(|error| format!("has a package of which the needs cannot be read: {error}"));
+                needs.map_err(|error| format!("has a package whose dependencies cannot be read: {error}"));
             Ok((place.as_str(), needs?.unwrap_or_default()))
         })
         .collect::<Result<_, String>>()?;
@@ -88,16 +89,16 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
     Ok(packages.iter().filter_map(one).collect())
 }
 
-/// The places that were found to be needed.
+/// The places that can be reached.
 struct Reached<'a> {
     packages: &'a BTreeMap<String, Vec<Value>>,
     places: BTreeSet<&'a str>,
-    /// Those of which the needs were not followed yet.
+    /// Those whose dependencies were not followed yet.
     open: Vec<&'a str>,
 }
 
 impl Reached<'_> {
-    /// Adds what is needed by what is at `from`.
+    /// Adds the dependencies of the package at `from`.
     fn by(&mut self, from: &str, needs: &Needs) {
         for place in needs.names().filter_map(|name| resolved(from, name, self.packages)) {
             if self.places.insert(place) {
@@ -107,7 +108,7 @@ impl Reached<'_> {
     }
 }
 
-/// The package of `zod@3.24.4`. None for a folder of the project.
+/// The package of `zod@3.24.4`. `None` for a folder of the project.
 fn locked(text: &str) -> Option<Locked> {
     let at = text.get(1..)?.find('@')? + 1;
     let (name, version) = (text.get(..at)?, text.get(at + 1..)?);
@@ -118,7 +119,7 @@ fn locked(text: &str) -> Option<Locked> {
     Some(if is_version { Locked::new(name, version) } else { Locked::unpinned(name) })
 }
 
-/// The place of what a package needs: inside of itself, or beside one of those that it lies in.
+/// The place of a dependency of a package: inside the package, or next to one of the packages around it.
 fn resolved<'a>(from: &str, name: &str, packages: &'a BTreeMap<String, Vec<Value>>) -> Option<&'a str> {
     let find = |place: &str| packages.get_key_value(place).map(|(place, _)| place.as_str());
     let mut around = from;
@@ -130,7 +131,7 @@ fn resolved<'a>(from: &str, name: &str, packages: &'a BTreeMap<String, Vec<Value
             return Some(found);
         }
         around = folder_of(around);
-        // `a/@s/b` lies in `a`.
+        // `a/@s/b` is in `a`.
         let scope = around.rsplit('/').next().unwrap_or_default();
         if scope.starts_with('@') {
             around = folder_of(around);
@@ -139,7 +140,7 @@ fn resolved<'a>(from: &str, name: &str, packages: &'a BTreeMap<String, Vec<Value
     find(name)
 }
 
-/// The text without the commas that a bracket follows.
+/// The text without commas before a closing bracket.
 fn without_trailing_commas(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let (mut is_text, mut is_escaped) = (false, false);
@@ -149,7 +150,7 @@ fn without_trailing_commas(text: &str) -> String {
             '\\' if is_text => is_escaped = true,
             '"' => is_text = !is_text,
             ',' if !is_text => {
-                // Blanks are few: what is laid out otherwise is no file of bun's.
+                // There are few blanks: a file with another layout is not written by bun.
                 let next = text
                     .get(at + 1..)
                     .and_then(|rest| rest.chars().take(1 << 10).find(|c| !c.is_whitespace()));

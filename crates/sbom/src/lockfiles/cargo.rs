@@ -1,12 +1,12 @@
-//! `Cargo.lock`: crates of a registry or of git. Those without a source are the project's own. What only tests and build scripts
-//! need is not told apart.
+//! `Cargo.lock`: crates of a registry or of git. Crates without a source belong to the project itself. Dependencies of
+//! tests and build scripts are not marked.
 //!
 //! ```toml
 //! [[package]]
 //! name = "serde"
 //! version = "1.0.200"
 //! source = "registry+https://github.com/rust-lang/crates.io-index"
-//! dependencies = ["serde_derive"]         # with version and source, where the name alone is not enough
+//! dependencies = ["serde_derive"]         # with version and source, if the name alone is ambiguous
 //! checksum = "ddc6f9cc94d67c0e21aaf7eda3a010fd3af78ebf6e096aa6e2e13c79749cce4f"
 //! ```
 

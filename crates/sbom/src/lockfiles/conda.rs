@@ -1,4 +1,4 @@
-//! Conda's `environment.yml` and `conda-lock.yml`, with what they leave to pip.
+//! Conda's `environment.yml` and `conda-lock.yml`, with the packages that pip installs.
 //!
 //! ```yaml
 //! dependencies:
@@ -44,7 +44,7 @@ pub(super) fn environment(text: &str) -> Result<Vec<Locked>, String> {
     Ok(locked)
 }
 
-/// One of conda's own, by its match specification.
+/// A conda package, by its match specification.
 fn package(text: &str) -> Locked {
     let text = text.rsplit_once("::").map_or(text, |(_, text)| text).trim();
     let end = text.find(|c: char| " =<>!~[".contains(c)).unwrap_or(text.len());

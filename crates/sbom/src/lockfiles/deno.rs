@@ -1,4 +1,4 @@
-//! `deno.lock`, versions 2 to 5: packages of npm and of JSR, by name and version, and the addresses of single modules.
+//! `deno.lock`, versions 2 to 5: npm and JSR packages, by name and version, and the URLs of single modules.
 //!
 //! ```json
 //! {"version": "4",
@@ -7,8 +7,8 @@
 //!  "remote": {"https://deno.land/std@0.140.0/path/mod.ts": "…"}}
 //! ```
 //!
-//! Version 3 has the first two below `packages`, version 2 those of npm below `npm.packages`. Of modules, those of Deno's own host
-//! name a package, and those of hosts that serve npm's packages one of npm. Others are told.
+//! Version 3 has the first two below `packages`, version 2 has npm packages below `npm.packages`. Modules of Deno's own
+//! host name a Deno package, and those of hosts that serve npm packages an npm package. Others are reported.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +50,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
     Ok(of_npm.chain(of_jsr).chain(of_remote).collect())
 }
 
-/// `@scope/name@1.0.0_peer@2.0.0`. None for what is no key of a package.
+/// `@scope/name@1.0.0_peer@2.0.0`. `None` if it is not the key of a package.
 fn package(key: &str) -> Option<Locked> {
     let at = key.get(1..)?.find('@')? + 1;
     let version = key.get(at + 1..)?;
@@ -58,7 +58,7 @@ fn package(key: &str) -> Option<Locked> {
     Some(Locked::new(key.get(..at)?, version))
 }
 
-/// Hosts that serve what npm has.
+/// Hosts that serve npm packages.
 const OF_NPM: [&str; 4] =
     ["https://esm.sh/", "https://unpkg.com/", "https://cdn.skypack.dev/", "https://cdn.jsdelivr.net/npm/"];
 
@@ -71,7 +71,7 @@ fn module(address: &str) -> Locked {
         Some(Locked::new(format!("deno.land/{name}"), version).of_type("generic"))
     };
     own().or_else(|| of_npm(address)).unwrap_or_else(|| {
-        // All modules of a host are told at once.
+        // All modules of a host are reported together.
         let (_, rest) = address.split_once("://").unwrap_or(("", address));
         Locked::new(format!("modules of {}", rest.split('/').next().unwrap_or(rest)), "")
     })

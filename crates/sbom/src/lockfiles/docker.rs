@@ -1,4 +1,4 @@
-//! Dockerfiles: the images that something is built from, and copied from, with their tags and digests.
+//! Dockerfiles: the images from which an image is built and files are copied, with tags and digests.
 //!
 //! ```text
 //! ARG VERSION=12
@@ -7,7 +7,8 @@
 //! COPY --from=ghcr.io/astral-sh/uv:0.5 /uv /bin/
 //! ```
 //!
-//! A name that an earlier stage has is that stage. Where a variable has no default, the name is not known, and told.
+//! A name of an earlier stage refers to that stage. If a variable has no default, the name is unknown, which is
+//! reported.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,14 +39,14 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
             }
             "COPY" => {
                 let from = rest.split_whitespace().find_map(|word| word.strip_prefix("--from="));
-                // A number is that of a stage.
+                // A number refers to a stage.
                 let image = from.filter(|image| image.parse::<u32>().is_err());
                 locked.extend(image.and_then(|image| base(image, &arguments, &stages)));
             }
             _ => {}
         }
     }
-    if has_from { Ok(locked) } else { Err("is no Dockerfile: it has no FROM".to_owned()) }
+    if has_from { Ok(locked) } else { Err("is not a Dockerfile: it has no FROM".to_owned()) }
 }
 
 fn base(image: &str, arguments: &BTreeMap<&str, &str>, stages: &BTreeSet<String>) -> Option<Locked> {
@@ -63,8 +64,8 @@ fn base(image: &str, arguments: &BTreeMap<&str, &str>, stages: &BTreeSet<String>
     Some(locked.qualifier("repository_url", place).qualifier("tag", reference.tag().unwrap_or_default()))
 }
 
-/// The text with the defaults of its variables: `$NAME`, `${NAME}`, `${NAME:-default}`. Others stay, and so do those that would
-/// make it longer than any name.
+/// The text with the defaults of its variables: `$NAME`, `${NAME}`, `${NAME:-default}`. Variables without one stay, as
+/// do those that would make the text longer than any name.
 fn substituted(text: &str, arguments: &BTreeMap<&str, &str>) -> String {
     const MAX: usize = 1 << 10;
     let mut parts = text.split('$');

@@ -1,4 +1,4 @@
-//! `go.mod`: the modules that are required, and what some are replaced with. Since Go 1.17 it names all that are needed.
+//! `go.mod`: the required modules, and replacements for some. Since Go 1.17 it names all that are needed.
 //!
 //! ```text
 //! require (
@@ -9,7 +9,7 @@
 //! replace golang.org/x/sys => ../sys
 //! ```
 //!
-//! What a replacement by a folder contains is not known but for what it replaces.
+//! A replacement by a folder is only known by the module that it replaces.
 
 use std::collections::HashMap;
 
@@ -40,7 +40,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
             "module" => has_module = true,
             "require" => {
                 let (Some(path), Some(version)) = (words.next(), words.next()) else {
-                    return Err(format!("requires something without version: {}", shortened(rest)));
+                    return Err(format!("requires something without a version: {}", shortened(rest)));
                 };
                 let is_direct = !comment.trim_start().starts_with("indirect");
                 required.push(Locked::new(path, version).direct(is_direct));
@@ -57,7 +57,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
         }
     }
     if !has_module && required.is_empty() {
-        return Err("is no go.mod: it names no module".to_owned());
+        return Err("is not a go.mod: it does not name a module".to_owned());
     }
     for it in &mut required {
         let exact = replaced.get(&(it.name.as_str(), Some(it.version.as_deref().unwrap_or_default())));
@@ -69,11 +69,11 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
     Ok(required)
 }
 
-/// `go.work`: the folders of several modules, each of which has its own `go.mod`. What it replaces counts for all of them.
+/// `go.work`: the folders of several modules, each with its own `go.mod`. Its replacements apply to all of them.
 pub(super) fn work(text: &str) -> Result<Vec<Locked>, String> {
     let is_work = |line: &str| ["go ", "use", "toolchain "].iter().any(|word| line.starts_with(word));
     if !text.lines().any(|line| is_work(line.trim())) {
-        return Err("is no go.work: it uses no module".to_owned());
+        return Err("is not a go.work: it does not use a module".to_owned());
     }
     let replaced = text.lines().filter_map(|line| {
         let (_, to) = line.split_once("//").map_or(line, |(line, _)| line).split_once("=>")?;

@@ -1,4 +1,5 @@
-//! What Gradle and sbt lock: `gradle.lockfile`, version catalogs, and `build.sbt.lock`. What only tests use is marked.
+//! Lock files of Gradle and sbt: `gradle.lockfile`, version catalogs, and `build.sbt.lock`. Dependencies of tests are
+//! marked.
 //!
 //! ```text
 //! org.springframework:spring-beans:5.0.5.RELEASE=compileClasspath,runtimeClasspath
@@ -20,7 +21,7 @@ use serde::Deserialize;
 
 use super::Locked;
 
-/// A line that is none of a lock file is told by what it should name.
+/// A line that does not belong into a lock file is reported with its text in place of the name.
 pub(super) fn lock(text: &str) -> Vec<Locked> {
     let mut locked = Vec::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
@@ -36,7 +37,7 @@ pub(super) fn lock(text: &str) -> Vec<Locked> {
     locked
 }
 
-/// `group:artifact:version`. Without a version it is no line of a lock file, and is told by its name.
+/// `group:artifact:version`. Without a version it is not a line of a lock file, and is reported by its name.
 fn artifact_of(text: &str) -> Locked {
     match text.rsplit_once(':') {
         Some((name, version)) if name.contains(':') => Locked::new(name, version),
@@ -49,7 +50,7 @@ struct Catalog {
     #[serde(default)]
     versions: BTreeMap<String, Version>,
     libraries: Option<BTreeMap<String, Library>>,
-    // A catalog may have nothing else.
+    // A catalog may contain nothing else.
     plugins: Option<serde::de::IgnoredAny>,
     bundles: Option<serde::de::IgnoredAny>,
 }
@@ -79,7 +80,7 @@ enum Library {
 pub(super) fn catalog(text: &str) -> Result<Vec<Locked>, String> {
     let Catalog { versions, libraries, plugins, bundles } = super::toml(text)?;
     if libraries.is_none() && versions.is_empty() && plugins.is_none() && bundles.is_none() {
-        return Err("is no version catalog: it has none of its tables".to_owned());
+        return Err("is not a version catalog: it has none of its tables".to_owned());
     }
     let one = |library: Library| match library {
         Library::Plain(text) => artifact_of(&text),
@@ -88,7 +89,7 @@ pub(super) fn catalog(text: &str) -> Result<Vec<Locked>, String> {
                 .unwrap_or_else(|| format!("{}:{}", group.unwrap_or_default(), name.unwrap_or_default()));
             match version.as_ref().and_then(|version| version.resolved(&versions)) {
                 Some(version) => Locked::new(module, version),
-                // A platform that the project imports decides.
+                // An imported platform decides the version.
                 None => Locked::unpinned(module),
             }
         }
@@ -97,7 +98,7 @@ pub(super) fn catalog(text: &str) -> Result<Vec<Locked>, String> {
 }
 
 impl Version {
-    /// What it comes to, if that is one version.
+    /// The version, if it is a single one.
     fn resolved<'a>(&'a self, versions: &'a BTreeMap<String, Self>) -> Option<&'a str> {
         let version = match self {
             Self::Plain(version) => Some(version),

@@ -1,4 +1,4 @@
-//! What Haskell's tools lock: `cabal.project.freeze` and `stack.yaml.lock`.
+//! Lock files of Haskell: `cabal.project.freeze` and `stack.yaml.lock`.
 //!
 //! ```text
 //! constraints: any.Cabal ==3.2.1.0,
@@ -36,7 +36,7 @@ pub(super) fn cabal(text: &str) -> Result<Vec<Locked>, String> {
         }
     }
     if constraints.is_none() {
-        return Err("is no lock file: it has no constraints".to_owned());
+        return Err("is not a lock file: it has no constraints".to_owned());
     }
     let pinned = |constraint: &str| {
         let (name, version) = constraint.split_once("==")?;

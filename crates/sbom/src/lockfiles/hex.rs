@@ -1,4 +1,4 @@
-//! What Elixir and Erlang lock: `mix.lock` and `rebar.lock`, as mix and rebar3 lay them out.
+//! Lock files of Elixir and Erlang: `mix.lock` and `rebar.lock`, in the layout of mix and rebar3.
 //!
 //! ```text
 //! %{
@@ -20,7 +20,7 @@ use super::Locked;
 
 pub(super) fn mix(text: &str) -> Result<Vec<Locked>, String> {
     let Some(body) = text.trim().strip_prefix("%{").and_then(|rest| rest.strip_suffix('}')) else {
-        return Err("is no lock file: it is no map of Elixir".to_owned());
+        return Err("is not a lock file: it is not an Elixir map".to_owned());
     };
     let mut locked = Vec::new();
     for line in body.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -42,16 +42,16 @@ const OTHERWISE: &str = "is not laid out as mix does it";
 pub(super) fn rebar(text: &str) -> Result<Vec<Locked>, String> {
     let text = text.trim();
     if !text.ends_with("].") {
-        return Err("is no lock file: it is no list of Erlang".to_owned());
+        return Err("is not a lock file: it is not an Erlang list".to_owned());
     }
-    // Every package has its name in front of a tuple; the hashes that follow have binaries there.
+    // Every package has its name before a tuple; the hashes that follow have binaries there.
     let one = |entry: &str| {
         let (name, rest) = entry.split_once("\">>,")?;
         let source = rest.trim_start().strip_prefix('{')?;
         let Some(package) = source.strip_prefix("pkg,<<\"") else { return Some(Locked::unpinned(name)) };
         let (package, rest) = package.split_once("\">>,<<\"")?;
         let (version, rest) = rest.split_once('"')?;
-        // Behind it, how far from the project: `>>},0},`.
+        // The depth of the dependency follows: `>>},0},`.
         let level = rest.trim_start_matches(|c: char| !c.is_ascii_digit() && c != ']');
         Some(Locked::new(package, version).direct(level.starts_with("0}")))
     };

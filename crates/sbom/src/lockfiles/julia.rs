@@ -1,4 +1,4 @@
-//! Julia's `Manifest.toml`: below each name, the packages that have it; format 2 has the names below `deps`.
+//! Julia's `Manifest.toml`: below each name, the packages with that name. Format 2 has the names below `deps`.
 //!
 //! ```toml
 //! julia_version = "1.8.5"
@@ -9,7 +9,7 @@
 //! version = "0.21.4"
 //! ```
 //!
-//! A package of the standard library has no version of its own, but Julia's. One with a `path` is a folder of the project.
+//! A package of the standard library has Julia's version. A package with a `path` is a folder of the project.
 
 use serde::Deserialize;
 use toml::Value;
@@ -38,7 +38,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
         let Value::Array(packages) = packages else { continue };
         for package in packages {
             let Package { uuid, version, path, repository } = Package::deserialize(package.clone())
-                .map_err(|error| format!("is no lock file: {}", error.message()))?;
+                .map_err(|error| format!("is not a lock file: {}", error.message()))?;
             if path.is_some() {
                 continue;
             }
@@ -49,7 +49,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
         }
     }
     if locked.is_empty() && julia.is_none() && !document.contains_key("manifest_format") {
-        return Err("is no lock file: it has no packages".to_owned());
+        return Err("is not a lock file: it has no packages".to_owned());
     }
     Ok(locked)
 }

@@ -1,4 +1,4 @@
-//! LuaRocks' `luarocks.lock`: a table of Lua, as LuaRocks lays it out.
+//! LuaRocks' `luarocks.lock`: a Lua table, in the layout of LuaRocks.
 //!
 //! ```lua
 //! return {
@@ -32,5 +32,5 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
             }
         }
     }
-    if is_lock { Ok(locked) } else { Err("is no lock file: it returns no table".to_owned()) }
+    if is_lock { Ok(locked) } else { Err("is not a lock file: it does not return a table".to_owned()) }
 }

@@ -1,4 +1,4 @@
-//! `nimble.lock`: packages of Nim, by name.
+//! `nimble.lock`: Nim packages, by name.
 //!
 //! ```json
 //! {"version": 2, "packages": {"chronos": {"version": "3.2.0", "vcsRevision": "…", "url": "…"}}}

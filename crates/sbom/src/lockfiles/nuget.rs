@@ -1,4 +1,5 @@
-//! NuGet's `packages.lock.json`: by target framework, what each package was resolved to. Projects are the solution's own.
+//! NuGet's `packages.lock.json`: the resolved version of each package, by target framework. Projects belong to the
+//! solution itself.
 //!
 //! ```json
 //! {"version": 1, "dependencies": {"net8.0": {"Newtonsoft.Json": {"type": "Direct", "resolved": "13.0.3"}}}}

@@ -1,4 +1,4 @@
-//! NuGet's older `packages.config`, and the versions that a solution keeps in one place: `Directory.Packages.props`.
+//! NuGet's older `packages.config`, and the central versions of a solution: `Directory.Packages.props`.
 //!
 //! ```xml
 //! <packages>
@@ -24,7 +24,7 @@ pub(super) fn config(text: &str) -> Result<Vec<Locked>, String> {
             locked.push(one.for_development(it.attribute("developmentDependency") == Some("true")));
         }
     })?;
-    if is_list { Ok(locked) } else { Err("is no list of packages".to_owned()) }
+    if is_list { Ok(locked) } else { Err("is not a list of packages".to_owned()) }
 }
 
 pub(super) fn props(text: &str) -> Result<Vec<Locked>, String> {
@@ -34,7 +34,7 @@ pub(super) fn props(text: &str) -> Result<Vec<Locked>, String> {
         let item = it.name_in(&["Project", "ItemGroup"]);
         let name = it.attribute("Include").or(it.attribute("Update"));
         if let (Some("PackageVersion" | "PackageReference" | "GlobalPackageReference"), Some(name)) = (item, name)
-            // A variable is not known here.
+            // The value of a variable is unknown here.
             && !name.is_empty() && !name.contains('$')
         {
             let version = it.attribute("Version").filter(|version| {
@@ -43,5 +43,5 @@ pub(super) fn props(text: &str) -> Result<Vec<Locked>, String> {
             locked.push(version.map_or_else(|| Locked::unpinned(name), |version| Locked::new(name, version)));
         }
     })?;
-    if is_project { Ok(locked) } else { Err("is no project".to_owned()) }
+    if is_project { Ok(locked) } else { Err("is not a project".to_owned()) }
 }

@@ -1,4 +1,4 @@
-//! opam: what is installed in a switch, and what `opam lock` writes.
+//! opam: the packages installed in a switch, and the lock file of `opam lock`.
 //!
 //! ```text
 //! opam-version: "2.0"
@@ -15,8 +15,8 @@
 use super::Locked;
 
 pub(super) fn switch_state(text: &str) -> Result<Vec<Locked>, String> {
-    let list =
-        list(text, "installed").ok_or("is no state of a switch: it has no list of what is installed")?;
+    let list = list(text, "installed")
+        .ok_or("is not the state of a switch: it has no list of installed packages")?;
     let package = |text: &str| {
         let (name, version) = text.split_once('.')?;
         Some(Locked::new(name, version))
@@ -25,7 +25,7 @@ pub(super) fn switch_state(text: &str) -> Result<Vec<Locked>, String> {
 }
 
 pub(super) fn locked(text: &str) -> Result<Vec<Locked>, String> {
-    let list = list(text, "depends").ok_or("is no lock file: it has no depends")?;
+    let list = list(text, "depends").ok_or("is not a lock file: it has no depends")?;
     let mut locked = Vec::new();
     for entry in list.lines().flat_map(|line| line.split('}')) {
         let Some((name, conditions)) = entry.trim().strip_prefix('"').and_then(|rest| rest.split_once('"'))
@@ -47,7 +47,7 @@ fn has_word(text: &str, word: &str) -> bool {
     text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').any(|it| it == word)
 }
 
-/// What is between the brackets of a field.
+/// The text between the brackets of a field.
 fn list<'a>(text: &'a str, field: &str) -> Option<&'a str> {
     let mut rest = text;
     loop {

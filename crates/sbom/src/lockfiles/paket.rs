@@ -1,4 +1,4 @@
-//! `paket.lock`: packages of NuGet with four blanks in front, what those need with six; files of repositories at GitHub.
+//! `paket.lock`: NuGet packages, indented by four blanks, their dependencies by six; and files of GitHub repositories.
 //!
 //! ```text
 //! NUGET
@@ -24,7 +24,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
         }
         if let Some(address) = line.trim_start().strip_prefix("remote:") {
             remote = address.trim();
-            // What comes from elsewhere has no version.
+            // Packages from elsewhere have no version.
             if matches!(section, "GIT" | "HTTP") {
                 let name = remote.trim_end_matches('/').rsplit(['/', ':']).next().unwrap_or(remote);
                 locked.push(Locked::unpinned(name.trim_end_matches(".git")).of_type("generic"));
@@ -32,7 +32,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
             continue;
         }
         let Some(entry) = line.strip_prefix("    ").filter(|entry| !entry.starts_with(' ')) else { continue };
-        // Behind the version may stand `- framework: …`.
+        // `- framework: …` may follow the version.
         let Some((name, rest)) = entry.split_once(" (") else { continue };
         let version = rest.split(')').next().unwrap_or(rest);
         match section {
@@ -42,7 +42,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
         }
     }
     if sections == 0 {
-        return Err("is no lock file: it has none of NUGET, GITHUB, GIT and HTTP".to_owned());
+        return Err("is not a lock file: it has none of NUGET, GITHUB, GIT and HTTP".to_owned());
     }
     Ok(locked)
 }

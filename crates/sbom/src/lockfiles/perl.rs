@@ -20,8 +20,8 @@ pub(super) fn snapshot(text: &str) -> Result<Vec<Locked>, String> {
             let author = path.trim().split('/').nth(2).unwrap_or_default();
             locked.push(Locked::new(format!("{author}/{name}"), version));
         } else if let Some(name) = line.strip_prefix("  ").filter(|it| !it.starts_with(' ')) {
-            distribution = Some(name.trim().rsplit_once('-').ok_or("has a distribution without version")?);
+            distribution = Some(name.trim().rsplit_once('-').ok_or("has a distribution without a version")?);
         }
     }
-    if has_list { Ok(locked) } else { Err("is no snapshot: it has no DISTRIBUTIONS".to_owned()) }
+    if has_list { Ok(locked) } else { Err("is not a snapshot: it has no DISTRIBUTIONS".to_owned()) }
 }

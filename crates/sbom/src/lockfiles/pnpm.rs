@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! packages:
-//!   /@babel/runtime/7.18.3:            # 5, with `_peers` behind the version
+//!   /@babel/runtime/7.18.3:            # 5, with `_peers` after the version
 //!   /js-tokens@4.0.0(peer@1.0.0):      # 6
 //!   js-tokens@4.0.0:                   # 9
 //!     dev: true                        # 5 and 6
@@ -17,9 +17,10 @@
 //!       peer: 1.0.0
 //! ```
 //!
-//! Since 9, what is for development has no mark: it is what cannot be reached without `devDependencies`.
+//! Since 9, development dependencies are not marked: they are the packages that cannot be reached without
+//! `devDependencies`.
 //!
-//! The file is read by lines: pnpm's layout is fixed, and what is laid out otherwise is told.
+//! The file is read by lines: pnpm's layout is fixed, and another layout is reported.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,13 +31,13 @@ use crate::inventory::Checksum;
 #[derive(Default)]
 struct Entry<'a> {
     name: &'a str,
-    /// Empty where it is an address.
+    /// Empty if it is an address.
     version: &'a str,
     for_development: bool,
     integrity: &'a str,
 }
 
-/// What the project asks for: name and version, with peers, as `snapshots` has them.
+/// The project's direct dependencies: name and version, with peers, as in `snapshots`.
 struct Request<'a> {
     name: &'a str,
     version: &'a str,
@@ -47,7 +48,7 @@ struct Request<'a> {
 struct Lock<'a> {
     entries: Vec<Entry<'a>>,
     requests: Vec<Request<'a>>,
-    /// What each package needs, by the keys of `snapshots`.
+    /// The dependencies of each package, by the keys of `snapshots`.
     snapshots: BTreeMap<&'a str, Vec<(&'a str, &'a str)>>,
 }
 
@@ -65,7 +66,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
             if content.starts_with("packages:") && !matches!(content, "packages:" | "packages: {}") {
                 return Err(OTHERWISE.to_owned());
             }
-            // What stands in front are the tools of pnpm itself.
+            // The part before it lists pnpm's own tools.
             if content == "---" {
                 lock = Lock::default();
             }
@@ -101,7 +102,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
         }
     }
     if !has_version {
-        return Err("is no lock file: it has no lockfileVersion".to_owned());
+        return Err("is not a lock file: it has no lockfileVersion".to_owned());
     }
     Ok(lock.locked())
 }
@@ -134,7 +135,7 @@ impl<'a> Lock<'a> {
         Ok(())
     }
 
-    /// A name below `dependencies` or one of the others, which version 5 follows with the version.
+    /// A name below `dependencies` or a similar key. In version 5 the version follows.
     fn request(&mut self, part: &str, content: &'a str) {
         if !matches!(part, DEPENDENCIES | DEV_DEPENDENCIES | OPTIONAL_DEPENDENCIES) {
             return;
@@ -148,7 +149,7 @@ impl<'a> Lock<'a> {
         let reached = self.reached();
         let direct: BTreeSet<(&str, &str)> =
             self.requests.iter().map(|it| plain(it.name, it.version)).collect();
-        // What comes from git or a folder has no version.
+        // Packages from git or a folder have no version.
         let entries = self.entries.iter().filter(|it| !it.version.is_empty());
         let one = |it: &Entry<'_>| {
             let unreached = reached.as_ref().is_some_and(|reached| !reached.contains(&(it.name, it.version)));
@@ -160,13 +161,13 @@ impl<'a> Lock<'a> {
         entries.map(one).collect()
     }
 
-    /// What is needed without `devDependencies`; none where the file does not tell.
+    /// The packages that are needed without `devDependencies`. `None` if the file does not say.
     fn reached(&self) -> Option<BTreeSet<(&'a str, &'a str)>> {
         if self.snapshots.is_empty() || self.requests.is_empty() {
             return None;
         }
         let find = |(name, version): (&'a str, &'a str)| {
-            // Under another name, the version has the real one in front.
+            // For an alias, the real name precedes the version.
             let key = format!("{name}@{version}");
             let found = self.snapshots.get_key_value(key.as_str());
             found.or_else(|| self.snapshots.get_key_value(version)).map(|(key, needs)| (*key, needs))
@@ -219,7 +220,7 @@ impl<'a> Entry<'a> {
                 integrity: "",
             }
         };
-        // The newer spelling, also with an address for a version.
+        // The newer form, also with an address instead of a version.
         let key = key.strip_prefix('/').unwrap_or(key);
         if let Some(at) = key.get(1..).and_then(|rest| rest.find('@')).map(|at| at + 1) {
             let (name, version) = (key.get(..at).unwrap_or_default(), key.get(at + 1..).unwrap_or_default());
@@ -227,7 +228,7 @@ impl<'a> Entry<'a> {
                 return own(name, version);
             }
         }
-        // The older one, which may begin with a registry.
+        // The older form, which may start with a registry.
         let key = match key.split_once('/') {
             Some((host, rest)) if host.contains('.') && !host.starts_with('@') => rest,
             _ => key,

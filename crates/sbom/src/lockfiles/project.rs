@@ -1,5 +1,5 @@
-//! What a project of Python or Haskell declares with a version, where nothing locks it: `pyproject.toml` (PEP 621), `setup.cfg`
-//! and `stack.yaml`. Ranges are what a lock file decides about, and are left to that.
+//! Pinned dependencies that a Python or Haskell project declares itself: `pyproject.toml` (PEP 621), `setup.cfg` and
+//! `stack.yaml`. Ranges are resolved by lock files, and left to them.
 //!
 //! ```toml
 //! [project]
@@ -53,7 +53,7 @@ pub(super) fn setup_cfg(text: &str) -> Result<Vec<Locked>, String> {
         }
     }
     if sections == 0 {
-        return Err("is no configuration: it has no section".to_owned());
+        return Err("is not a configuration: it has no section".to_owned());
     }
     Ok(pinned(lines.into_iter()))
 }
@@ -73,7 +73,7 @@ struct Stack {
 #[serde(untagged)]
 enum Extra {
     Hackage(String),
-    /// From a repository or an archive, with no version.
+    /// From a repository or archive, without a version.
     Elsewhere {
         #[serde(alias = "github", alias = "hg", alias = "archive", alias = "url")]
         git: String,

@@ -1,4 +1,4 @@
-//! Dart's `pubspec.lock`. What only development needs itself is marked; what that needs is not told apart.
+//! Dart's `pubspec.lock`. Direct development dependencies are marked, transitive ones are not.
 //!
 //! ```yaml
 //! packages:
@@ -28,7 +28,7 @@ struct Package {
 
 pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
     let Document { packages } = super::yaml(text)?;
-    // Folders are the project's own.
+    // Folders belong to the project itself.
     let foreign = packages.into_iter().filter(|(_, it)| it.source != "path");
     let one = |(name, it): (String, Package)| {
         let is_for_development = it.dependency == "direct dev";

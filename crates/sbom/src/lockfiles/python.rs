@@ -10,8 +10,8 @@
 //! dependencies = [{ name = "idna" }]
 //! ```
 //!
-//! uv says of the project itself what only its development needs, and not of the packages: what cannot be reached without that
-//! is for development.
+//! uv marks development dependencies in the project itself, not in the packages: packages that cannot be reached
+//! otherwise are for development.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,13 +28,13 @@ struct Document {
 #[derive(Deserialize)]
 struct Package {
     name: String,
-    /// A package that is built from a folder may have none.
+    /// A package that is built from a folder may have no version.
     version: Option<String>,
     category: Option<String>,
     groups: Option<Vec<String>>,
 }
 
-/// Where uv has a package from, as far as that shows the project itself.
+/// The source of a package in uv's file, as far as it identifies the project itself.
 #[derive(Deserialize)]
 struct Source {
     r#virtual: Option<String>,
@@ -79,7 +79,7 @@ pub(super) fn uv(text: &str) -> Result<Vec<Locked>, String> {
             }
         }
     }
-    // Without a project, nobody asks for anything in particular.
+    // Without a project, nothing is known about direct dependencies.
     let tells = !own.is_empty();
     let one = |it: &UvPackage| {
         let locked = Locked::new(&it.name, it.version.as_ref()?);
@@ -118,13 +118,13 @@ struct Named {
 }
 
 impl UvPackage {
-    /// The names of what it needs when it runs. Extras may be wanted by whoever installs it.
+    /// The names of its runtime dependencies. Extras count, because whoever installs it may request them.
     fn needed(&self) -> impl Iterator<Item = &String> {
         self.dependencies.iter().chain(self.optional_dependencies.values().flatten()).map(|it| &it.name)
     }
 }
 
-/// Which of its groups are for development, the file does not say.
+/// The file does not say which of its groups are for development.
 pub(super) fn pdm(text: &str) -> Result<Vec<Locked>, String> {
     packages(text)
 }
@@ -148,7 +148,7 @@ struct Pipfile {
 
 #[derive(Deserialize)]
 struct Requirement {
-    /// `==2.32.3`; what comes from git or an address has none.
+    /// `==2.32.3`. Missing for a package from git or an address.
     version: Option<String>,
     /// A folder of the project.
     path: Option<serde::de::IgnoredAny>,

@@ -1,4 +1,4 @@
-//! `renv.lock`, for packages of R: from CRAN, Bioconductor, or a repository.
+//! `renv.lock`: R packages from CRAN, Bioconductor, or a repository.
 //!
 //! ```json
 //! {"R": {"Version": "4.2.3"}, "Packages": {"mime": {"Package": "mime", "Version": "0.7", "Source": "Repository"}}}
@@ -25,7 +25,7 @@ struct Entry {
     source: String,
 }
 
-/// packrat's older `packrat.lock`, in paragraphs: a package's begins with its name.
+/// packrat's older `packrat.lock`, in paragraphs: that of a package starts with its name.
 pub(super) fn packrat(text: &str) -> Result<Vec<Locked>, String> {
     let (mut locked, mut is_lock) = (Vec::new(), false);
     for paragraph in text.split("\n\n") {
@@ -39,7 +39,7 @@ pub(super) fn packrat(text: &str) -> Result<Vec<Locked>, String> {
             field("Source").is_some_and(|source| source.eq_ignore_ascii_case("bioconductor"));
         locked.push(if is_bioconductor { package.of_type("bioconductor") } else { package });
     }
-    if is_lock { Ok(locked) } else { Err("is no lock file: it has no PackratFormat".to_owned()) }
+    if is_lock { Ok(locked) } else { Err("is not a lock file: it has no PackratFormat".to_owned()) }
 }
 
 pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {

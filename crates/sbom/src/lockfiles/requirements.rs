@@ -3,14 +3,14 @@
 //! ```text
 //! click==8.0.0 --hash=sha256:… \
 //!     --hash=sha256:…
-//! Flask[async] >= 2 ; python_version < "3.9"     # not pinned: only that it is wanted is known
+//! Flask[async] >= 2 ; python_version < "3.9"     # not pinned: listed without a version
 //! idna @ https://example.org/idna-3.7-py3-none-any.whl
 //! -e git+https://github.com/x/y.git#egg=y
 //! -r requirements-base.txt
 //! ```
 //!
-//! A file that another one includes is read for its own sake, if its name shows what it is; a list of constraints names nothing
-//! that is wanted. Folders are the project's own.
+//! An included file is read on its own, if its name is recognised. A constraints file does not list requirements.
+//! Folders belong to the project itself.
 
 use super::Locked;
 
@@ -29,14 +29,14 @@ pub(super) fn read(text: &str) -> Vec<Locked> {
     locked
 }
 
-/// What one line wants. None where that is nothing of another's. What cannot be understood gives a name that is none, so that it
-/// is told.
+/// The requirement in one line. `None` if it is not for an external package. A line that is not understood gives an
+/// invalid name, so that it is reported.
 pub(super) fn requirement(line: &str) -> Option<Locked> {
     let line = without_comment(line).trim();
     if let Some(option) = line.strip_prefix('-') {
         return of_option(option);
     }
-    // From the first word that is an option, all are.
+    // All words after the first option are options.
     let end = line.match_indices(" -").map(|(at, _)| at).next().unwrap_or(line.len());
     let line = line.get(..end).unwrap_or(line).trim();
     if line.is_empty() {
@@ -80,7 +80,7 @@ pub(super) fn requirement(line: &str) -> Option<Locked> {
     }
 }
 
-/// A comment is a line of its own, or follows a blank.
+/// A comment has its own line, or follows a blank.
 fn without_comment(line: &str) -> &str {
     let mut hashes = line.match_indices('#').map(|(at, _)| at);
     let is_comment =
@@ -88,7 +88,7 @@ fn without_comment(line: &str) -> &str {
     hashes.find(is_comment).and_then(|at| line.get(..at)).unwrap_or(line)
 }
 
-/// What an option wants: something to be installed from where it is edited, or another file.
+/// The requirement in an option: an editable install, or another file.
 fn of_option(option: &str) -> Option<Locked> {
     let value = |short: &str, long: &str| {
         let rest = option.strip_prefix(long).or_else(|| option.strip_prefix(short))?;
@@ -104,7 +104,7 @@ fn of_option(option: &str) -> Option<Locked> {
     let file = value("r", "-requirement").filter(|_| !option.starts_with("-require-"))?;
     let (folder, name) = file.rsplit_once('/').unwrap_or(("", file));
     let is_text = ends_with(name, &["txt"]);
-    // Beside a file of a folder `requirements`, every one is read.
+    // Every file in a folder `requirements` is read.
     let is_read = is_text
         && (name.starts_with("requirements") || folder.is_empty() || folder.ends_with("requirements"));
     let is_read = is_read || file.contains("://");
@@ -126,7 +126,7 @@ fn ends_with(file: &str, extensions: &[&str]) -> bool {
     file.rsplit_once('.').is_some_and(|(_, extension)| extensions.contains(&extension))
 }
 
-/// The package at an address or path: a wheel is called after it, and for a repository `#egg=` says it.
+/// The package at an address or path: a wheel is named after it, and for a repository `#egg=` names it.
 fn located(address: &str) -> Option<Locked> {
     let (address, fragment) = address.split_once('#').unwrap_or((address, ""));
     let address = address.split([';', '?']).next().unwrap_or(address).trim();

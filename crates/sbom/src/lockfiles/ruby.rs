@@ -1,4 +1,4 @@
-//! Bundler's `Gemfile.lock`: gems below the `specs` of a source, with four blanks in front; what those need has six.
+//! Bundler's `Gemfile.lock`: gems below the `specs` of a source, indented by four blanks, their dependencies by six.
 //!
 //! ```text
 //! GEM
@@ -14,7 +14,7 @@
 //!   nokogiri (~> 1.16)!
 //! ```
 //!
-//! Groups are told in the `Gemfile` only.
+//! Groups are only stated in the `Gemfile`.
 
 use std::collections::BTreeSet;
 
@@ -33,7 +33,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
             asked_for.insert(gem.split([' ', '!']).next().unwrap_or(gem));
             continue;
         }
-        // Folders are the project's own.
+        // Folders belong to the project itself.
         let Some(gem) = line.strip_prefix("    ").filter(|_| matches!(section, "GEM" | "GIT")) else {
             continue;
         };
@@ -41,14 +41,14 @@ pub(super) fn read(text: &str) -> Result<Vec<Locked>, String> {
             continue;
         }
         let (name, version) =
-            gem.split_once(" (").ok_or_else(|| format!("has a gem without version: {}", shortened(gem)))?;
+            gem.split_once(" (").ok_or_else(|| format!("has a gem without a version: {}", shortened(gem)))?;
         let version = version.trim_end().trim_end_matches(')');
-        // A version has no dash; a platform follows it.
+        // A version contains no hyphen; a platform follows it.
         let version = version.split_once('-').map_or(version, |(version, _)| version);
         locked.push((name, version));
     }
     if sections == 0 {
-        return Err("is no lock file: it has none of GEM, GIT and PATH".to_owned());
+        return Err("is not a lock file: it has none of GEM, GIT and PATH".to_owned());
     }
     Ok(locked
         .into_iter()

@@ -1,4 +1,4 @@
-//! `.terraform.lock.hcl`, as Terraform and OpenTofu write it: a block for each provider.
+//! `.terraform.lock.hcl` of Terraform and OpenTofu: a block for each provider.
 //!
 //! ```text
 //! provider "registry.terraform.io/hashicorp/aws" {

@@ -1,4 +1,5 @@
-//! Forms that the published files do not show, and what is no lock file. The published ones are in `tests/databases.rs`.
+//! Forms that the published files do not contain, and files that are not lock files. The published ones are in
+//! `tests/databases.rs`.
 
 use plimsoll_core::Limits;
 use plimsoll_core::rootfs::FileSet;
@@ -23,7 +24,7 @@ const CARGO: &str = "[[package]]\nname = \"app\"\nversion = \"0.1.0\"\n\n\
     [[package]]\nname = \"serde\"\nversion = \"1.0.200\"\nsource = \"registry+x\"\n";
 
 #[test]
-fn what_is_installed_counts_instead_of_what_is_locked() {
+fn installed_packages_count_instead_of_locked_ones() {
     let metadata = "Metadata-Version: 2.1\nName: Requests\nVersion: 2.0\n";
     let poetry = "[[package]]\nname = \"requests\"\nversion = \"1.0\"\n[[package]]\nname = \"idna\"\nversion = \"3.1\"\n";
     let inventory = catalog(&[
@@ -34,7 +35,7 @@ fn what_is_installed_counts_instead_of_what_is_locked() {
         ("srv/node_modules/a/package.json", r#"{"name":"a","version":"1.0.0"}"#),
         ("srv/yarn.lock", "b@^1:\n  version \"1.0.0\"\n"),
         ("opt/Cargo.lock", CARGO),
-        // What packages of the operating system bring.
+        // Files of the operating system's packages.
         ("usr/share/nodejs/c/yarn.lock", "c@^1:\n  version \"1.0.0\"\n"),
         (
             "usr/share/nodejs/c/package-lock.json",
@@ -63,9 +64,9 @@ fn what_is_installed_counts_instead_of_what_is_locked() {
     );
 }
 
-/// npm's own packages, and those of other projects and other kinds, say nothing about what a project wants.
+/// npm's own packages, and those of other projects and types, do not affect a project's lock file.
 #[test]
-fn what_is_installed_elsewhere_hides_no_other_version() {
+fn packages_installed_elsewhere_hide_no_other_version() {
     let package = |name: &str, version: &str| format!(r#"{{"name":"{name}","version":"{version}"}}"#);
     let inventory = catalog(&[
         ("usr/lib/node_modules/npm/node_modules/tar/package.json", &package("tar", "7.4.3")),
@@ -83,7 +84,7 @@ fn what_is_installed_elsewhere_hides_no_other_version() {
 }
 
 #[test]
-fn what_lies_in_a_fetched_package_is_not_wanted_and_what_pnpm_wrote_is() {
+fn lock_files_in_fetched_packages_are_ignored_and_pnpms_own_is_read() {
     let module = "module m\n\nrequire golang.org/x/crypto v0.1.0\n";
     let pnpm = "lockfileVersion: '9.0'\npackages:\n  lodash@4.17.4:\n    resolution: {}\n";
     for (path, content, is_listed) in [
@@ -99,9 +100,9 @@ fn what_lies_in_a_fetched_package_is_not_wanted_and_what_pnpm_wrote_is() {
     }
 }
 
-/// A package that is wanted from a repository has no version, and is wanted all the same.
+/// A package from a repository has no version, but is listed.
 #[test]
-fn what_comes_from_elsewhere_is_listed_or_told() {
+fn packages_from_elsewhere_are_listed_or_reported() {
     for (path, content, expected) in [
         (
             "app/Pipfile.lock",
@@ -111,7 +112,7 @@ fn what_comes_from_elsewhere_is_listed_or_told() {
         (
             "app/bun.lock",
             r#"{"lockfileVersion":1,"workspaces":{"":{"name":"app","dependencies":{"a":"^1"}}},"packages":{"a":["a@1.0.0","",{"peerDependencies":null},"sha"]}}"#,
-            vec!["has a package of which the needs cannot be read: invalid type: null, expected a map"],
+            vec!["has a package whose dependencies cannot be read: invalid type: null, expected a map"],
         ),
         (
             "app/deno.lock",
@@ -119,7 +120,7 @@ fn what_comes_from_elsewhere_is_listed_or_told() {
             vec![
                 "pkg:npm/lodash@4.17.15",
                 "pkg:npm/%40a/b@1.0.0",
-                "names a package `modules of x.org`, which is no name",
+                "names a package `modules of x.org`, which is not a valid name",
             ],
         ),
         (
@@ -143,7 +144,7 @@ fn what_comes_from_elsewhere_is_listed_or_told() {
 }
 
 #[test]
-fn what_is_no_lock_file_is_told() {
+fn an_invalid_lock_file_is_reported() {
     for format in LIST {
         let path = format.paths[0].replace("**/", "srv/").replace('*', "x");
         for content in ["no lock file of anything", "[", "\u{0}"] {
@@ -156,13 +157,15 @@ fn what_is_no_lock_file_is_told() {
 }
 
 #[test]
-fn names_that_are_none_are_told() {
+fn invalid_names_are_reported() {
     let odd = "[[package]]\nname = \"a b\"\nversion = \"1\"\nsource = \"x\"\n";
     let inventory = catalog(&[("srv/Cargo.lock", odd)]);
-    assert!(inventory.problems.iter().any(|it| it.detail == "names a package `a b`, which is no name"));
+    assert!(
+        inventory.problems.iter().any(|it| it.detail == "names a package `a b`, which is not a valid name")
+    );
 }
 
-/// Many entries that refer to one long text would each get a copy of it.
+/// Many entries may refer to one long text, and each of them would get a copy.
 #[test]
 fn a_long_text_that_many_entries_share_is_not_copied_for_each() {
     let long = "x".repeat(200_000);
@@ -220,7 +223,7 @@ fn a_long_text_that_many_entries_share_is_not_copied_for_each() {
         );
     }
     let told = shown("srv/go.mod", &format!("module m\nrequire a.b/c v1\nreplace a.b/c => e/{long} v1\n"));
-    assert!(told[0].contains("of which something has more than 512 bytes"), "{told:?}");
+    assert!(told[0].contains("one of whose fields has more than 512 bytes"), "{told:?}");
 }
 
 #[test]
@@ -242,7 +245,7 @@ fn go_modules_are_read_in_blocks_and_lines_with_their_replacements() {
     assert_eq!(found, ["a.org/x v1.0.0", "e.org/y v2.1.0", "c.org/z v3.0.0"]);
 }
 
-/// What one file says.
+/// The packages of one file.
 fn shown(path: &str, content: &str) -> Vec<String> {
     let inventory = catalog(&[(path, content)]);
     let components = inventory.components.iter().map(|it| {
@@ -273,14 +276,14 @@ fn requirements_are_read_as_pip_reads_them() {
             "pkg:pypi/w@1.2",
             "pkg:pypi/y@3.0",
             "pkg:pypi/z",
-            "names a package `-r base.in`, which is no name",
-            "names a package `broken requirement`, which is no name",
+            "names a package `-r base.in`, which is not a valid name",
+            "names a package `broken requirement`, which is not a valid name",
         ]
     );
 }
 
 #[test]
-fn base_images_have_their_digests_and_stages_are_none() {
+fn base_images_have_their_digests_and_stages_are_not_listed() {
     let digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     let text = format!(
         "ARG RELEASE=12\nARG FLAVOUR\nFROM --platform=$BUILDPLATFORM debian:${{RELEASE}}-slim@{digest} AS build\n\
@@ -299,11 +302,11 @@ fn base_images_have_their_digests_and_stages_are_none() {
         ]
     );
     let unknown = "ARG BASE\nFROM $BASE\n";
-    assert_eq!(shown("srv/Dockerfile", unknown), ["names a package `$`, which is no name"]);
+    assert_eq!(shown("srv/Dockerfile", unknown), ["names a package `$`, which is not a valid name"]);
 }
 
 #[test]
-fn forms_that_nobody_published_are_read() {
+fn forms_that_are_not_in_published_files_are_read() {
     let cases: [(&str, &str, &[&str]); 16] = [
         (
             "srv/pyproject.toml",
@@ -402,7 +405,7 @@ fn forms_that_nobody_published_are_read() {
     }
 }
 
-/// What one file says about each package.
+/// The declaration of each package in one file.
 fn declared(path: &str, content: &str) -> Vec<String> {
     let inventory = catalog(&[(path, content)]);
     assert_eq!(inventory.problems, [], "{path}");
@@ -412,7 +415,7 @@ fn declared(path: &str, content: &str) -> Vec<String> {
     declared
 }
 
-/// Lock files, with what each says about its packages.
+/// Lock files, with the declarations of their packages.
 const DECLARED: &[(&str, &str, &[&str])] = &[
     (
         "srv/package-lock.json",
@@ -525,7 +528,7 @@ const DECLARED: &[(&str, &str, &[&str])] = &[
 ];
 
 #[test]
-fn what_is_for_development_and_what_the_project_asks_for_are_told() {
+fn development_and_direct_dependencies_are_marked() {
     for (path, content, expected) in DECLARED {
         assert_eq!(declared(path, content), *expected, "{path}");
     }

@@ -1,10 +1,10 @@
-//! vcpkg: what `vcpkg.json` declares, and what its own database says is installed.
+//! vcpkg: the dependencies in `vcpkg.json`, and the installed packages in its database.
 //!
 //! ```json
 //! {"dependencies": ["fmt", {"name": "zlib", "version>=": "1.3"}], "overrides": [{"name": "fmt", "version": "10.1.1"}]}
 //! ```
 //!
-//! A manifest names versions only where it overrides what the registry has.
+//! A manifest names versions only to override those of the registry.
 //!
 //! ```text
 //! Package: zlib
@@ -48,7 +48,7 @@ struct Override {
 pub(super) fn manifest(text: &str) -> Result<Vec<Locked>, String> {
     let Manifest { dependencies, overrides, name, builtin_baseline } = super::strict_json(text)?;
     if dependencies.is_none() && name.is_none() && builtin_baseline.is_none() {
-        return Err("is no manifest: it has neither name nor dependencies".to_owned());
+        return Err("is not a manifest: it has neither name nor dependencies".to_owned());
     }
     let names = dependencies.into_iter().flatten().map(|dependency| match dependency {
         Dependency::Name(name) | Dependency::Described { name } => name,
@@ -69,7 +69,7 @@ pub(super) fn status(text: &str) -> Result<Vec<Locked>, String> {
             lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(str::trim))
         };
         let name = field("Package").ok_or("has a paragraph without Package")?;
-        // A part of a package that can be left out has a paragraph of its own.
+        // An optional feature of a package has its own paragraph.
         if field("Feature").is_some() || field("Status") != Some("install ok installed") {
             continue;
         }

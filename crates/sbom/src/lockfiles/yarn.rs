@@ -1,4 +1,4 @@
-//! `yarn.lock` of both kinds: blocks of lines, each under the ranges that one package satisfies.
+//! `yarn.lock` in both forms: blocks of lines, each under the ranges that one package satisfies.
 //!
 //! ```text
 //! "alias@npm:ansi-regex@^5.0.0", ansi-regex@^5.0.1:        # Yarn 1
@@ -46,7 +46,7 @@ struct Block<'a> {
     first: &'a str,
     version: &'a str,
     resolution: &'a str,
-    /// Only in the first form; the checksums of the second are of yarn's own archives.
+    /// Only in the first form. The checksums of the second are of yarn's own archives.
     integrity: &'a str,
 }
 
@@ -59,14 +59,14 @@ impl Block<'_> {
     fn locked(&self) -> Result<Locked, String> {
         let named = if self.resolution.is_empty() { self.first } else { self.resolution };
         let (mut name, range) = package(named).ok_or_else(|| no_block(named))?;
-        // Under another name.
+        // An alias.
         if self.resolution.is_empty()
             && let Some((real, _)) = range.strip_prefix("npm:").and_then(package)
         {
             name = real;
         }
         if self.version.is_empty() {
-            return Err(format!("gives no version of {}", plimsoll_core::text::shortened(name)));
+            return Err(format!("states no version of {}", plimsoll_core::text::shortened(name)));
         }
         Ok(Locked::new(name, self.version).checksums(Checksum::of_integrity(self.integrity)))
     }
@@ -83,5 +83,8 @@ fn unquoted(text: &str) -> &str {
 }
 
 fn no_block(line: &str) -> String {
-    format!("has a line that is no part of a lock file: {}", plimsoll_core::text::shortened(line.trim()))
+    format!(
+        "has a line that does not belong into a lock file: {}",
+        plimsoll_core::text::shortened(line.trim())
+    )
 }

@@ -1,4 +1,4 @@
-//! What a path costs, and what wins.
+//! What a path costs, and which selection wins.
 
 use std::sync::Arc;
 
@@ -12,9 +12,9 @@ use crate::cataloger::{File, Room};
 use crate::context::Context;
 use crate::fact::FactKind;
 
-struct Looks(&'static [Selection]);
+struct OneMember(&'static [Selection]);
 
-impl Cataloger for Looks {
+impl Cataloger for OneMember {
     fn id(&self) -> &'static str {
         "looks"
     }
@@ -51,13 +51,13 @@ fn file(size: u64, mode: u32) -> Attributes {
 }
 
 #[test]
-fn of_one_cataloger_the_first_selection_counts_and_each_cataloger_has_its_own() {
+fn the_first_selection_of_each_cataloger_counts() {
     const FIRST: &[Selection] = &[
         Selection::whole(&["db/*.sums"], Bound::Metadata),
         Selection::whole(&["db/*", "**/lock"], Bound::Metadata),
     ];
     const SECOND: &[Selection] = &[Selection::whole(&["**/*.sums"], Bound::Metadata)];
-    let matcher = Matcher::new(&[&Looks(FIRST), &Looks(SECOND)], |_, _| true);
+    let matcher = Matcher::new(&[&OneMember(FIRST), &OneMember(SECOND)], |_, _| true);
     let want = |path| matcher.want(path, None).into_iter().map(|purpose| purpose.0).collect::<Vec<_>>();
     assert_eq!(want("db/a.sums"), [0, 2]);
     assert_eq!(want("db/lock"), [1]);
@@ -66,23 +66,23 @@ fn of_one_cataloger_the_first_selection_counts_and_each_cataloger_has_its_own() 
 }
 
 #[test]
-fn executables_are_known_by_their_mode_and_small_files_can_be_passed_over() {
+fn executables_are_recognised_by_their_mode_and_small_files_can_be_ignored() {
     const EXECUTABLES: &[Selection] = &[
         Selection { paths: &["**/*.so"], mode: Mode::Any, min_size: 100, need: Need::Stream },
         Selection { paths: &[], mode: Mode::Executable, min_size: 100, need: Need::Head { bytes: 64 } },
     ];
-    let matcher = Matcher::new(&[&Looks(EXECUTABLES)], |_, _| true);
+    let matcher = Matcher::new(&[&OneMember(EXECUTABLES)], |_, _| true);
     let want = |path, attributes| !matcher.want(path, attributes).is_empty();
     assert!(want("usr/bin/x", Some(file(100, 0o755))) && want("lib/x.so", Some(file(100, 0o644))));
     assert!(!want("usr/bin/x", Some(file(99, 0o755))) && !want("usr/bin/x", Some(file(100, 0o644))));
-    // The mode of what a link leads to is not known.
+    // The mode of a link's target is unknown.
     assert!(!want("usr/bin/x", None) && want("lib/x.so", None));
 }
 
 #[test]
-fn parts_of_one_byte_and_of_none_are_found() {
+fn keys_of_one_byte_and_empty_keys_are_found() {
     const SHORT: &[Selection] = &[Selection::whole(&["**/*.R", "**/x", "*.lock", "y"], Bound::Metadata)];
-    let matcher = Matcher::new(&[&Looks(SHORT)], |_, _| true);
+    let matcher = Matcher::new(&[&OneMember(SHORT)], |_, _| true);
     for path in ["a/b.R", "b.R", ".R", "x", "a/x", "a.lock", ".lock", "y"] {
         assert_eq!(matcher.want(path, None).len(), 1, "{path}");
     }
@@ -91,7 +91,7 @@ fn parts_of_one_byte_and_of_none_are_found() {
     }
 }
 
-/// Sixty catalogers of the kinds that are to come.
+/// Sixty catalogers of the expected kinds.
 fn sixty() -> Matcher {
     fn leak<T>(value: Vec<T>) -> &'static [T] {
         Vec::leak(value)
@@ -105,8 +105,9 @@ fn sixty() -> Matcher {
             _ => format!("**/*.info{n}/META"),
         })
     };
-    let members: Vec<Looks> =
-        (0..60).map(|n| Looks(leak(vec![Selection::whole(leak(vec![path(n)]), Bound::Metadata)]))).collect();
+    let members: Vec<OneMember> = (0..60)
+        .map(|n| OneMember(leak(vec![Selection::whole(leak(vec![path(n)]), Bound::Metadata)])))
+        .collect();
     let members: Vec<&dyn Cataloger> = members.iter().map(|member| member as &dyn Cataloger).collect();
     Matcher::new(&members, |_, _| true)
 }
@@ -118,7 +119,7 @@ fn tried(matcher: &Matcher, path: &str) -> usize {
 }
 
 #[test]
-fn a_path_that_nobody_wants_is_tried_on_no_pattern_however_many_there_are() {
+fn no_pattern_is_tried_on_a_path_that_is_not_selected_however_many_there_are() {
     let matcher = sixty();
     for path in [
         "usr/lib/x86_64-linux-gnu/libc.so.6",
@@ -135,7 +136,7 @@ fn a_path_that_nobody_wants_is_tried_on_no_pattern_however_many_there_are() {
     assert!(matcher.others.is_empty());
 }
 
-/// Patterns of the files that package managers leave, of all lengths of a key. The first are long enough for a filter.
+/// Patterns of the files of package managers, with keys of all lengths. The first are long enough for a filter.
 const PATTERNS: &[&str] = &[
     "**/package-lock.json",
     "**/go.mod",
@@ -162,19 +163,19 @@ const LONG: usize = 16;
 
 /// A cataloger for each list, with a selection for each pattern.
 fn compile(members: &[Vec<&'static str>]) -> Matcher {
-    let members: Vec<Looks> = members
+    let members: Vec<OneMember> = members
         .iter()
         .map(|patterns| {
             let selections =
                 patterns.iter().map(|pattern| Selection::whole(Vec::leak(vec![*pattern]), Bound::Metadata));
-            Looks(Vec::leak(selections.collect()))
+            OneMember(Vec::leak(selections.collect()))
         })
         .collect();
     let members: Vec<&dyn Cataloger> = members.iter().map(|member| member as &dyn Cataloger).collect();
     Matcher::new(&members, |_, _| true)
 }
 
-/// What a path is wanted for when each pattern is tried on it: of each of the members the first that matches.
+/// The purposes of a path if each pattern is tried on it: for each member the first that matches.
 fn naive(members: &[Vec<&'static str>], path: &str) -> Vec<u16> {
     let mut numbers = 0_u16..;
     let mut wanted = Vec::new();
@@ -190,9 +191,9 @@ fn naive(members: &[Vec<&'static str>], path: &str) -> Vec<u16> {
     wanted
 }
 proptest! {
-    // Without the short ones (`a`, `x`, `.R`) in most cases, as those switch the filters off.
+    // Mostly without the short ones (`a`, `x`, `.R`), because those switch the filters off.
     #[test]
-    fn selects_what_trying_each_pattern_selects(
+    fn selects_the_same_as_trying_each_pattern(
         members in vec(vec(prop_oneof![9 => select(&PATTERNS[..LONG]), 1 => select(PATTERNS)], 1..4), 0..12),
         filling in "[a-z._-]{0,12}",
         front in select(&["", "a/", "usr/lib/", "var/lib/dpkg/info/"][..]),
@@ -208,7 +209,7 @@ proptest! {
 }
 
 #[test]
-fn what_begins_or_ends_a_little_like_a_wanted_path_costs_no_look_up() {
+fn a_path_that_resembles_a_selected_one_costs_no_look_up() {
     let matcher = compile(&[vec![
         "**/setup.py",
         "**/*.jar",

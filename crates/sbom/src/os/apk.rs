@@ -1,7 +1,8 @@
-//! apk's packages: Alpine, Wolfi, Chainguard and what descends from them.
+//! apk's packages: Alpine, Wolfi, Chainguard and distributions derived from them.
 //!
-//! What the database says is read in [`installed`]. It is one file, rewritten for every package, so the layer of a package is
-//! the one from which on the database lists it. Advisories are about the package that others were built from, the origin.
+//! [`installed`] reads the database. It is one file, rewritten for every package, so the layer of a package is the
+//! first one from which every version of the database lists it. Advisories are about the origin: the package that
+//! others were built from.
 
 mod installed;
 
@@ -21,7 +22,7 @@ use crate::os::database::{Entry, Layers, State, too_many};
 use crate::os::files::add_listed;
 use installed::{Installed, Package};
 
-/// Where the database lies; one is usually the other, behind a link.
+/// The paths of the database. One is usually a link to the other.
 const DATABASES: [&str; 2] = ["lib/apk/db/installed", "usr/lib/apk/db/installed"];
 
 const DATABASE: u16 = 0;
@@ -93,7 +94,8 @@ impl<'f> Reader<'_, '_, 'f> {
             if !read.insert(&file.real_path) {
                 continue;
             }
-            let layers = Layers::of(self.context, file, &[DATABASE], |installed: &Installed| &installed.0);
+            let layers =
+                Layers::of_packages(self.context, file, &[DATABASE], |installed: &Installed| &installed.0);
             for entry in installed.0.iter() {
                 match entry {
                     Entry::Broken(what) => self.broken(&file.path, what.clone()),
@@ -120,11 +122,11 @@ impl<'f> Reader<'_, '_, 'f> {
         let Package { name, version, .. } = package;
         let purl = purl(self.context.os(), package).map_err(|error| format!("package {name}: {error}"))?;
         if !self.seen.insert((name, version, package.architecture.as_deref())) {
-            // The same entry once more tells nothing new.
+            // A repeated entry adds nothing.
             return Ok(());
         }
         if self.names.insert(name, version).is_some() {
-            self.broken(&file.path, format!("line {}: package {name} is there twice", package.line));
+            self.broken(&file.path, format!("line {}: package {name} occurs twice", package.line));
         }
         let origin = package.origin.as_ref().unwrap_or(name);
         let listed = Component {
@@ -146,8 +148,8 @@ impl<'f> Reader<'_, '_, 'f> {
     }
 }
 
-/// `pkg:apk/alpine/ssl_client@1.36.1-r2?arch=x86_64&distro=alpine-3.18.4&upstream=busybox`, as other scanners write it: the
-/// origin only where it is another package.
+/// `pkg:apk/alpine/ssl_client@1.36.1-r2?arch=x86_64&distro=alpine-3.18.4&upstream=busybox`, as other scanners write it:
+/// the origin only if it is another package.
 fn purl(os: Option<&OsRelease>, package: &Package) -> Result<Purl, plimsoll_core::purl::ParseError> {
     let upstream = package.origin.as_deref().filter(|origin| *origin != package.name);
     Purl::builder("apk", &package.name)

@@ -1,7 +1,7 @@
 //! chisel's slices of Ubuntu packages, in images that have no dpkg.
 //!
-//! Follows chisel's `public/manifest`: lines of JSON ("jsonwall"), compressed by zstd. A package is there with some of its files,
-//! each of which has its SHA-256. Slices are called after their package: `libc6_libs`.
+//! Follows chisel's `public/manifest`: lines of JSON ("jsonwall"), compressed by zstd. A package is installed with some
+//! of its files, each with its SHA-256. Slices are named after their package: `libc6_libs`.
 //!
 //! ```text
 //! {"jsonwall":"1.0","schema":"1.0","count":3}
@@ -10,8 +10,8 @@
 //! {"kind":"slice","name":"libc6_libs"}
 //! ```
 //!
-//! It does not say which source a package was built from, although advisories are about sources. That is told, unless dpkg's own
-//! database has the package too.
+//! It does not say which source a package was built from, although advisories are about sources. That is reported,
+//! unless dpkg's own database has the package too.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read as _;
@@ -26,7 +26,7 @@ use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex, OsRelease, SourcePackage};
 use crate::os::database::{Entries, Entry, Identity, Layers, Listed, State, is_word, too_many};
-use crate::os::files::{Brought, BroughtFiles, add_listed};
+use crate::os::files::{OwnedFiles, OwnedFilesBuilder, add_listed};
 use crate::ownership::RecordedDigest;
 
 const MANIFEST: u16 = 0;
@@ -36,7 +36,7 @@ const SELECTIONS: &[Selection] = &[Selection::whole(&[PATH], Bound::List)];
 
 pub(crate) struct Chisel;
 
-/// What the manifest says.
+/// The content of the manifest.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Manifest(Entries<Package>);
 
@@ -45,7 +45,7 @@ struct Package {
     name: String,
     version: String,
     architecture: Option<String>,
-    files: Brought,
+    files: OwnedFiles,
 }
 
 impl Listed for Package {
@@ -111,7 +111,7 @@ impl Cataloger for Chisel {
         }
         for (file, manifest) in context.facts::<Manifest>(MANIFEST).collect::<Vec<_>>() {
             state.present = true;
-            let layers = Layers::of(context, file, &[MANIFEST], |manifest: &Manifest| &manifest.0);
+            let layers = Layers::of_packages(context, file, &[MANIFEST], |manifest: &Manifest| &manifest.0);
             for entry in manifest.0.iter() {
                 match entry {
                     Entry::Broken(what) => state.broken(context, &file.path, what.clone()),
@@ -142,7 +142,7 @@ impl Cataloger for Chisel {
     }
 }
 
-/// The component of a package, and whether it is new: dpkg's database may have it.
+/// The component of a package, and whether it is new: dpkg's database may already have it.
 fn owner(
     context: &mut Context<'_, '_>,
     known: &mut HashMap<(String, String, String), ComponentIndex>,
@@ -174,7 +174,7 @@ fn owner(
     Ok((component, true))
 }
 
-/// A line of the manifest. Those of other kinds say nothing more.
+/// A line of the manifest. Lines of other kinds are not needed.
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum Line {
@@ -190,7 +190,7 @@ enum Line {
         slices: Vec<String>,
         #[serde(default)]
         sha256: Option<String>,
-        /// What the file has after chisel has changed it.
+        /// The digest of the file after chisel has changed it.
         #[serde(default)]
         final_sha256: Option<String>,
     },
@@ -210,10 +210,10 @@ fn manifest(file: &File<'_>) -> Manifest {
     let mut lines = text.split(|byte| *byte == b'\n').zip(1..).filter(|(line, _)| !line.is_empty());
     let is_wall = lines.next().is_some_and(|(line, _)| line.starts_with(b"{\"jsonwall\":\"1."));
     if !is_wall {
-        entries.broken("is no jsonwall of version 1".to_owned());
+        entries.broken("is not a jsonwall of version 1".to_owned());
     }
     let mut packages: Vec<Package> = Vec::new();
-    let mut files: BTreeMap<String, BroughtFiles<'_, '_>> = BTreeMap::new();
+    let mut files: BTreeMap<String, OwnedFilesBuilder<'_, '_>> = BTreeMap::new();
     for (line, number) in lines {
         match json::from_slice(line, line.len() as u64) {
             Ok(Line::Package { name, version, arch }) if is_word(&name) && is_word(&version) => {
@@ -231,12 +231,12 @@ fn manifest(file: &File<'_>) -> Manifest {
                 }
                 let of_slice = |slice: &String| Some(slice.split_once('_')?.0.to_owned());
                 let packages: BTreeSet<_> = slices.iter().filter_map(of_slice).collect();
-                // The path is written once for all of them, and a few kilobytes inflate to all that may come out.
+                // The path is written once for all of them, and a few kilobytes can inflate to the whole limit.
                 let share = line.len() / packages.len().max(1) / 4;
                 for package in packages {
-                    let brought = files.entry(package).or_insert_with(|| BroughtFiles::new(file, 0));
-                    brought.written(share);
-                    brought.add(&path, digest.clone());
+                    let owned = files.entry(package).or_insert_with(|| OwnedFilesBuilder::new(file, 0));
+                    owned.written(share);
+                    owned.add(&path, digest.clone());
                 }
             }
             Ok(Line::Other) => {}
@@ -247,8 +247,8 @@ fn manifest(file: &File<'_>) -> Manifest {
         if entries.is_full() {
             break;
         }
-        if let Some(brought) = files.remove(&package.name) {
-            package.files = brought.finish();
+        if let Some(owned) = files.remove(&package.name) {
+            package.files = owned.finish();
         }
         entries.package(package);
     }
@@ -257,7 +257,7 @@ fn manifest(file: &File<'_>) -> Manifest {
 
 /// The text of the manifest.
 fn inflated(content: &[u8], limits: &Limits) -> Result<Vec<u8>, String> {
-    let unreadable = |error: std::io::Error| format!("is no zstd file: {error}");
+    let unreadable = |error: std::io::Error| format!("is not a zstd file: {error}");
     let mut decoder = zstd::Decoder::with_buffer(content).map_err(unreadable)?;
     let window = limits.zstd_window_bytes.max(1).ilog2();
     decoder.window_log_max(window).map_err(unreadable)?;
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_packages_and_says_that_their_sources_are_not_known() {
+    fn lists_packages_and_reports_that_their_sources_are_unknown() {
         let found = catalog(&[(PATH, &packed(&wall())), (PYTHON, METADATA)]);
         let package = found.components.iter().position(|it| it.purl.package_type() == "deb").unwrap();
         let purl = found.components[package].purl.to_string();
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn what_dpkg_lists_too_is_one_package_with_its_source() {
+    fn a_package_that_dpkg_lists_too_is_listed_once_with_its_source() {
         let status = b"Package: demo\nStatus: install ok installed\nArchitecture: amd64\nSource: src\nVersion: 1.0-1\n";
         let found = catalog(&[(PATH, &packed(&wall())), ("var/lib/dpkg/status", status)]);
         assert_eq!((found.components.len(), found.problems.len()), (1, 0), "{:?}", found.problems);
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_told() {
+    fn an_unreadable_manifest_is_reported() {
         for bad in [
             Vec::new(),
             b"garbage".to_vec(),
@@ -344,9 +344,9 @@ mod tests {
         }
     }
 
-    /// Each of many packages says that it brought each of many files.
+    /// Each of many packages claims each of many files.
     #[test]
-    fn a11_paths_times_slices_cost_no_more_than_they_are_long() {
+    fn a11_paths_times_slices_cost_no_more_than_their_length() {
         let slices: Vec<String> = (0..2_000).map(|n| format!("\"p{n}_s\"")).collect();
         let slices = slices.join(",");
         let folder = "x".repeat(2_000);

@@ -1,5 +1,5 @@
-//! What catalogers of package databases have in common: their bound, problems that are told a few times only, and the state of
-//! the database as a whole.
+//! What catalogers of package databases have in common: their limits, problems that are reported only a few times, and
+//! the state of the database as a whole.
 
 use std::collections::HashMap;
 
@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::context::{Context, PackageDatabase};
 use crate::inventory::ProblemCode;
 
-/// Problems told one by one; a file of garbage would otherwise give a million.
+/// Problems that are reported individually. A file of garbage would otherwise cause a million.
 const MAX_PROBLEMS: usize = 20;
 
-/// The types of package URLs between which a distribution has changed: OpenWrt after 24.10.
+/// The types of package URLs between which a distribution changed: OpenWrt after 24.10.
 const CHANGES: [(&str, &str); 1] = [("opkg", "apk")];
 
 /// A package of a database, or what is wrong with an entry.
@@ -23,7 +23,7 @@ pub(super) enum Entry<P> {
     Broken(String),
 }
 
-/// What one file of a database says, in its order.
+/// The entries of one file of a database, in its order.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Entries<P> {
     list: Vec<Entry<P>>,
@@ -41,7 +41,7 @@ impl<P> Entries<P> {
         self.list.iter()
     }
 
-    /// Whether no more packages are taken. The caller has another one, so that is told.
+    /// Whether no more packages are accepted. The caller has another one, so this is reported.
     pub(super) fn is_full(&mut self) -> bool {
         let full = self.packages >= self.limit;
         if full {
@@ -55,7 +55,7 @@ impl<P> Entries<P> {
         self.list.push(Entry::Package(package));
     }
 
-    /// Takes down what is wrong. More than is told in all need not be kept.
+    /// Records what is wrong. It keeps no more than what is reported in total.
     pub(super) fn broken(&mut self, what: String) {
         self.problems += 1;
         if self.problems <= MAX_PROBLEMS {
@@ -63,13 +63,13 @@ impl<P> Entries<P> {
         }
     }
 
-    /// When no more come.
+    /// Called after the last entry.
     pub(super) fn complete(mut self) -> Self {
         self.list.shrink_to_fit();
         self
     }
 
-    /// Bytes that they cost, where a package owns so many beside itself.
+    /// The bytes that they need, if a package owns so many in addition to itself.
     pub(super) fn bytes(&self, of_package: impl Fn(&P) -> usize) -> usize {
         let owned = |entry: &Entry<P>| match entry {
             Entry::Package(package) => of_package(package),
@@ -79,25 +79,25 @@ impl<P> Entries<P> {
     }
 }
 
-/// By what a package is the same in two versions of its database: name, version, architecture, epoch.
+/// What identifies a package in two versions of its database: name, version, architecture, epoch.
 pub(super) type Identity<'p> = (&'p str, &'p str, &'p str, u32);
 
 /// A package that a database lists.
 pub(super) trait Listed {
-    /// By what it is the same in another version of the database.
+    /// What identifies it in another version of the database.
     fn identity(&self) -> Identity<'_>;
 }
 
 /// The layers in which the packages of a database were installed.
 pub(super) struct Layers<'f> {
     since: HashMap<Identity<'f>, usize>,
-    /// Where nothing else is known.
+    /// The layer if nothing else is known.
     of_file: Option<usize>,
 }
 
 impl<'f> Layers<'f> {
-    /// Of a database that lies in `file`: a package is of the layer from which on every version of the file lists it.
-    pub(super) fn of<T: Fact, P: Listed + 'f>(
+    /// Of a database in `file`: a package belongs to the first layer from which every version of the file lists it.
+    pub(super) fn of_packages<T: Fact, P: Listed + 'f>(
         context: &Context<'_, 'f>,
         file: &'f FoundFile,
         selections: &[u16],
@@ -114,35 +114,35 @@ impl<'f> Layers<'f> {
         Self { since, of_file: file.layer }
     }
 
-    /// That of one package.
+    /// The layer of one package.
     pub(super) fn of_package(&self, package: &impl Listed) -> Option<usize> {
         self.since.get(&package.identity()).copied().or(self.of_file)
     }
 }
 
-/// A database as it is put together from its files.
+/// A database while it is assembled from its files.
 #[derive(Default)]
 pub(super) struct State {
     problems: HashMap<ProblemCode, usize>,
-    /// Whether there is one, readable or not.
+    /// Whether one exists, readable or not.
     pub(super) present: bool,
 }
 
 impl State {
-    /// Tells which files of a selection were not read.
+    /// Reports which files of a selection were not read.
     pub(super) fn unread(&mut self, context: &mut Context<'_, '_>, selection: u16) {
         for unread in context.unread(selection) {
             self.broken(context, unread.path, unread.why.to_string());
         }
     }
 
-    /// Tells that the database cannot be relied on.
+    /// Reports that the database is broken.
     pub(super) fn broken(&mut self, context: &mut Context<'_, '_>, path: &str, detail: String) {
         self.present = true;
         self.problem(context, ProblemCode::OsInventoryBroken, path, detail);
     }
 
-    /// Tells a problem, unless its kind was told often enough.
+    /// Reports a problem, unless its kind was reported often enough.
     pub(super) fn problem(
         &mut self,
         context: &mut Context<'_, '_>,
@@ -157,8 +157,8 @@ impl State {
         }
     }
 
-    /// Says how the database is, with so many packages in it. Systems whose package URLs have this type should have it, and
-    /// those that changed to it may.
+    /// Records the state of the database and the number of packages in it. Systems whose package URLs have this type
+    /// must have it, and those that changed to it may have it.
     pub(super) fn finish(
         self,
         context: &mut Context<'_, '_>,
@@ -175,22 +175,23 @@ impl State {
     }
 }
 
-/// What is told when a database has more than [`Limits::packages`].
+/// The message if a database has more than [`Limits::packages`].
 pub(super) fn too_many(limit: usize) -> String {
     LimitExceeded::new("packages", limit as u64, "package database").to_string()
 }
 
-/// Bytes of a name, version or architecture. A file system has no longer names.
+/// Bytes of a name, version or architecture. File systems allow no longer names.
 const MAX_WORD: usize = 255;
 /// Bytes of a licence or a supplier. Linux firmware's licence has some 100.
 const MAX_WORDS: usize = 4096;
 
-/// Whether a text can be a name or a version for package managers that allow almost everything in one: a word that is no path.
+/// Whether a text can be a name or version for package managers that allow almost any character: a word that is not a
+/// path.
 pub(super) fn is_word(text: &str) -> bool {
     (1..=MAX_WORD).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() && b != b'/')
 }
 
-/// A text for people, without what would disturb a terminal; rpm writes `(none)` for none.
+/// A text for people, without control characters. rpm writes `(none)` for a missing one.
 pub(super) fn words(text: Option<&str>) -> Option<String> {
     let text: String = text?.chars().filter(|c| !c.is_control()).take(MAX_WORDS).collect();
     let text = text.trim();

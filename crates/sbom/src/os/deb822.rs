@@ -1,8 +1,8 @@
-//! dpkg's paragraphs: fields with continuation lines, paragraphs apart by an empty line.
+//! dpkg's paragraphs: fields with continuation lines, paragraphs separated by an empty line.
 //!
 //! Follows deb822(5), as far as dpkg's own database uses it. Only the fields that an inventory needs are kept, as
-//! slices of the input. A line that is neither field nor continuation, and a needed field that comes twice, spoil their
-//! paragraph: two readers would see two packages.
+//! slices of the input. A line that is neither field nor continuation, or a needed field that occurs twice, makes its
+//! paragraph invalid: two readers would see different packages.
 //!
 //! ```text
 //! Package: libc6
@@ -28,14 +28,14 @@ pub(crate) struct Paragraph<'a> {
     pub(crate) homepage: Option<&'a [u8]>,
 }
 
-/// A paragraph that cannot be relied on.
+/// An invalid paragraph.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Malformed {
     pub(crate) line: usize,
     pub(crate) what: &'static str,
 }
 
-/// The paragraphs of `content`, one after the other.
+/// The paragraphs of `content`, in their order.
 pub(crate) fn paragraphs(content: &[u8]) -> impl Iterator<Item = Result<Paragraph<'_>, Malformed>> {
     let mut lines = content.split(|b| *b == b'\n').enumerate();
     std::iter::from_fn(move || {
@@ -54,14 +54,14 @@ pub(crate) fn paragraphs(content: &[u8]) -> impl Iterator<Item = Result<Paragrap
 
 fn field<'a>(paragraph: &mut Paragraph<'a>, line: &'a [u8], first: bool) -> Result<(), &'static str> {
     if matches!(line.first(), Some(b' ' | b'\t')) {
-        return if first { Err("a continuation without a field") } else { Ok(()) };
+        return if first { Err("a continuation line without a field") } else { Ok(()) };
     }
     let mut halves = line.splitn(2, |b| *b == b':');
     let (Some(name), Some(value)) = (halves.next(), halves.next()) else {
         return Err("a line without a colon");
     };
     if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
-        return Err("a field name that is not one");
+        return Err("an invalid field name");
     }
     let slot = if name.eq_ignore_ascii_case(b"Package") {
         &mut paragraph.package
@@ -81,7 +81,7 @@ fn field<'a>(paragraph: &mut Paragraph<'a>, line: &'a [u8], first: bool) -> Resu
         return Ok(());
     };
     if slot.replace(value.trim_ascii()).is_some() {
-        return Err("a field that comes twice");
+        return Err("a field that occurs twice");
     }
     Ok(())
 }
@@ -105,13 +105,13 @@ mod tests {
     }
 
     #[test]
-    fn one_bad_paragraph_spoils_only_itself() {
+    fn one_bad_paragraph_does_not_affect_others() {
         let text =
             b"Package: a\nVersion: 1\nVersion: 2\n\nPackage: b\ngarbage\n\n more\n\n\x00: x\n\nPackage: c\n";
         let found: Vec<_> = paragraphs(text).collect();
-        assert_eq!(found[0], Err(Malformed { line: 3, what: "a field that comes twice" }));
+        assert_eq!(found[0], Err(Malformed { line: 3, what: "a field that occurs twice" }));
         assert_eq!(found[1], Err(Malformed { line: 6, what: "a line without a colon" }));
-        assert_eq!(found[2], Err(Malformed { line: 8, what: "a continuation without a field" }));
+        assert_eq!(found[2], Err(Malformed { line: 8, what: "a continuation line without a field" }));
         assert!(found[3].is_err());
         assert_eq!(found[4].as_ref().unwrap().package, Some(&b"c"[..]));
         assert_eq!(found.len(), 5);

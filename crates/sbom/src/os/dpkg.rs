@@ -1,8 +1,8 @@
 //! Debian packages: `var/lib/dpkg/status`, and one file a package under `status.d` in distroless images.
 //!
-//! What counts as a package is said in [`status`], which files it brought in [`records`], its licences in [`copyright`]. The layer of a package is the
-//! one with its digests: dpkg rewrites these when it installs the package, and `status` for every other package too. Without digests, it is the
-//! one from which on `status` lists it.
+//! [`status`] says what counts as a package, [`records`] which files it installed, [`copyright`] its licences. The
+//! layer of a package is the one with its digests: dpkg rewrites these when it installs the package, and `status` for
+//! every other package too. Without digests, it is the first one from which every `status` lists the package.
 
 mod copyright;
 mod records;
@@ -23,13 +23,13 @@ use crate::inventory::{
     Component, ComponentIndex, DetectedLicence, Location, OsRelease, ProblemCode, SourcePackage,
 };
 use crate::os::database::{Entry, Layers, State, too_many};
-use crate::os::files::Brought;
+use crate::os::files::OwnedFiles;
 use copyright::{AROUND, Copyright};
 use status::{Form, Package, Status};
 
 /// dpkg's list of packages in one file.
 const STATUS_FILE: &str = "var/lib/dpkg/status";
-/// One file for each package, as distroless images have them, with the digests beside: `base`, `base.md5sums`.
+/// One file for each package, as in distroless images, with the digests next to it: `base`, `base.md5sums`.
 const STATUS_DIRECTORY: &str = "var/lib/dpkg/status.d/";
 /// dpkg's files about single packages: `python3-yaml.md5sums`, `libc6:amd64.list`.
 const INFO: &str = "var/lib/dpkg/info/";
@@ -46,14 +46,14 @@ const SELECTIONS: &[Selection] = &[
     Selection::whole(&[STATUS_FILE], Bound::List),
     // 60 to 100 bytes a file; the largest Debian packages have some 50,000 files.
     Selection::whole(&["var/lib/dpkg/info/*.md5sums", "var/lib/dpkg/status.d/*.md5sums"], Bound::Metadata),
-    // dpkg writes `.md5sums` for every package since 2012, so the lists of files are needed only where a package manager
-    // was made to leave them out; they prove nothing, and only those of Python packages are worth the time.
+    // Since 2012, dpkg writes `.md5sums` for every package, so the lists of files are needed only if a package manager
+    // was configured to leave them out. They prove nothing, and only those of Python packages are worth the time.
     Selection::whole(&["var/lib/dpkg/info/python*.list", "var/lib/dpkg/info/pypy*.list"], Bound::Metadata),
     // One package's paragraph.
     Selection::whole(&["var/lib/dpkg/status.d/*"], Bound::Metadata),
-    // What counts over `status`, where dpkg did not come to write it there: one package's paragraph each.
+    // Updates that dpkg has not merged into `status`, and that override it: each is one package's paragraph.
     Selection::whole(&["var/lib/dpkg/updates/*"], Bound::Metadata),
-    // Some 10 KiB a package. Images without documentation keep them, as licences ask for.
+    // Some 10 KiB a package. Images without documentation keep them, because licences require it.
     Selection::whole(&["usr/share/doc/*/copyright"], Bound::Metadata),
 ];
 
@@ -84,7 +84,7 @@ impl Cataloger for Dpkg {
         const {
             &[
                 FactKind::for_type::<Status>(),
-                FactKind::for_type::<Brought>(),
+                FactKind::for_type::<OwnedFiles>(),
                 FactKind::for_type::<Copyright>(),
             ]
         }
@@ -130,7 +130,7 @@ impl Cataloger for Dpkg {
 
 fn layers_of_packages<'f>(context: &Context<'_, 'f>) -> BTreeMap<&'f str, usize> {
     let info = |path| str::strip_prefix(path, INFO).and_then(|name| name.strip_suffix(".md5sums"));
-    let records = context.facts::<Brought>(DIGESTS);
+    let records = context.facts::<OwnedFiles>(DIGESTS);
     records.filter_map(|(file, _)| Some((info(&file.path)?, file.layer?))).collect()
 }
 
@@ -140,7 +140,7 @@ struct Reader<'r, 'c, 'f> {
     layers: BTreeMap<&'f str, usize>,
     /// The components, by name and architecture.
     found: BTreeMap<(&'f str, &'f str), ComponentIndex>,
-    /// All that makes a package, of each that was found.
+    /// Everything that is known of each package that was found.
     seen: BTreeSet<(&'f str, &'f str, &'f str, &'f SourcePackage)>,
 }
 
@@ -149,7 +149,7 @@ impl<'f> Reader<'_, '_, 'f> {
         let limit = self.context.limits.packages;
         for (file, status) in self.context.facts::<Status>(selection) {
             self.state.present = true;
-            let layers = Layers::of(self.context, file, &[selection], |status: &Status| &status.0);
+            let layers = Layers::of_packages(self.context, file, &[selection], |status: &Status| &status.0);
             for entry in status.0.iter() {
                 match entry {
                     Entry::Broken(what) => self.broken(&file.path, what.clone()),
@@ -167,7 +167,7 @@ impl<'f> Reader<'_, '_, 'f> {
         }
     }
 
-    /// Lists what dpkg has not written into `status` yet. It calls such files by numbers.
+    /// Lists what dpkg has not merged into `status` yet. The names of such files are numbers.
     fn updates(&mut self) {
         for (file, status) in self.context.facts::<Status>(UPDATE) {
             let name = file.path.rsplit('/').next().unwrap_or_default();
@@ -187,15 +187,17 @@ impl<'f> Reader<'_, '_, 'f> {
         }
     }
 
-    /// Tells that the folder of the database is somewhere else. Of what lies in it, only `status` is looked for through a link.
+    /// Reports that the folder of the database is elsewhere. Of its files, only `status` is found through a link.
     fn behind_a_link(&mut self) {
         let is_seen =
-            [DIGESTS, LIST].into_iter().any(|it| self.context.facts::<Brought>(it).next().is_some())
+            [DIGESTS, LIST].into_iter().any(|it| self.context.facts::<OwnedFiles>(it).next().is_some())
                 || self.context.facts::<Status>(ENTRY).next().is_some();
         let status = self.context.facts::<Status>(STATUS).find(|(file, _)| file.path != file.real_path);
         if let Some((file, _)) = status.filter(|_| !is_seen) {
-            let detail =
-                format!("is a link to {}, beside which nothing is looked for", shortened(&file.real_path));
+            let detail = format!(
+                "is a link to {}, and the other files there are not read",
+                shortened(&file.real_path)
+            );
             self.broken(&file.path, detail);
         }
     }
@@ -215,11 +217,11 @@ impl<'f> Reader<'_, '_, 'f> {
         let purl = purl(self.context.os(), package).map_err(|error| format!("package {name}: {error}"))?;
         let key = (name.as_str(), architecture.unwrap_or_default());
         if !self.seen.insert((key.0, key.1, version, source)) {
-            // Distroless images built in steps have the same paragraph in both forms of the database.
+            // Distroless images that are built in steps have the same paragraph in both forms of the database.
             return Ok(());
         }
         if self.found.contains_key(&key) {
-            let detail = format!("line {}: package {name} is there twice", package.line);
+            let detail = format!("line {}: package {name} occurs twice", package.line);
             self.broken(&file.path, detail);
         }
         let with_architecture = architecture.map(|architecture| format!("{name}:{architecture}"));
@@ -240,19 +242,19 @@ impl<'f> Reader<'_, '_, 'f> {
         Ok(())
     }
 
-    /// Claims the files of installed packages. Records of a package that is not installed say nothing.
+    /// Claims the files of installed packages. Records of a package that is not installed are ignored.
     fn records(&mut self) {
         for selection in [DIGESTS, LIST] {
-            for (file, records) in self.context.facts::<Brought>(selection) {
+            for (file, records) in self.context.facts::<OwnedFiles>(selection) {
                 let Some(owner) = self.installed(&file.path) else { continue };
                 records.claim(owner, self.context);
             }
         }
     }
 
-    /// Adds what the copyright files state. One without a file of its own, whose folder is a link to another's, has the
-    /// licences of those that were built from the same source: Debian has one such file a source. Any number of packages may
-    /// share one, so their copies are bounded; beyond that, packages have none.
+    /// Adds the licences in the copyright files. A package without its own file, whose folder is a link to another's,
+    /// gets the licences of the packages that were built from the same source: Debian has one such file for each
+    /// source. Any number of packages may share one, so the copies are bounded; beyond the bound, packages have none.
     fn licences(&mut self) {
         let mut of_package: BTreeMap<&str, (&str, &Copyright)> = BTreeMap::new();
         for (file, copyright) in self.context.facts::<Copyright>(COPYRIGHT) {
@@ -309,7 +311,7 @@ impl<'f> Reader<'_, '_, 'f> {
 }
 
 /// `pkg:deb/debian/libc6@2.36-9?arch=amd64&distro=debian-12&upstream=glibc`, as other scanners expect it: the source's
-/// version only where it differs.
+/// version only if it differs.
 fn purl(os: Option<&OsRelease>, package: &Package) -> Result<Purl, plimsoll_core::purl::ParseError> {
     let Package { name, version, source: SourcePackage { name: source, version: source_version }, .. } =
         package;

@@ -1,8 +1,9 @@
-//! Which files a package brought, as far as that matters: those that show a package of another kind are kept with their paths,
-//! those that nobody may read as a number for their place, and one for their place and digest.
+//! The files that a package installed, as far as they matter. Files that show a package of another kind are kept with
+//! their paths; files that no cataloger may read as a hash of their path, and one of path and digest.
 //!
-//! Databases write directories and names apart, so that a long directory with a million names in it would be paths of terabytes.
-//! Paths that no file system has are passed over, and all of them together may not be much longer than what they were read from.
+//! Databases store directories and names separately, so the paths of a long directory with a million names could take
+//! terabytes. Paths that no file system allows are ignored, and all of them together may not be much longer than the
+//! text that they were read from.
 
 use plimsoll_core::rootfs::{Footprint, FoundFile};
 use serde::{Deserialize, Serialize};
@@ -12,38 +13,38 @@ use crate::context::Context;
 use crate::inventory::{Component, ComponentIndex, Location};
 use crate::ownership::{Record, RecordedDigest, distinct, hash_of_file, hash_of_path};
 
-/// Bytes of paths for each byte of a database. Those of real ones are shorter than the database.
+/// Bytes of paths for each byte of a database. In real databases, the paths are shorter than the database.
 const EXPANSION: usize = 16;
 
-/// The files that a package brought.
+/// The files that a package installed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Brought {
+pub(super) struct OwnedFiles {
     /// Those that show packages of another kind, in order.
     records: Vec<Record>,
-    /// The places of those that nobody may read, in order.
+    /// The places of those that no cataloger may read, in order.
     places: Box<[u64]>,
 }
 
-impl Brought {
-    /// Bytes that it owns, about.
+impl OwnedFiles {
+    /// About how many bytes it owns.
     pub(super) fn bytes(&self) -> usize {
         Record::bytes(&self.records) + size_of_val(&*self.places)
     }
 
-    /// Notes that `owner` brought them.
+    /// Records that `owner` installed them.
     pub(super) fn claim<'f>(&'f self, owner: ComponentIndex, context: &mut Context<'_, 'f>) {
         context.found.claims.extend(self.records.iter().map(|record| record.claim(owner)));
         context.found.places.push((&self.places, owner));
     }
 }
 
-impl Footprint for Brought {
+impl Footprint for OwnedFiles {
     fn footprint(&self) -> usize {
         size_of::<Self>() + self.bytes()
     }
 }
 
-/// Adds the package that `file` of a database lists, and that came with a layer.
+/// Adds a package that `file` of a database lists and that a layer installed.
 pub(super) fn add_listed(
     context: &mut Context<'_, '_>,
     file: &FoundFile,
@@ -54,27 +55,27 @@ pub(super) fn add_listed(
     context.add(Component { locations, ..package })
 }
 
-/// What the last file is kept as.
+/// How the last file is kept.
 #[derive(Default)]
 struct Last {
     is_place: bool,
     is_record: bool,
 }
 
-/// Takes the files of one package, or of one file of a database.
-pub(super) struct BroughtFiles<'a, 'f> {
+/// Collects the files of one package, or of one file of a database.
+pub(super) struct OwnedFilesBuilder<'a, 'f> {
     file: &'f File<'a>,
     records: Vec<Record>,
     places: Vec<u64>,
     path: String,
-    /// Whether nobody may read the last file, and whether it is kept as a record.
+    /// Whether no cataloger may read the last file, and whether it is kept as a record.
     last: Last,
-    /// Bytes of paths that may still come.
+    /// Bytes of paths that are still allowed.
     room: usize,
 }
 
-impl<'a, 'f> BroughtFiles<'a, 'f> {
-    /// Starts with what is written in `bytes` of `file`.
+impl<'a, 'f> OwnedFilesBuilder<'a, 'f> {
+    /// Starts with the `bytes` of `file`.
     pub(super) fn new(file: &'f File<'a>, bytes: usize) -> Self {
         let room = bytes.saturating_mul(EXPANSION);
         Self {
@@ -87,17 +88,17 @@ impl<'a, 'f> BroughtFiles<'a, 'f> {
         }
     }
 
-    /// So many bytes more are written about the package.
+    /// Allows paths for this many more bytes of the database.
     pub(super) fn written(&mut self, bytes: usize) {
         self.room = self.room.saturating_add(bytes.saturating_mul(EXPANSION));
     }
 
-    /// A file with this path.
+    /// Adds a file with this path.
     pub(super) fn add(&mut self, path: &str, digest: Option<RecordedDigest>) {
         self.add_in("", path, digest);
     }
 
-    /// A file of this name in a directory, which ends with a slash unless it is the root.
+    /// Adds a file with this name in a directory, which ends with a slash unless it is the root.
     pub(super) fn add_in(&mut self, directory: &str, name: &str, digest: Option<RecordedDigest>) {
         self.last = Last::default();
         let length = directory.len().saturating_add(name.len());
@@ -126,7 +127,7 @@ impl<'a, 'f> BroughtFiles<'a, 'f> {
         self.last = Last { is_place, is_record };
     }
 
-    /// The digest of the last file, where the database writes it behind the path. Only the first one counts.
+    /// Adds the digest of the last file, if the database writes it after the path. Only the first one counts.
     pub(super) fn set_digest(&mut self, digest: Option<RecordedDigest>) {
         let Last { is_place, is_record } = std::mem::take(&mut self.last);
         if is_place {
@@ -138,16 +139,16 @@ impl<'a, 'f> BroughtFiles<'a, 'f> {
         }
     }
 
-    pub(super) fn finish(self) -> Brought {
+    pub(super) fn finish(self) -> OwnedFiles {
         let Self { mut records, places, .. } = self;
         records.sort_unstable();
         records.dedup();
         records.shrink_to_fit();
-        Brought { records, places: distinct(places) }
+        OwnedFiles { records, places: distinct(places) }
     }
 }
 
-/// A path as it is seen from the root.
+/// A path relative to the root.
 fn relative(path: &str) -> &str {
     path.strip_prefix("./").or_else(|| path.strip_prefix('/')).unwrap_or(path)
 }

@@ -1,8 +1,8 @@
-//! opkg's packages: OpenWrt up to 24.10, Yocto's images and what descends from them.
+//! opkg's packages: OpenWrt up to 24.10, Yocto's images and distributions derived from them.
 //!
 //! Its `status` has the paragraphs of dpkg, with other words in the middle of `Status` (`install user installed`) and sources
-//! that are paths of recipes. It is one file, rewritten for every package, so the layer of a package is the one from which on it
-//! lists it. The lists of files beside it have no digests, so they prove nothing.
+//! that are paths of recipes. It is one file, rewritten for every package, so the layer of a package is the first one
+//! from which every version of the file lists it. The lists of files next to it have no digests, so they prove nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,9 +17,9 @@ use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex, OsRelease};
 use crate::os::database::{Entries, Entry, Identity, Layers, Listed, State, is_word, too_many, words};
 use crate::os::deb822::{self, Paragraph};
-use crate::os::files::{Brought, BroughtFiles, add_listed};
+use crate::os::files::{OwnedFiles, OwnedFilesBuilder, add_listed};
 
-/// Where OpenWrt has it, and where Yocto does.
+/// The paths in OpenWrt and in Yocto.
 const STATUS_FILES: [&str; 2] = ["usr/lib/opkg/status", "var/lib/opkg/status"];
 
 const STATUS: u16 = 0;
@@ -32,7 +32,7 @@ const SELECTIONS: &[Selection] = &[
 
 pub(crate) struct Opkg;
 
-/// What `status` says.
+/// The content of `status`.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Status(Entries<Package>);
 
@@ -82,7 +82,7 @@ impl Cataloger for Opkg {
     }
 
     fn facts(&self) -> &'static [FactKind] {
-        const { &[FactKind::for_type::<Status>(), FactKind::for_type::<Brought>()] }
+        const { &[FactKind::for_type::<Status>(), FactKind::for_type::<OwnedFiles>()] }
     }
 
     fn is_database(&self, selection: u16) -> bool {
@@ -103,7 +103,7 @@ impl Cataloger for Opkg {
         let limit = context.limits.packages;
         for (file, status) in context.distinct::<Status>(&[STATUS]).collect::<Vec<_>>() {
             state.present = true;
-            let layers = Layers::of(context, file, &[STATUS], |status: &Status| &status.0);
+            let layers = Layers::of_packages(context, file, &[STATUS], |status: &Status| &status.0);
             for entry in status.0.iter() {
                 let added = match entry {
                     Entry::Broken(what) => Err(what.clone()),
@@ -111,13 +111,13 @@ impl Cataloger for Opkg {
                         state.broken(context, &file.path, too_many(limit));
                         break;
                     }
-                    // The same package once more tells nothing new.
+                    // A repeated package adds nothing.
                     Entry::Package(package) if !seen.insert((&package.name, &package.version)) => continue,
                     Entry::Package(package) => add(context, file, &layers, package).and_then(|owner| {
                         match found.insert(&package.name, owner) {
                             None => Ok(()),
                             Some(_) => {
-                                Err(format!("line {}: package {} is there twice", package.line, package.name))
+                                Err(format!("line {}: package {} occurs twice", package.line, package.name))
                             }
                         }
                     }),
@@ -127,7 +127,7 @@ impl Cataloger for Opkg {
                 }
             }
         }
-        for (file, list) in context.facts::<Brought>(LIST) {
+        for (file, list) in context.facts::<OwnedFiles>(LIST) {
             let name = file.path.rsplit('/').next().and_then(|name| name.strip_suffix(".list"));
             if let Some(owner) = name.and_then(|name| found.get(name)).copied() {
                 list.claim(owner, context);
@@ -183,7 +183,7 @@ fn status(file: &File<'_>) -> Status {
     Status(entries.complete())
 }
 
-/// The package of a paragraph, where its files are there.
+/// The package of a paragraph, if its files exist.
 fn package(paragraph: &Paragraph<'_>) -> Result<Option<Package>, String> {
     let word = |field: Option<&[u8]>| {
         let text = field.and_then(|field| str::from_utf8(field).ok()).filter(|text| is_word(text));
@@ -210,14 +210,14 @@ fn package(paragraph: &Paragraph<'_>) -> Result<Option<Package>, String> {
     }))
 }
 
-/// Reads a list of files: the path in front of a tab, behind it its mode.
-fn list(file: &File<'_>) -> Brought {
-    let mut brought = BroughtFiles::new(file, file.content.len());
+/// Reads a list of files: path, tab, mode.
+fn list(file: &File<'_>) -> OwnedFiles {
+    let mut owned = OwnedFilesBuilder::new(file, file.content.len());
     for line in file.content.split(|byte| *byte == b'\n').filter_map(|line| str::from_utf8(line).ok()) {
         let path = line.split('\t').next().unwrap_or(line);
-        brought.add(path, None);
+        owned.add(path, None);
     }
-    brought.finish()
+    owned.finish()
 }
 
 #[cfg(test)]
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_what_is_installed() {
+    fn lists_installed_packages() {
         let found =
             catalog(&format!("{UBUS}Package: gone\nVersion: 1\nStatus: deinstall ok not-installed\n"));
         let purls: Vec<_> = found.components.iter().map(|it| it.purl.to_string()).collect();
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_relied_on_breaks_the_inventory() {
+    fn an_invalid_paragraph_breaks_the_inventory() {
         for bad in [
             "Package: a\nVersion: 1\n",
             "Package: a\nStatus: install ok installed\n",

@@ -1,7 +1,7 @@
-//! pacman's packages: Arch Linux and what descends from it.
+//! pacman's packages: Arch Linux and distributions derived from it.
 //!
-//! Follows `lib/libalpm/be_local.c` of pacman: a folder for each package, in which `desc` says what it is, and `mtree` which files
-//! it brought (mtree(5), compressed by gzip). A folder belongs to one package, so its layer is that of `desc`.
+//! Follows `lib/libalpm/be_local.c` of pacman: a folder for each package, in which `desc` describes it and `mtree`
+//! lists its files (mtree(5), compressed by gzip). A folder belongs to one package, so its layer is that of `desc`.
 //!
 //! ```text
 //! %NAME%
@@ -26,7 +26,7 @@ use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex, OsRelease, SourcePackage};
 use crate::licence::Licence;
 use crate::os::database::{State, is_word, too_many, words};
-use crate::os::files::{Brought, BroughtFiles, add_listed};
+use crate::os::files::{OwnedFiles, OwnedFilesBuilder, add_listed};
 use crate::ownership::RecordedDigest;
 use crate::path::folder_of;
 
@@ -42,7 +42,7 @@ const SELECTIONS: &[Selection] = &[
 
 pub(crate) struct Pacman;
 
-/// What `desc` says; what is wrong with it otherwise.
+/// The content of `desc`, or what is wrong with it.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Desc(Result<Package, String>);
 
@@ -96,7 +96,7 @@ impl Cataloger for Pacman {
     }
 
     fn facts(&self) -> &'static [FactKind] {
-        const { &[FactKind::for_type::<Desc>(), FactKind::for_type::<Brought>()] }
+        const { &[FactKind::for_type::<Desc>(), FactKind::for_type::<OwnedFiles>()] }
     }
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
@@ -119,7 +119,7 @@ impl Cataloger for Pacman {
             }
             let added = match desc {
                 Ok(package) if !seen.insert(&package.name) => {
-                    Err(format!("package {} is there twice", package.name))
+                    Err(format!("package {} occurs twice", package.name))
                 }
                 Ok(package) => add(context, file, package),
                 Err(what) => Err(what.clone()),
@@ -129,7 +129,7 @@ impl Cataloger for Pacman {
                 Err(what) => state.broken(context, &file.path, what),
             }
         }
-        for (file, files) in context.facts::<Brought>(MTREE) {
+        for (file, files) in context.facts::<OwnedFiles>(MTREE) {
             if let Some(owner) = found.get(folder_of(&file.path)).copied() {
                 files.claim(owner, context);
             }
@@ -153,7 +153,8 @@ fn add(context: &mut Context<'_, '_>, file: &FoundFile, package: &Package) -> Re
     Ok(add_listed(context, file, file.layer, listed))
 }
 
-/// `pkg:alpm/arch/gmp@6.2.1-2?arch=x86_64&upstream=gmp`, as other scanners write it: the base only where it is another package.
+/// `pkg:alpm/arch/gmp@6.2.1-2?arch=x86_64&upstream=gmp`, as other scanners write it: the base only if it is another
+/// package.
 fn purl(os: Option<&OsRelease>, package: &Package) -> Result<Purl, plimsoll_core::purl::ParseError> {
     let upstream = package.base.as_deref().filter(|base| *base != package.name);
     Purl::builder("alpm", &package.name)
@@ -165,9 +166,9 @@ fn purl(os: Option<&OsRelease>, package: &Package) -> Result<Purl, plimsoll_core
         .build()
 }
 
-/// Reads `desc`: a name in percent signs, its values one a line, an empty line.
+/// Reads `desc`: a name in percent signs, its values one per line, an empty line.
 fn desc(content: &[u8]) -> Result<Package, String> {
-    let text = str::from_utf8(content).map_err(|_| "is no text")?;
+    let text = str::from_utf8(content).map_err(|_| "is not text")?;
     if !text.is_empty() && !text.ends_with('\n') {
         return Err("stops in the middle of a line".to_owned());
     }
@@ -195,24 +196,24 @@ fn desc(content: &[u8]) -> Result<Package, String> {
     })
 }
 
-/// Reads the files of a package. What cannot be read claims nothing, so that what it brought counts by itself.
-fn mtree(file: &File<'_>) -> Brought {
+/// Reads the files of a package. A list that cannot be read claims nothing, so its files count as separate components.
+fn mtree(file: &File<'_>) -> OwnedFiles {
     let mut text = Vec::new();
-    // Digests do not compress, so that real ones are three times as long as their archive.
+    // Digests do not compress, so real lists are only three times as long as their archive.
     let max = file.limits.ratio.saturating_mul(file.content.len() as u64).min(file.limits.kept_file_bytes);
     let whole = MultiGzDecoder::new(file.content).take(max).read_to_end(&mut text).is_ok();
-    let mut brought = BroughtFiles::new(file, if whole { text.len() } else { 0 });
+    let mut owned = OwnedFilesBuilder::new(file, if whole { text.len() } else { 0 });
     for line in text.split(|byte| *byte == b'\n') {
         let Some(line) = str::from_utf8(line).ok().and_then(|line| line.strip_prefix("./")) else { continue };
         let mut words = line.split(' ');
         let Some(path) = words.next().and_then(unescaped) else { continue };
         let digest = words.find_map(|word| word.strip_prefix("sha256digest="));
-        // What has no digest is a directory or a link, or is about the package itself.
+        // Entries without a digest are directories, links, or about the package itself.
         if let Some(digest) = digest.filter(|_| !path.starts_with('.')) {
-            brought.add(&path, Some(RecordedDigest::sha256(digest)));
+            owned.add(&path, Some(RecordedDigest::sha256(digest)));
         }
     }
-    brought.finish()
+    owned.finish()
 }
 
 /// A path as vis(3) writes it: a backslash and three octal digits stand for a byte.
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_packages_with_what_they_were_built_with() {
+    fn lists_packages_with_the_base_that_they_were_built_from() {
         let found = catalog(&[("gmp-6.2.1-2", GMP), ("gcc-libs-1:14.1-1", LIBS)]);
         let purls: Vec<_> = found.components.iter().map(|it| it.purl.to_string()).collect();
         assert_eq!(
@@ -288,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_relied_on_breaks_the_inventory() {
+    fn an_invalid_description_breaks_the_inventory() {
         for bad in [
             "",
             "%NAME%\na\n",
@@ -307,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_package_owns_the_files_that_it_brought() {
+    fn a_package_owns_the_files_that_it_installed() {
         const PYTHON: &[u8] = b"Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n";
         let digest = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(PYTHON));
         let path = "usr/lib/python3.12/site-packages/demo-1.0.dist-info/METADATA";

@@ -1,8 +1,8 @@
-//! Portage's packages: Gentoo and what descends from it.
+//! Portage's packages: Gentoo and distributions derived from it.
 //!
 //! Follows the Package Manager Specification, sections 3.1.2 (names) and 3.2 (versions), and Portage's `dblink.getcontents`. Each
-//! package has a folder, `var/db/pkg/CATEGORY/NAME-VERSION`, with one file for each thing that is known about it. The folder's
-//! name says which package it is; `CONTENTS` says which files it brought, with their MD5:
+//! package has a folder, `var/db/pkg/CATEGORY/NAME-VERSION`, with one file for each property. The folder's name says
+//! which package it is; `CONTENTS` lists its files, with their MD5:
 //!
 //! ```text
 //! dir /usr/bin
@@ -23,7 +23,7 @@ use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex, OsRelease};
 use crate::licence::Licence;
 use crate::os::database::{State, is_word, too_many, words};
-use crate::os::files::{Brought, BroughtFiles, add_listed};
+use crate::os::files::{OwnedFiles, OwnedFilesBuilder, add_listed};
 use crate::ownership::RecordedDigest;
 use crate::path::folder_of;
 
@@ -36,17 +36,17 @@ const FOLDER: &str = "var/db/pkg/";
 const SELECTIONS: &[Selection] = &[
     Selection::whole(&["var/db/pkg/*/*/CONTENTS"], Bound::Metadata),
     Selection::whole(&["var/db/pkg/*/*/LICENSE"], Bound::Metadata),
-    // What has no files has no CONTENTS. Portage itself goes by the folders.
+    // A package without files has no CONTENTS. Portage itself uses the folders.
     Selection { paths: &["var/db/pkg/*/*/PF"], mode: Mode::Any, min_size: 0, need: Need::Name },
 ];
 
 pub(crate) struct Portage;
 
-/// What the package says about its licence.
+/// The licence that the package states.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Terms(Option<String>);
 
-/// That the package is there.
+/// The package exists.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Present;
 
@@ -84,7 +84,13 @@ impl Cataloger for Portage {
     }
 
     fn facts(&self) -> &'static [FactKind] {
-        const { &[FactKind::for_type::<Brought>(), FactKind::for_type::<Terms>(), FactKind::for_type::<Present>()] }
+        const {
+            &[
+                FactKind::for_type::<OwnedFiles>(),
+                FactKind::for_type::<Terms>(),
+                FactKind::for_type::<Present>(),
+            ]
+        }
     }
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
@@ -99,8 +105,8 @@ impl Cataloger for Portage {
         let mut state = State::default();
         state.unread(context, CONTENTS);
         let places = context.facts::<Present>(PLACE).map(|(file, _)| file);
-        let files = context.facts::<Brought>(CONTENTS).map(|(file, _)| file);
-        // The file that is not rewritten afterwards says the layer.
+        let files = context.facts::<OwnedFiles>(CONTENTS).map(|(file, _)| file);
+        // The layer is that of the file that is not rewritten later.
         let folders: BTreeMap<&str, &FoundFile> =
             places.chain(files).map(|file| (folder_of(&file.path), file)).collect();
         let terms: BTreeMap<&str, &Terms> =
@@ -119,7 +125,7 @@ impl Cataloger for Portage {
                 Err(what) => state.broken(context, &file.path, what),
             }
         }
-        for (file, contents) in context.facts::<Brought>(CONTENTS) {
+        for (file, contents) in context.facts::<OwnedFiles>(CONTENTS) {
             if let Some(owner) = found.get(folder_of(&file.path)).copied() {
                 contents.claim(owner, context);
             }
@@ -135,10 +141,11 @@ fn add(
     licence: Option<&str>,
 ) -> Result<ComponentIndex, String> {
     let place = folder.strip_prefix(FOLDER).and_then(|place| place.split_once('/'));
-    // While Portage installs a package, its folder is called so.
+    // The name of a folder while Portage installs the package.
     let package = place.filter(|(_, folder)| !folder.starts_with("-MERGING-"));
     let (category, package) = package.ok_or("is a package whose installation was not completed")?;
-    let (name, version) = split(package).ok_or("has a folder whose name is no package with a version")?;
+    let (name, version) =
+        split(package).ok_or("has a folder whose name is not a package name and version")?;
     let distro = context.os().map(OsRelease::distro).unwrap_or_default();
     let purl = Purl::builder("ebuild", name)
         .namespace(category)
@@ -155,8 +162,8 @@ fn add(
     Ok(add_listed(context, file, file.layer, listed))
 }
 
-/// Name and version: `skopeo` and `1.5.1-r2`. The version begins behind the last hyphen that a digit follows, apart from the
-/// revision.
+/// Name and version: `skopeo` and `1.5.1-r2`. The version starts after the last hyphen that is followed by a digit, not
+/// counting the revision.
 fn split(package: &str) -> Option<(&str, &str)> {
     let is_revision = |part: &str| {
         part.strip_prefix('r')
@@ -170,17 +177,17 @@ fn split(package: &str) -> Option<(&str, &str)> {
     (is_version && is_word(name) && is_word(whole)).then_some((name, whole))
 }
 
-/// Reads `CONTENTS`. A path may have spaces; the digest and the time behind it have none.
-fn contents(file: &File<'_>) -> Brought {
-    let mut brought = BroughtFiles::new(file, file.content.len());
+/// Reads `CONTENTS`. A path may contain spaces; the digest and the time after it do not.
+fn contents(file: &File<'_>) -> OwnedFiles {
+    let mut owned = OwnedFilesBuilder::new(file, file.content.len());
     for line in file.content.split(|byte| *byte == b'\n') {
         let object = str::from_utf8(line).ok().and_then(|line| line.strip_prefix("obj "));
         let digest = object.and_then(|line| line.rsplit_once(' ')?.0.rsplit_once(' '));
         if let Some((path, digest)) = digest {
-            brought.add(path, Some(RecordedDigest::md5(digest)));
+            owned.add(path, Some(RecordedDigest::md5(digest)));
         }
     }
-    brought.finish()
+    owned.finish()
 }
 
 #[cfg(test)]
@@ -240,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_package_is_told() {
+    fn an_invalid_folder_is_reported() {
         for folder in ["skopeo", "-MERGING-skopeo-1.5"] {
             let found = catalog(&[(&format!("var/db/pkg/app/{folder}/CONTENTS"), b"")]);
             let codes: Vec<_> = found.problems.iter().map(|problem| problem.code).collect();
@@ -249,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_package_owns_the_files_that_it_brought() {
+    fn a_package_owns_the_files_that_it_installed() {
         const METADATA: &[u8] = b"Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n";
         let digest = hex::encode(<md5::Md5 as md5::Digest>::digest(METADATA));
         let path = "usr/lib/python3.12/site-packages/demo demo-1.0.dist-info/METADATA";

@@ -7,8 +7,8 @@
 //! ID=debian
 //! ```
 //!
-//! Values are quoted as in a shell, which never runs: no expansion happens. As in a shell, the last of two equal keys
-//! counts. Systems from before 2012 have no such file; what they have is read in [`older`].
+//! Values are quoted as in a shell, but no expansion happens. As in a shell, the last of two equal keys counts. Systems
+//! from before 2012 have no such file; [`older`] reads the files that they have.
 
 pub(crate) mod contradiction;
 mod older;
@@ -26,7 +26,7 @@ use crate::fact::FactKind;
 use crate::inventory::{OsRelease, ProblemCode};
 use value::{MAX_VALUE, unquoted};
 
-/// Where `os-release(5)` lies; the first is usually a link to the second.
+/// The paths of `os-release(5)`. The first is usually a link to the second.
 pub(crate) const OS_RELEASE: [&str; 2] = ["etc/os-release", "usr/lib/os-release"];
 
 const FILE: u16 = 0;
@@ -47,11 +47,11 @@ const MAX_LIKE: usize = 16;
 /// Finds the operating system's release.
 pub(crate) struct OsReleaseFile;
 
-/// What a file says; none when it has no usable ID.
+/// The system that a file names. `None` if it has no usable ID.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Said(Option<System>);
+struct ReleaseFact(Option<System>);
 
-/// What one of the older files says.
+/// The content of one of the older files.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Version(String);
 
@@ -61,9 +61,9 @@ impl Footprint for Version {
     }
 }
 
-impl Footprint for Said {
+impl Footprint for ReleaseFact {
     fn footprint(&self) -> usize {
-        // A name, a version, a codename, what is shown to people, and what it is like.
+        // A name, a version, a codename, the name for people, and `ID_LIKE`.
         (4 + MAX_LIKE) * MAX_VALUE
     }
 }
@@ -90,7 +90,7 @@ impl Cataloger for OsReleaseFile {
     }
 
     fn facts(&self) -> &'static [FactKind] {
-        const { &[FactKind::for_type::<Said>(), FactKind::for_type::<Version>()] }
+        const { &[FactKind::for_type::<ReleaseFact>(), FactKind::for_type::<Version>()] }
     }
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
@@ -99,20 +99,20 @@ impl Cataloger for OsReleaseFile {
             |text: &str| text.lines().next().map(|line| line.trim().chars().take(MAX_VALUE).collect());
         Some(match selection {
             VERSION => Arc::new(Version(first(&text)?)),
-            SENTENCE => Arc::new(Said(older::of_sentence(&first(&text)?))),
-            LSB => Arc::new(Said(older::of_lsb(&text))),
-            _ => Arc::new(Said(parse(&text))),
+            SENTENCE => Arc::new(ReleaseFact(older::of_sentence(&first(&text)?))),
+            LSB => Arc::new(ReleaseFact(older::of_lsb(&text))),
+            _ => Arc::new(ReleaseFact(parse(&text))),
         })
     }
 
-    /// No file at all is for others to judge, unless there is an older one.
+    /// Whether a missing file is a problem is decided elsewhere, unless an older file exists.
     fn finish(&self, context: &mut Context<'_, '_>) {
         for path in OS_RELEASE {
             let unread = context.unread(FILE).find(|unread| unread.path == path);
-            let said = context.facts::<Said>(FILE).find(|(file, _)| file.path == path);
+            let said = context.facts::<ReleaseFact>(FILE).find(|(file, _)| file.path == path);
             let problem = match (unread, said) {
                 (Some(unread), _) => unread.why.to_string(),
-                (None, Some((_, Said(Some(system))))) => {
+                (None, Some((_, ReleaseFact(Some(system))))) => {
                     let release = compared(context, path, &system.release);
                     contradicted(context, path, &system.release);
                     context.found.system = Some(System { release, like: system.like.clone() });
@@ -128,12 +128,13 @@ impl Cataloger for OsReleaseFile {
     }
 }
 
-/// The system as the older files say it. One that names its distribution comes first: Debian's descendants keep the version of
-/// Debian.
+/// The system that the older files name. A file that names its distribution comes first, because Debian's derivatives
+/// keep the version of Debian.
 fn before_os_release(context: &Context<'_, '_>) -> Option<System> {
     let said = |selection, paths: &[&str]| {
         let of = |path: &&str| {
-            let (_, Said(said)) = context.facts::<Said>(selection).find(|(file, _)| file.path == **path)?;
+            let (_, ReleaseFact(said)) =
+                context.facts::<ReleaseFact>(selection).find(|(file, _)| file.path == **path)?;
             said.clone()
         };
         paths.iter().find_map(of)
@@ -148,8 +149,8 @@ fn before_os_release(context: &Context<'_, '_>) -> Option<System> {
     said(LSB, &[older::LSB]).or_else(|| said(SENTENCE, &older::SENTENCES)).or_else(version)
 }
 
-/// The release as the older file beside completes it: without it, an image that only says `ID=debian` is of no release. One
-/// that says something else is a problem.
+/// The release, completed from the older file: without it, an image that only says `ID=debian` has no release. If the
+/// two contradict each other, this is a problem.
 fn compared(context: &mut Context<'_, '_>, path: &str, release: &OsRelease) -> OsRelease {
     let Some(older) = older::version_file(&release.id) else { return release.clone() };
     let said = context.facts::<Version>(VERSION).find(|(file, _)| file.path == older);
@@ -165,12 +166,12 @@ fn compared(context: &mut Context<'_, '_>, path: &str, release: &OsRelease) -> O
     OsRelease { version_id, ..release.clone() }
 }
 
-/// Tells which of the other files that name a release names another one.
+/// Reports which of the other files that name a release names a different one.
 fn contradicted(context: &mut Context<'_, '_>, path: &str, release: &OsRelease) {
     let said = |selection| {
         context
-            .facts::<Said>(selection)
-            .filter_map(|(file, Said(said))| Some((&*file.path, &said.as_ref()?.release)))
+            .facts::<ReleaseFact>(selection)
+            .filter_map(|(file, ReleaseFact(said))| Some((&*file.path, &said.as_ref()?.release)))
     };
     let others = said(FILE).filter(|(other, _)| *other != path);
     let sentences = older::SENTENCES.iter().find_map(|path| said(SENTENCE).find(|(file, _)| file == path));
@@ -207,8 +208,8 @@ fn parse(text: &str) -> Option<System> {
         };
         *slot = Some(unquoted(value)).filter(|value| (1..=MAX_VALUE).contains(&value.len()));
     }
-    // The ID becomes part of package URLs and names of feeds; the manual page allows no other characters. openEuler writes
-    // capitals all the same.
+    // The ID becomes part of package URLs and names of feeds. The manual page allows no other characters, but openEuler
+    // uses capitals.
     let id = id.map(|id: String| id.to_ascii_lowercase()).filter(|id| {
         id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-'))
     })?;
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_for_a_package_url_is_no_name() {
+    fn a_value_that_is_too_long_for_a_package_url_is_not_used() {
         let long = "x".repeat(MAX_VALUE + 1);
         assert!(parse(&format!("ID={long}\n")).is_none());
         let found = parse(&format!(
@@ -258,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_an_id_that_could_pass_for_something_else() {
+    fn refuses_an_id_that_could_be_mistaken_for_something_else() {
         for bad in
             ["", "ID=\n", "ID=\"\"\n", "ID=\"debian 12\"\n", "ID=debian/..\n", "ID=Débian\n", "NAME=x\n"]
         {
@@ -266,7 +267,7 @@ mod tests {
         }
     }
 
-    /// What images say that their publishers released, shortened to the fields that count.
+    /// The files of published images, shortened to the fields that count.
     const PUBLISHED: &[(&str, &str, Option<&str>)] = &[
         ("ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\n", "debian-12", Some("deb")),
         (

@@ -1,9 +1,10 @@
-//! rpm's packages: Red Hat, Fedora, SUSE, Amazon, Azure Linux and what descends from them.
+//! rpm's packages: Red Hat, Fedora, SUSE, Amazon, Azure Linux and distributions derived from them.
 //!
-//! The database is one of three files, by the age of rpm: Berkeley DB's `Packages`, `Packages.db` of rpm's own format, or
-//! `rpmdb.sqlite`. Each holds one header a package, which is read in [`package`]. Systems without rpm may have a list of packages
-//! instead, which are read in [`manifest`] and [`bottlerocket`]. The database is rewritten for every package, so the layer of a package is the one from which
-//! on it lists it. Two versions of one package may be installed at the same time.
+//! The database is one of three files, depending on the version of rpm: Berkeley DB's `Packages`, `Packages.db` in
+//! rpm's own format, or `rpmdb.sqlite`. Each contains one header per package, which [`package`] reads. Systems without
+//! rpm may have a list of packages instead, which [`manifest`] and [`bottlerocket`] read. The database is rewritten for
+//! every package, so the layer of a package is the first one from which every version of the database lists it. Two
+//! versions of one package may be installed at the same time.
 
 mod bottlerocket;
 mod header;
@@ -37,17 +38,17 @@ const MANIFEST: u16 = 3;
 const SHORT_MANIFEST: u16 = 4;
 const BOTTLEROCKET: u16 = 5;
 const PENDING: u16 = 6;
-/// What lists packages.
+/// The files that list packages.
 const DATABASES: [u16; 5] = [SQLITE, NDB, BERKELEY, MANIFEST, BOTTLEROCKET];
 
-/// Where the databases are, with what SUSE and images that are updated as a whole have instead of `/var`.
+/// The folders of the databases, with those that SUSE and images that are updated as a whole use instead of `/var`.
 const SQLITE_FILES: [&str; 3] =
     ["var/lib/rpm/rpmdb.sqlite", "usr/lib/sysimage/rpm/rpmdb.sqlite", "usr/share/rpm/rpmdb.sqlite"];
 const NDB_FILES: [&str; 3] =
     ["var/lib/rpm/Packages.db", "usr/lib/sysimage/rpm/Packages.db", "usr/share/rpm/Packages.db"];
 const BERKELEY_FILES: [&str; 3] =
     ["var/lib/rpm/Packages", "usr/lib/sysimage/rpm/Packages", "usr/share/rpm/Packages"];
-/// Where SQLite keeps changes that are not in the database yet, and the pages that it has to put back.
+/// The files in which SQLite keeps changes that are not in the database yet, and the pages that it must restore.
 const PENDING_FILES: [&str; 6] = [
     "var/lib/rpm/rpmdb.sqlite-wal",
     "var/lib/rpm/rpmdb.sqlite-journal",
@@ -74,11 +75,11 @@ const SELECTIONS: &[Selection] = &[
 
 pub(crate) struct Rpm;
 
-/// That a file has changes which its database does not have.
+/// A file has changes that its database does not have.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Pending;
 
-/// That a file is there.
+/// A file exists.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Present;
 
@@ -170,7 +171,7 @@ fn database(file: &File<'_>, form: u16) -> Packages {
     let read = match form {
         SQLITE => in_sqlite(file.content, max, &mut visit),
         NDB => rpm_ndb::visit(file.content, max, &mut visit),
-        // Under the number 0 lies the last number that was given.
+        // The key 0 stores the last number that was assigned.
         _ => berkeley::visit(file.content, 0, max, &mut visit),
     };
     if let Err(malformed) = read {
@@ -207,7 +208,8 @@ impl<'f> Reader<'_, '_, 'f> {
         let databases: Vec<_> = self.context.distinct::<Packages>(&DATABASES).collect();
         for (file, packages) in databases {
             self.state.present = true;
-            let layers = Layers::of(self.context, file, &DATABASES, |packages: &Packages| &packages.0);
+            let layers =
+                Layers::of_packages(self.context, file, &DATABASES, |packages: &Packages| &packages.0);
             for entry in packages.0.iter() {
                 match entry {
                     Entry::Broken(what) => self.broken(&file.path, what.clone()),
@@ -226,7 +228,7 @@ impl<'f> Reader<'_, '_, 'f> {
         let short: Vec<_> = self.context.facts::<Present>(SHORT_MANIFEST).collect();
         for (file, Present) in short {
             if self.context.facts::<Packages>(MANIFEST).next().is_none() {
-                self.broken(&file.path, format!("is there without {}, and is not read", manifest::PATH));
+                self.broken(&file.path, format!("is present without {}, and is not read", manifest::PATH));
             }
         }
     }
@@ -238,7 +240,7 @@ impl<'f> Reader<'_, '_, 'f> {
         package: &'f Package,
     ) -> Result<(), String> {
         let Package { name, epoch, version, architecture, .. } = package;
-        // The same package once more, in a list beside the database or in a copy of it, tells nothing new.
+        // A repeated package, in a list next to the database or in a copy of it, adds nothing.
         if !self.seen.insert((name, epoch.unwrap_or_default(), version, architecture.as_deref())) {
             return Ok(());
         }
@@ -259,7 +261,7 @@ impl<'f> Reader<'_, '_, 'f> {
         Ok(())
     }
 
-    /// Tells which databases have changes elsewhere.
+    /// Reports which databases have changes in other files.
     fn pending(&mut self) {
         let pending: Vec<_> = self.context.distinct::<Pending>(&[PENDING]).collect();
         for (file, Pending) in pending {
@@ -274,8 +276,8 @@ impl<'f> Reader<'_, '_, 'f> {
     }
 }
 
-/// `pkg:rpm/redhat/libuuid@2.32.1-42.el8_8?arch=x86_64&distro=rhel-8.8&upstream=util-linux-2.32.1-42.el8_8.src.rpm`, as other
-/// scanners write it, with the module as Red Hat does.
+/// `pkg:rpm/redhat/libuuid@2.32.1-42.el8_8?arch=x86_64&distro=rhel-8.8&upstream=util-linux-2.32.1-42.el8_8.src.rpm`, as
+/// other scanners write it, with the module as Red Hat writes it.
 fn purl(os: Option<&OsRelease>, package: &Package) -> Result<Purl, plimsoll_core::purl::ParseError> {
     let namespace = os.map(|os| {
         let known = Distribution::by_id(&os.id).and_then(|known| known.namespaces.first());

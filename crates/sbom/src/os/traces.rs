@@ -1,12 +1,12 @@
-//! What operating systems leave beside their release and their package database.
+//! Files of operating systems other than their release and package database.
 //!
-//! An image from which both were deleted still has the rest of the system in it, and its packages are missing from the
-//! inventory. One that is made from `scratch` for a single program has nothing of a system, and a folder of sources has
-//! not either. Here are the files that tell one from the other; whatever the other catalogers of operating systems look
-//! for counts as well.
+//! An image from which both were deleted still contains the rest of the system, and its packages are missing from the
+//! inventory. An image that was made from `scratch` for a single program contains nothing of a system, nor does a
+//! folder of sources. The files here distinguish the two. The files that the other catalogers of operating systems
+//! search for count as well.
 //!
-//! A program that names a loader (`PT_INTERP`, System V ABI, chapter 5) needs at least a C library from somewhere,
-//! whatever the files of that are called.
+//! A program that names a loader (`PT_INTERP`, System V ABI, chapter 5) needs at least a C library, whatever its files
+//! are called.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ const PROGRAM: u16 = 1;
 const SELECTIONS: &[Selection] = &[
     Selection {
         paths: &[
-            // Of package managers, beside their databases.
+            // Of package managers, other than their databases.
             "etc/apk/*",
             "etc/apt/*",
             "etc/apt/sources.list.d/*",
@@ -83,14 +83,14 @@ const SELECTIONS: &[Selection] = &[
         min_size: 0,
         need: Need::Name,
     },
-    // Linkers write the program headers right behind the file's own header.
+    // Linkers write the program headers directly after the file's own header.
     Selection { paths: &[], mode: Mode::Executable, min_size: 0, need: Need::Head { bytes: 1 << 10 } },
 ];
 
-/// Finds what shows that there is an operating system.
+/// Finds files that show that there is an operating system.
 pub(crate) struct Traces;
 
-/// That a file is of an operating system, or does not run without one.
+/// A file belongs to an operating system, or does not run without one.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Trace;
 
@@ -129,6 +129,6 @@ impl Cataloger for Traces {
         (selection != PROGRAM || names_loader(file.content)).then(|| Arc::new(Trace) as _)
     }
 
-    /// What follows from a trace depends on what all catalogers found.
+    /// The effect of a trace depends on what all catalogers found.
     fn finish(&self, _: &mut Context<'_, '_>) {}
 }

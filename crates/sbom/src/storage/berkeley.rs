@@ -1,8 +1,8 @@
-//! Berkeley DB's hash tables, as rpm up to 4.15 kept its `Packages`.
+//! Berkeley DB's hash tables, in which rpm up to 4.15 stored its `Packages`.
 //!
-//! Follows `dbinc/db_page.h` and `hash/hash_page.c` of Berkeley DB 5.3; there is no other specification. Numbers are in the byte
-//! order of the machine that made the file, which its magic number shows. Records are found by looking at each page, not by
-//! hashing: pages that were freed are of another type. A large item lies in a chain of overflow pages.
+//! Follows `dbinc/db_page.h` and `hash/hash_page.c` of Berkeley DB 5.3; there is no other specification. Numbers have
+//! the byte order of the machine that wrote the file, which its magic number shows. Records are found by reading each
+//! page, not by hashing: freed pages have another type. A large item is stored in a chain of overflow pages.
 //!
 //! ```text
 //! page      lsn 8, number 4, previous 4, next 4, entries 2, offset 2, level 1, type 1
@@ -17,7 +17,7 @@ use super::{Budget, Malformed, Visit, bytes_at, within};
 
 const FORMAT: &str = "Berkeley DB hash";
 const MAGIC: u32 = 0x0006_1561;
-/// Bytes in front of the content of a page.
+/// Bytes before the content of a page.
 const HEAD: usize = 26;
 
 const HASH_META: u8 = 8;
@@ -116,8 +116,8 @@ impl<'a> Table<'a> {
         self.content.get(start..start.checked_add(self.page_size)?)
     }
 
-    /// The value behind the key with this number of an entry; nothing where the key is the skipped one.
-    #[expect(clippy::too_many_arguments, reason = "where it is, what is wanted, and two scratch values")]
+    /// The value after the key with this entry number. `None` if the key is the skipped one.
+    #[expect(clippy::too_many_arguments, reason = "its place, the request, and two scratch values")]
     fn record<'b>(
         &self,
         page: &'b [u8],
@@ -129,7 +129,7 @@ impl<'a> Table<'a> {
         buffer: &'b mut Vec<u8>,
     ) -> Result<Option<&'b [u8]>, Malformed> {
         let wrong = |what| Malformed::Part { part: "page", number: number.into(), what };
-        let item = |entry| self.item(page, entry).ok_or_else(|| wrong("has an item outside of it"));
+        let item = |entry| self.item(page, entry).ok_or_else(|| wrong("has an item outside the page"));
         let key = item(entry)?;
         if key.first() == Some(&KEY_DATA) && self.order.u32(key, 1) == Some(skipped) && key.len() == 5 {
             return Ok(None);
@@ -153,7 +153,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// An item of a hash page: from its offset to that of the item before it, which lies behind it.
+    /// An item of a hash page: from its offset to that of the item before it, which is stored after it.
     fn item<'p>(&self, page: &'p [u8], entry: usize) -> Option<&'p [u8]> {
         let offset = |entry: usize| self.order.u16(page, HEAD + 2 * entry).map(usize::from);
         let end = match entry.checked_sub(1) {
@@ -163,7 +163,7 @@ impl<'a> Table<'a> {
         page.get(offset(entry)?..end)
     }
 
-    /// Puts the bytes of a chain of overflow pages together.
+    /// Joins the bytes of a chain of overflow pages.
     fn chain(&self, first: u32, length: u32, buffer: &mut Vec<u8>) -> Result<(), Malformed> {
         buffer.clear();
         let mut missing = usize::try_from(length).unwrap_or(usize::MAX);
@@ -171,14 +171,14 @@ impl<'a> Table<'a> {
         while missing > 0 {
             let wrong = |what| Malformed::Part { part: "page", number: number.into(), what };
             let page = self.page(number).filter(|_| number != 0);
-            let page = page.ok_or_else(|| wrong("is not there, and a record goes on in it"))?;
+            let page = page.ok_or_else(|| wrong("is missing, and a record continues in it"))?;
             if page.get(25) != Some(&OVERFLOW) {
-                return Err(wrong("is no overflow page, and a record goes on in it"));
+                return Err(wrong("is not an overflow page, and a record continues in it"));
             }
             let used = self.order.u16(page, 22).map_or(0, usize::from);
-            // A page without any bytes would let a chain go on forever.
+            // A page without bytes would make a chain endless.
             let bytes = page.get(HEAD..HEAD + used).filter(|bytes| (1..=missing).contains(&bytes.len()));
-            let bytes = bytes.ok_or_else(|| wrong("has more or less of a record than there is"))?;
+            let bytes = bytes.ok_or_else(|| wrong("has more or fewer bytes of a record than expected"))?;
             buffer.extend_from_slice(bytes);
             missing -= bytes.len();
             number = self.order.u32(page, 16).unwrap_or_default();

@@ -1,7 +1,7 @@
-//! rpm's own format of `Packages.db`, "ndb": slots that point to blobs.
+//! rpm's own format for `Packages.db`, "ndb": slots that point to blobs.
 //!
-//! Follows `lib/backend/ndb/rpmpkg.c` of rpm; there is no other specification. All numbers are little-endian. The file starts
-//! with pages of slots, of which the first two are its header; blobs lie behind them, in units of 16 bytes.
+//! Follows `lib/backend/ndb/rpmpkg.c` of rpm; there is no other specification. All numbers are little-endian. The file
+//! starts with pages of slots, of which the first two are its header. Blobs follow, in units of 16 bytes.
 //!
 //! ```text
 //! header  "RpmP", version 0, generation, pages of slots, next index
@@ -15,7 +15,7 @@ use super::{Budget, Malformed, Visit, u32_le, within};
 
 const PAGE: u64 = 4096;
 const SLOT: usize = 16;
-/// What offsets and lengths of blobs count.
+/// The unit of offsets and lengths of blobs.
 const UNIT: u64 = 16;
 const BLOB_HEAD: usize = 16;
 const BLOB_TAIL: usize = 12;
@@ -53,7 +53,7 @@ pub(crate) fn visit(content: &[u8], max: u64, visit: &mut Visit<'_>) -> Result<(
     Ok(())
 }
 
-/// The bytes that a slot points to; nothing for an empty slot.
+/// The bytes that a slot points to. `None` for an empty slot.
 fn blob<'a>(
     content: &'a [u8],
     slot: &[u8],
@@ -63,7 +63,7 @@ fn blob<'a>(
 ) -> Result<Option<&'a [u8]>, Malformed> {
     let wrong = |what| Malformed::Part { part: "slot", number, what };
     if slot.get(..4) != Some(SLOT_MAGIC) {
-        return Err(wrong("is none"));
+        return Err(wrong("is not a slot"));
     }
     let (Some(index), Some(offset), Some(units)) = (u32_le(slot, 4), u32_le(slot, 8), u32_le(slot, 12))
     else {

@@ -1,6 +1,7 @@
-//! Small files of each format, for tests, with records that lie in one page and in several.
+//! Small files of each format, for tests, with records in one page and in several.
 
-/// An SQLite database with pages of 512 bytes. Its table `Packages` has a number and a blob; each row lies in a leaf of its own.
+/// An SQLite database with pages of 512 bytes. Its table `Packages` has a number and a blob; each row is in its own
+/// leaf.
 pub(crate) fn sqlite(rows: &[&[u8]]) -> Vec<u8> {
     const PAGE: usize = 512;
     let record = |columns: &[(u64, &[u8])]| {
@@ -79,8 +80,8 @@ pub(crate) enum Order {
     Big,
 }
 
-/// A Berkeley DB hash with pages of 512 bytes: the number 0 with no record, and each record behind a number from 1, the last in the
-/// page itself and the others in chains.
+/// A Berkeley DB hash with pages of 512 bytes: the key 0 without a record, and each record under a key from 1, the last
+/// one in the page itself and the others in chains.
 pub(crate) fn berkeley(rows: &[&[u8]], order: Order) -> Vec<u8> {
     const PAGE: usize = 512;
     const HEAD: usize = 26;

@@ -1,8 +1,8 @@
 //! SQLite's tables, read from a file in memory.
 //!
 //! Follows "Database File Format" (sqlite.org/fileformat2.html), sections 1.3 to 1.6 and 2: the tree of a table is walked from
-//! its root, which `sqlite_schema` names. Numbers are big-endian. Changes that lie in a write-ahead log or a rollback journal are
-//! not in the file; whoever reads it looks for these.
+//! its root, which `sqlite_schema` names. Numbers are big-endian. Changes in a write-ahead log or rollback journal are
+//! not in the file; the caller checks for these.
 //!
 //! ```text
 //! header  "SQLite format 3\0", page size 2, …, reserved bytes of each page at 20, pages at 28, text encoding at 56
@@ -20,22 +20,22 @@ const MAGIC: &[u8] = b"SQLite format 3\0";
 const HEADER: usize = 100;
 const INNER: u8 = 0x05;
 const LEAF: u8 = 0x0d;
-/// What one step of the walk costs at least, so that empty records are not for nothing: the offset of a cell.
+/// The least cost of a step of the walk, so that empty records are not free: the offset of a cell.
 const STEP: u64 = 2;
 
 /// A database.
 pub(crate) struct Database<'a> {
     content: &'a [u8],
     page_size: usize,
-    /// Bytes of each page without what extensions reserve.
+    /// Bytes of each page without those that extensions reserve.
     usable: usize,
     pages: u32,
 }
 
-/// What a column holds, as far as catalogers need it.
+/// The value of a column, as far as catalogers need it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Value<'r> {
-    /// Nothing, or a number with a fraction.
+    /// Null, or a floating-point number.
     Other,
     Integer(i64),
     Text(&'r [u8]),
@@ -43,7 +43,7 @@ pub(crate) enum Value<'r> {
 }
 
 impl<'a> Database<'a> {
-    /// Opens a database. An empty file is one without tables.
+    /// Opens a database. An empty file is a database without tables.
     pub(crate) fn open(content: &'a [u8]) -> Result<Self, Malformed> {
         if content.is_empty() {
             return Ok(Self { content, page_size: 0, usable: 0, pages: 0 });
@@ -64,7 +64,7 @@ impl<'a> Database<'a> {
         let usable = page_size.checked_sub(reserved).filter(|usable| *usable >= 480).ok_or_else(format)?;
         let got = content.len() as u64;
         let there = got / page_size as u64;
-        // The count is only valid when the version that wrote it is the one that wrote last.
+        // The count is only valid if the version that wrote it also wrote last.
         let counted = u32_be(content, 28).filter(|_| u32_be(content, 24) == u32_be(content, 92));
         let counted = counted.map_or(1, u64::from).max(1);
         if counted > there {
@@ -73,11 +73,11 @@ impl<'a> Database<'a> {
         Ok(Self { content, page_size, usable, pages: u32::try_from(there).unwrap_or(u32::MAX) })
     }
 
-    /// Visits the records of a table, up to `max` bytes long; false where there is no such table.
+    /// Visits the records of a table, up to `max` bytes long. Returns false if there is no such table.
     pub(crate) fn table(&self, name: &str, max: u64, visit: &mut Visit<'_>) -> Result<bool, Malformed> {
         let mut root = None;
         let mut broken = None;
-        // The schema lies in the tree of the first page.
+        // The schema is the tree of the first page.
         self.tree(1, max, &mut |record| {
             match record {
                 Ok(record) => {
@@ -138,8 +138,8 @@ impl<'a> Database<'a> {
         visit: &mut Visit<'_>,
     ) -> Result<ControlFlow<()>, Malformed> {
         let wrong = |what| Malformed::Part { part: "page", number: number.into(), what };
-        let page = self.page(number).ok_or_else(|| wrong("is not there"))?;
-        // In front of the first page lies the header of the file.
+        let page = self.page(number).ok_or_else(|| wrong("is missing"))?;
+        // The file header comes before the content of the first page.
         let head = if number == 1 { HEADER } else { 0 };
         let cells = u16_be(page, head + 3).map_or(0, usize::from);
         let offset = |index: usize, first: usize| u16_be(page, head + first + 2 * index).map(usize::from);
@@ -149,7 +149,7 @@ impl<'a> Database<'a> {
                     let cell = offset(index, 8).and_then(|at| page.get(..self.usable)?.get(at..));
                     let record = match cell {
                         Some(cell) => self.record(cell, number, max, walk),
-                        None => Err(wrong("has a cell outside of it")),
+                        None => Err(wrong("has a cell outside the page")),
                     };
                     let overlaps = matches!(record, Err(Malformed::Overlap { .. }));
                     if visit(record).is_break() || overlaps {
@@ -162,11 +162,11 @@ impl<'a> Database<'a> {
                 walk.wait(self.page_size, number, last)?;
                 for index in (0..cells).rev() {
                     let child = offset(index, 12).and_then(|at| u32_be(page, at));
-                    let child = child.ok_or_else(|| wrong("has a cell outside of it"))?;
+                    let child = child.ok_or_else(|| wrong("has a cell outside the page"))?;
                     walk.wait(self.page_size, number, child)?;
                 }
             }
-            _ => return Err(wrong("is no page of a table")),
+            _ => return Err(wrong("is not a page of a table")),
         }
         Ok(ControlFlow::Continue(()))
     }
@@ -177,7 +177,7 @@ impl<'a> Database<'a> {
         self.content.get(start..start.checked_add(self.page_size)?)
     }
 
-    /// The record of a cell in a leaf, put together where a part of it lies in overflow pages.
+    /// The record of a cell in a leaf, joined with its part in overflow pages.
     fn record<'b>(
         &self,
         cell: &'b [u8],
@@ -202,7 +202,8 @@ impl<'a> Database<'a> {
         let mut next = u32_be(rest, 0).ok_or_else(cut_off)?;
         while walk.buffer.len() < length {
             let missing = length - walk.buffer.len();
-            let page = self.page(next).ok_or_else(|| wrong("has a record that goes on in no page"))?;
+            let page =
+                self.page(next).ok_or_else(|| wrong("has a record that continues in a missing page"))?;
             let part = page.get(4..self.usable).unwrap_or_default();
             walk.buffer.extend_from_slice(part.get(..missing).unwrap_or(part));
             next = u32_be(page, 0).unwrap_or_default();
@@ -210,7 +211,7 @@ impl<'a> Database<'a> {
         Ok(&walk.buffer)
     }
 
-    /// How much of a record of this length lies in its leaf.
+    /// How many bytes of a record of this length are in its leaf.
     fn local(&self, length: usize) -> usize {
         let most = self.usable - 35;
         if length <= most {
@@ -222,11 +223,12 @@ impl<'a> Database<'a> {
     }
 }
 
-/// Bytes of a file beside the database that [`is_pending`] looks at: two heads.
+/// Bytes of a log or journal that [`is_pending`] reads: two headers.
 pub(crate) const PENDING_HEAD: u64 = 56;
 
-/// Whether the file with this head, `-wal` or `-journal` beside a database, has what belongs into the database: frames of the
-/// log that its current salt marks as written since the last reset, or pages that were saved and not given up.
+/// Whether the file with this head, the `-wal` or `-journal` of a database, has changes that belong into the database:
+/// frames of the log that its current salt marks as written since the last reset, or saved pages of a journal that is
+/// still valid.
 pub(crate) fn is_pending(head: &[u8]) -> bool {
     const JOURNAL: &[u8] = &[0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
     const LOG: u32 = 0x377f_0682;
@@ -240,7 +242,7 @@ struct Walk {
     pages: Budget,
     records: Budget,
     buffer: Vec<u8>,
-    /// Pages still to be visited, the last first.
+    /// Pages to visit, the last first.
     waiting: Vec<u32>,
 }
 
@@ -252,7 +254,7 @@ impl Walk {
     }
 }
 
-/// The column of a record with this number, from 0; nothing where the record has none, or contradicts itself.
+/// The column of a record with this number, from 0. `None` if the record has no such column or is inconsistent.
 pub(crate) fn column(record: &[u8], wanted: usize) -> Option<Value<'_>> {
     let (head, rest) = varint(record)?;
     let head = usize::try_from(head).ok()?;

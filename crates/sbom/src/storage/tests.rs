@@ -1,4 +1,4 @@
-//! What each reader makes of sound files and of hostile ones.
+//! Each reader with valid and hostile files.
 
 use proptest::prelude::*;
 
@@ -30,7 +30,7 @@ fn from_ndb(content: &[u8], visit: &mut Visit<'_>) -> Result<(), Malformed> {
     rpm_ndb::visit(content, MAX, visit)
 }
 
-/// The records that can be read, and what is wrong with others or with the file.
+/// The records that can be read, and what is wrong with the others or with the file.
 fn read(read: Read, content: &[u8]) -> (Vec<Vec<u8>>, Vec<String>) {
     let (mut records, mut wrong) = (Vec::new(), Vec::new());
     let outcome = read(content, &mut |record| {
@@ -44,7 +44,7 @@ fn read(read: Read, content: &[u8]) -> (Vec<Vec<u8>>, Vec<String>) {
     (records, wrong)
 }
 
-/// A record in many pages, one in a few, one in one.
+/// A record in many pages, one in a few, and one in a single page.
 fn rows() -> [Vec<u8>; 3] {
     let long = |length: u32| (0..length).map(|n| u8::try_from(n % 251).unwrap()).collect();
     [long(5000), long(600), long(40)]
@@ -62,7 +62,7 @@ fn samples() -> Vec<(Read, Vec<u8>)> {
 }
 
 #[test]
-fn records_come_whole_whatever_they_are_cut_into() {
+fn records_are_complete_however_they_are_split() {
     for (index, (reader, content)) in samples().into_iter().enumerate() {
         assert_eq!(read(reader, &content), (rows().to_vec(), Vec::new()), "sample {index}");
         let mut first = Vec::new();
@@ -76,19 +76,19 @@ fn records_come_whole_whatever_they_are_cut_into() {
 }
 
 #[test]
-fn a_file_that_is_cut_off_or_something_else_is_told() {
+fn a_file_that_is_truncated_or_of_another_format_is_reported() {
     for (index, (reader, content)) in samples().into_iter().enumerate() {
         for cut in [&content[..content.len() - 600], &content[..300], &content[..40], b"x"] {
             assert_ne!(read(reader, cut).1, Vec::<String>::new(), "sample {index}, {} bytes", cut.len());
         }
     }
-    assert_eq!(read(from_berkeley, b"").1, ["is no Berkeley DB hash file"]);
-    // SQLite takes an empty file for a database without tables.
+    assert_eq!(read(from_berkeley, b"").1, ["is not a Berkeley DB hash file"]);
+    // For SQLite, an empty file is a database without tables.
     assert!(!sqlite::Database::open(b"").unwrap().table("Packages", MAX, &mut |_| unreachable!()).unwrap());
 }
 
 #[test]
-fn a_record_beyond_the_limit_is_told_and_the_others_come() {
+fn a_record_beyond_the_limit_is_reported_and_the_others_are_read() {
     let rows = rows();
     let rows: Vec<&[u8]> = rows.iter().map(Vec::as_slice).collect();
     let mut lengths = Vec::new();
@@ -120,7 +120,7 @@ fn a_million_pointers_to_one_record_are_not_followed() {
     let (records, wrong) = read(from_sqlite, &content);
     assert_eq!((records.len(), wrong.len()), (1, 1), "{wrong:?}");
     assert!(wrong[0].contains("overlap"), "{wrong:?}");
-    // Berkeley DB: two values that are the same chain.
+    // Berkeley DB: two values that share a chain.
     let mut content = sample::berkeley(&[&long, &long, b"x"], Order::Little);
     let item = |content: &[u8], index: usize| {
         let at = 512 + 26 + 2 * index;
@@ -141,7 +141,7 @@ fn a_million_pointers_to_one_record_are_not_followed() {
 }
 
 #[test]
-fn pages_that_lead_in_circles_end() {
+fn circular_pages_end() {
     let long = vec![b'x'; 5000];
     let mut content = sample::sqlite(&[&long, b"b", b"c"]);
     // The root is its own last child.
@@ -158,10 +158,10 @@ fn pages_that_lead_in_circles_end() {
     assert!(records.contains(&b"b".to_vec()));
 }
 
-/// The heads of a log that Python's sqlite3 wrote: of one with changes, as it is until the next write after they were put into
-/// the database; of the same while the second round of changes lies over the first.
+/// The headers of a log that Python's sqlite3 wrote: with changes, as it stays until the next write after they were
+/// moved into the database; and while the second round of changes overwrites the first.
 #[test]
-fn logs_that_sqlite_wrote_are_seen() {
+fn logs_that_sqlite_wrote_are_recognised() {
     for head in [
         "377f0682002de2180000100000000000e80c8b6d79b24f9542720ffb8fa99a190000000100000000e80c8b6d79b24f95de59dd6309cca178",
         "377f0682002de2180000100000000001e80c8b6e6cbe4e8044720ffb7da8a60c0000000200000000e80c8b6e6cbe4e80ed1d5569915610df",
@@ -171,16 +171,16 @@ fn logs_that_sqlite_wrote_are_seen() {
 }
 
 #[test]
-fn changes_beside_a_database_are_seen() {
+fn changes_outside_a_database_are_recognised() {
     let mut log = vec![0; 56];
     log[..4].copy_from_slice(&0x377f_0682_u32.to_be_bytes());
     log[16..24].copy_from_slice(b"saltSALT");
-    assert!(!sqlite::is_pending(&log), "frames of before the last reset");
+    assert!(!sqlite::is_pending(&log), "frames from before the last reset");
     log[40..48].copy_from_slice(b"saltSALT");
     assert!(sqlite::is_pending(&log));
     assert!(!sqlite::is_pending(&log[..32]), "a log without frames");
     assert!(sqlite::is_pending(b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7\0\0"));
-    assert!(!sqlite::is_pending(&[0; 56]), "a journal that was given up");
+    assert!(!sqlite::is_pending(&[0; 56]), "a journal that is no longer valid");
 }
 
 proptest! {

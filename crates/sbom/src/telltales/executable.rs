@@ -1,20 +1,21 @@
-//! Programs and shared objects by how they begin: ELF and Mach-O. Only the head is looked at.
+//! Programs and shared objects by their heads: ELF and Mach-O.
 //!
-//! A shared object that names a loader is a program, and so is one that is not called like a library: linkers write both alike.
-//! Those that a cataloger reads are told apart later: a program of Go is one, and so is one of Rust that lists its crates. Windows programs run nowhere here, and pip brings some.
+//! A shared object that names a loader is a program, and so is one that is not named like a library: linkers write both
+//! the same way. Programs that a cataloger reads, such as Go programs and Rust programs with a list of crates, are
+//! excluded later. Windows programs are ignored: they do not run in these images, and pip contains some.
 
 use super::table::Kind;
 use crate::loader::names_loader;
 use crate::magic::{Elf, Format};
 
-/// Bytes that are looked at. Linkers write the program headers right behind the file's own header.
+/// Bytes that are read. Linkers write the program headers directly after the file's own header.
 pub(super) const HEAD: usize = 1 << 10;
 
-/// The ecosystem of programs that say nothing about where they come from.
+/// The ecosystem of programs without information about their origin.
 pub const EXECUTABLES: &str = "executables";
 pub(super) const PROGRAM: Kind = Kind { ecosystem: EXECUTABLES, files: "file" };
 
-/// The ecosystem of libraries that say nothing about where they come from.
+/// The ecosystem of libraries without information about their origin.
 pub(super) const SHARED_OBJECTS: &str = "shared objects";
 const LIBRARY: Kind = Kind { ecosystem: SHARED_OBJECTS, files: "file" };
 
@@ -27,12 +28,12 @@ pub(super) fn is_program(head: &[u8]) -> bool {
     }
 }
 
-/// Whether one of them may be a library: it is loaded wherever there is room, and names no loader.
+/// Whether one of them may be a library: it can be loaded at any address, and names no loader.
 pub(super) fn is_shared_object(head: &[u8]) -> bool {
     Elf::of(head).is_some_and(Elf::is_shared) && !names_loader(head)
 }
 
-/// What such a file is at this path.
+/// The kind of such a file at this path.
 pub(super) fn kind_of_shared_object(path: &str) -> Kind {
     let name = path.rsplit('/').next().unwrap_or(path);
     if name.split('.').skip(1).any(|part| part == "so") { LIBRARY } else { PROGRAM }
@@ -43,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn programs_are_told_by_their_first_bytes() {
+    fn programs_are_recognised_by_their_first_bytes() {
         let elf = |order: u8, kind: [u8; 2]| {
             let mut head = b"\x7fELF\x02".to_vec();
             head.push(order);
@@ -71,9 +72,9 @@ mod tests {
     }
 
     #[test]
-    fn a_library_is_told_by_its_head_and_its_name() {
+    fn a_library_is_recognised_by_its_head_and_its_name() {
         let mut head = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0".to_vec();
-        assert!(!is_shared_object(&head), "its headers cannot be seen");
+        assert!(!is_shared_object(&head), "its headers are beyond the head");
         head.resize(64, 0);
         assert!(is_shared_object(&head));
         head[16] = 2;

@@ -1,8 +1,8 @@
-//! Which shared objects are part of something that is in the inventory, because of the folder that they lie in.
+//! Which shared objects are part of something in the inventory, by their folder.
 //!
-//! An installed package of a language brings its own: a wheel, a gem, a package of npm or of conda, an application of Erlang. So do
-//! Java and .NET, and other runtimes below `lib` beside the folder of their program. Everywhere else, a library that no package
-//! of the operating system brought is one that nobody looked at.
+//! An installed package of a language contains its own: a wheel, a gem, an npm or conda package, an Erlang application.
+//! So do Java and .NET, and other runtimes below `lib` next to the folder of their program. Everywhere else, a library
+//! that no package of the operating system owns is unread.
 
 use std::collections::BTreeSet;
 
@@ -10,21 +10,21 @@ use crate::inventory::Component;
 use crate::lockfiles::is_in_package;
 use crate::path::{folder_of, folders_around};
 
-/// The folders of what brings shared objects.
+/// The folders of packages and runtimes with their own shared objects.
 pub(super) struct SharedObjects<'c> {
     /// Everything below them counts.
     folders: BTreeSet<&'c str>,
-    /// So does what is called after a runtime: `usr/local/lib/python3.12/…`, `usr/local/lib/libpython3.so`.
+    /// So does everything named after a runtime: `usr/local/lib/python3.12/…`, `usr/local/lib/libpython3.so`.
     runtimes: BTreeSet<(&'c str, &'c str)>,
 }
 
-/// The catalogers of packages each of which has a folder.
+/// The catalogers of packages that each have a folder.
 const WITH_FOLDERS: [&str; 8] = ["conda", "dotnet", "erlang", "homebrew", "julia", "jvm", "nix", "r"];
 
-/// Folders inside of that of a package, where it is described.
+/// Folders inside that of a package that contain its description.
 const DESCRIPTIONS: [&str; 3] = ["/ebin", "/conda-meta", "/.brew"];
 
-/// Folders that have the files of many.
+/// Folders with files of many packages.
 const SHARED: [&str; 5] = ["", "opt", "usr", "usr/local", "var"];
 
 impl<'c> SharedObjects<'c> {
@@ -72,7 +72,8 @@ impl<'c> SharedObjects<'c> {
     }
 }
 
-/// Whether the path leads to what was compiled for a gem: `…/gems/3.1.0/extensions/x86_64-linux/3.1.0/ffi-1.16.3/ffi_c.so`.
+/// Whether the path is that of a file compiled for a gem:
+/// `…/gems/3.1.0/extensions/x86_64-linux/3.1.0/ffi-1.16.3/ffi_c.so`.
 fn is_built_for_gem(path: &str) -> bool {
     let rest = path.split_once("/gems/").and_then(|(_, rest)| rest.split_once("/extensions/"));
     rest.is_some_and(|(_, rest)| rest.split('/').count() > 3)
@@ -84,7 +85,7 @@ mod tests {
     use crate::inventory::Location;
 
     #[test]
-    fn a_library_is_part_of_what_its_folder_is_of() {
+    fn a_library_belongs_to_the_owner_of_its_folder() {
         let component = |by: &'static str, purl: &str, path: &str| Component {
             locations: vec![Location { path: path.to_owned(), layer: None }],
             found_by: Some(by),

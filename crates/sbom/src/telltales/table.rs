@@ -1,9 +1,9 @@
-//! The list of files by which ecosystems that no cataloger reads yet are told.
+//! The list of files by which ecosystems without a cataloger are recognised.
 //!
-//! A row is a kind of file. It goes when its cataloger comes, which a test holds. A row that has a path in common with a
-//! cataloger would call the same file read and unread.
+//! A row is a kind of file. It must be removed when a cataloger is added, which a test checks: a row that shares a path
+//! with a cataloger would report the same file as read and unread.
 //!
-//! Left out on purpose: archives of packages that nobody unpacked (`*.deb`, `*.gem`).
+//! Archives of packages that were not unpacked (`*.deb`, `*.gem`) are left out on purpose.
 
 use plimsoll_core::quantity;
 use plimsoll_core::rootfs::Need;
@@ -14,13 +14,13 @@ use crate::cataloger::{Mode, Selection};
 /// What a file shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Kind {
-    /// The ecosystem, as OSV names it where it does.
+    /// The ecosystem, by OSV's name if it has one.
     pub(crate) ecosystem: &'static str,
     /// What is counted: `deploy`, `*.jmod`.
     pub(crate) files: &'static str,
 }
 
-/// `2 deploy`, `2 workflows`: a file's name stays as it is, a word has a plural.
+/// `2 deploy`, `2 workflows`: a file's name stays unchanged, a word gets a plural.
 pub(super) fn counted(number: usize, files: &str) -> String {
     let more = [" of another root", " without "].iter().find_map(|more| files.find(more));
     let (files, more) = files.split_at(more.unwrap_or(files.len()));
@@ -34,24 +34,24 @@ pub(super) fn counted(number: usize, files: &str) -> String {
 /// What is counted in words, not by the name of a file.
 const WORDS: [&str; 4] = ["database", "file", "program", "snap"];
 
-/// A kind of file, and how to tell it.
+/// A kind of file, and how to recognise it.
 pub(super) struct Telltale {
     pub(super) selection: Selection,
-    pub(super) shows: Shows,
+    pub(super) shows: RecognisedBy,
 }
 
-/// What makes a file of the selection one of the kind.
-pub(super) enum Shows {
+/// How a file of the selection is recognised.
+pub(super) enum RecognisedBy {
     /// Its path.
     Path(Kind),
-    /// Its path, and that its first KiB fits.
+    /// By its path and its first KiB.
     Head(Kind, fn(&[u8]) -> bool),
-    /// That it can be run.
+    /// By being executable.
     Executable,
 }
 
-impl Shows {
-    /// Whether a file with this head is one of the kind.
+impl RecognisedBy {
+    /// Whether a file with this head is of this kind.
     pub(super) fn fits(&self, head: &[u8]) -> bool {
         match self {
             Self::Path(_) => true,
@@ -64,30 +64,30 @@ impl Shows {
 impl Telltale {
     /// Whether it is about programs, and a file with this head is a program or a library.
     pub(super) fn is_shared_object(&self, head: &[u8]) -> bool {
-        matches!(self.shows, Shows::Executable) && executable::is_shared_object(head)
+        matches!(self.shows, RecognisedBy::Executable) && executable::is_shared_object(head)
     }
 
-    /// What a file is that fits.
+    /// The kind of a file that matches.
     pub(super) fn kind(&self) -> Kind {
         match &self.shows {
-            Shows::Path(kind) | Shows::Head(kind, _) => *kind,
-            Shows::Executable => executable::PROGRAM,
+            RecognisedBy::Path(kind) | RecognisedBy::Head(kind, _) => *kind,
+            RecognisedBy::Executable => executable::PROGRAM,
         }
     }
 
-    /// What a file is that could not be read, where its path tells.
+    /// The kind of a file that could not be read, if its path is enough.
     pub(super) fn kind_by_path(&self) -> Option<Kind> {
         match &self.shows {
-            Shows::Path(kind) | Shows::Head(kind, _) => Some(*kind),
-            Shows::Executable => None,
+            RecognisedBy::Path(kind) | RecognisedBy::Head(kind, _) => Some(*kind),
+            RecognisedBy::Executable => None,
         }
     }
 }
 
-/// Files that a package of a distribution may have brought, so that their digests are taken.
+/// Files that a package of a distribution may own, so that they are hashed.
 const fn file(ecosystem: &'static str, files: &'static str, paths: &'static [&'static str]) -> Telltale {
     let selection = Selection { paths, mode: Mode::Any, min_size: 0, need: Need::Stream };
-    Telltale { selection, shows: Shows::Path(Kind { ecosystem, files }) }
+    Telltale { selection, shows: RecognisedBy::Path(Kind { ecosystem, files }) }
 }
 
 const fn head(
@@ -97,10 +97,10 @@ const fn head(
     fits: fn(&[u8]) -> bool,
 ) -> Telltale {
     let selection = Selection { paths, mode: Mode::Any, min_size: 0, need: Need::Head { bytes: 1 << 10 } };
-    Telltale { selection, shows: Shows::Head(Kind { ecosystem, files }, fits) }
+    Telltale { selection, shows: RecognisedBy::Head(Kind { ecosystem, files }, fits) }
 }
 
-/// The kinds of file. Where several fit a file, the first counts.
+/// The kinds of file. If several match a file, the first counts.
 pub(super) static TELLTALES: &[Telltale] = &[
     // Package databases of operating systems.
     file(
@@ -131,7 +131,7 @@ pub(super) static TELLTALES: &[Telltale] = &[
         "application-inventory.json of another root",
         &["**/?*/usr/share/bottlerocket/application-inventory.json"],
     ),
-    // Test frameworks call the outputs that they compare with like that, too.
+    // Test frameworks use this name for expected outputs, too.
     head("snap", "snap", &["**/*.snap"], |head| head.starts_with(SQUASHFS)),
     file("XBPS", "database", &["**/db/xbps/pkgdb-*.plist"]),
     // Packages and lock files of languages.
@@ -141,7 +141,7 @@ pub(super) static TELLTALES: &[Telltale] = &[
     file("npm", "*.asar", &["**/*.asar"]),
     file("Packagist", "*.phar", &["**/*.phar"]),
     file("Maven", "*.jmod", &["**/*.jmod"]),
-    // Beside a list of libraries, which is read.
+    // Next to a list of libraries, which is read.
     file("NuGet", "*.runtimeconfig.json", &["**/*.runtimeconfig.json"]),
     // Programs and libraries.
     Telltale {
@@ -151,18 +151,18 @@ pub(super) static TELLTALES: &[Telltale] = &[
             min_size: 0,
             need: Need::Stream,
         },
-        shows: Shows::Executable,
+        shows: RecognisedBy::Executable,
     },
-    // Programs. Where no distribution puts any, their digests prove nothing.
+    // Programs. In places that distributions do not use, their digests prove nothing.
     programs(&["usr/local/bin/*", "usr/local/sbin/*"], Need::Head { bytes: executable::HEAD as u64 }),
     programs(&[], Need::Stream),
 ];
 
 const fn programs(paths: &'static [&'static str], need: Need) -> Telltale {
-    // A hard link does not tell its size: were small files passed over, a layer would be read again for it.
+    // A hard link does not state its size: if small files were ignored, a layer would be read again for it.
     let selection = Selection { paths, mode: Mode::Executable, min_size: 0, need };
-    Telltale { selection, shows: Shows::Executable }
+    Telltale { selection, shows: RecognisedBy::Executable }
 }
 
-/// How a file system in the format Squashfs begins. The kernel mounts no other, so nobody can hide a snap by changing it.
+/// The start of a Squashfs file system. The kernel requires it, so nobody can hide a snap by changing it.
 const SQUASHFS: &[u8] = b"hsqs";

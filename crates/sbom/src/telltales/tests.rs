@@ -1,4 +1,4 @@
-//! What nobody reads is told, and what a distribution brought is set aside.
+//! Unread files are reported, and files that a distribution owns are set aside.
 
 use plimsoll_core::Limits;
 use plimsoll_core::rootfs::{Attributes, Extraction, FileSet, FoundFile, Need};
@@ -86,7 +86,7 @@ const FILES: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn each_row_is_told_and_no_cataloger_reads_the_same_file() {
+fn each_row_is_reported_and_no_cataloger_reads_the_same_file() {
     let first = first_purpose();
     let mut rows: HashSet<u16> = HashSet::new();
     for (path, content, ecosystem) in FILES {
@@ -102,14 +102,14 @@ fn each_row_is_told_and_no_cataloger_reads_the_same_file() {
         let codes: Vec<_> = inventory.problems.iter().map(|it| (it.code, it.ecosystem.as_deref())).collect();
         assert_eq!(codes, [(ProblemCode::NotRead, Some(*ecosystem))], "{path}");
     }
-    // The last rows are for executables, which no path shows.
+    // The last rows are for executables, which have no fixed path.
     let expected = u16::try_from(TELLTALES.len()).unwrap() - 2;
     let missing: Vec<u16> = (0..expected).filter(|row| !rows.contains(row)).collect();
     assert!(missing.is_empty(), "rows without a file in this test: {missing:?}");
 }
 
 #[test]
-fn an_application_of_dotnet_without_its_list_is_told() {
+fn a_dotnet_application_without_its_list_is_reported() {
     let list = ("app/App.deps.json", r#"{"libraries":{"App/1.0.0":{"type":"project"}}}"#);
     let start = ("app/App.runtimeconfig.json", "{}");
     assert_eq!(
@@ -121,7 +121,7 @@ fn an_application_of_dotnet_without_its_list_is_told() {
 
 /// Distroless images have a folder with a file for each package.
 #[test]
-fn a_database_of_another_root_that_is_a_folder_is_wanted() {
+fn a_database_of_another_root_that_is_a_folder_is_selected() {
     assert_eq!(select().want_folder("rootfs/var/lib/dpkg/status.d").len(), 1);
     assert_eq!(select().want_folder("var/lib/dpkg/status.d"), []);
 }
@@ -135,7 +135,7 @@ fn first_purpose() -> u16 {
 }
 
 #[test]
-fn what_only_looks_like_a_telltale_is_none() {
+fn files_that_only_look_like_telltales_are_ignored() {
     let nothing: [&str; 0] = [];
     let files = [
         ("etc/bun.lockbs", ""),
@@ -173,9 +173,9 @@ fn an_ecosystem_is_one_line_with_numbers_and_the_first_file() {
     );
 }
 
-/// A name does not make a library of a program, nor does a library belong to anything because it is one.
+/// A name does not turn a program into a library, and being a library does not make a file part of anything.
 #[test]
-fn shared_objects_that_nobody_brought_are_told() {
+fn shared_objects_without_an_owner_are_reported() {
     let digest = md5_of(&elf());
     let mut set = image(
         &[("var/lib/dpkg/info/bash.md5sums", &format!("{digest}  usr/lib/x86_64-linux-gnu/libx.so.1\n"))],
@@ -197,7 +197,7 @@ fn shared_objects_that_nobody_brought_are_told() {
         told(&catalog(&set)),
         ["not-read usr/lib/x86_64-linux-gnu/libxml2.so.2.9.14: shared objects (3 files): not read yet"]
     );
-    // One that is linked to run at a fixed place is no library.
+    // A program that is linked to a fixed address is not a library.
     library[16] = 2;
     assert_eq!(
         problems(&[], &[("app/server.so", &library)]),
@@ -206,14 +206,14 @@ fn shared_objects_that_nobody_brought_are_told() {
 }
 
 #[test]
-fn programs_that_nobody_brought_are_told() {
+fn programs_without_an_owner_are_reported() {
     let programs = [("usr/local/bin/python3.12", elf()), ("app/server", elf())];
     let programs: Vec<_> = programs.iter().map(|(path, content)| (*path, content.as_slice())).collect();
     assert_eq!(problems(&[], &programs), ["not-read app/server: executables (2 files): not read yet"]);
 }
 
 #[test]
-fn what_a_distributions_package_brought_is_set_aside_and_counted() {
+fn files_of_a_distributions_package_are_set_aside_and_counted() {
     let line = |path: &str, content: &[u8]| format!("{}  {path}\n", md5_of(content));
     let nodejs = ["usr/share/nodejs/npm/x.jmod", "usr/share/nodejs/semver/x.jmod"];
     let lists = [
@@ -221,7 +221,7 @@ fn what_a_distributions_package_brought_is_set_aside_and_counted() {
             "var/lib/dpkg/info/nodejs.md5sums",
             nodejs.map(|path| line(path, b"{}")).concat() + &line("usr/bin/node", &elf()),
         ),
-        // As lists have it that are older than the merged /usr.
+        // As in lists that are older than the merged /usr.
         ("var/lib/dpkg/info/bash.md5sums", line("bin/bash", &elf())),
     ];
     let files = nodejs.map(|path| (path, "{}".to_owned()));
@@ -244,14 +244,14 @@ fn what_a_distributions_package_brought_is_set_aside_and_counted() {
     assert!(inventory.problems.iter().all(|problem| !problem.hides_components()));
 }
 
-/// The MD5 of a file, as `md5sums` has it.
+/// The MD5 of a file, as in `md5sums`.
 fn md5_of(content: &[u8]) -> String {
     use md5::Digest as _;
     hex::encode(md5::Md5::digest(content))
 }
 
 #[test]
-fn a_file_without_the_digest_that_its_package_recorded_is_told() {
+fn a_file_without_its_recorded_digest_is_reported() {
     let other = md5_of(b"as it was installed");
     let md5sums = format!("{other}  usr/bin/node\n{other}  usr/share/nodejs/npm/x.jmod\nx  usr/bin/x\n");
     let programs = [("usr/bin/node", elf()), ("usr/bin/x", elf()), ("usr/bin/listed", elf())];
@@ -272,7 +272,7 @@ fn a_file_without_the_digest_that_its_package_recorded_is_told() {
 
 #[test]
 fn the_digest_of_another_file_of_the_package_proves_nothing() {
-    // The number of a place and the number of a digest count only together.
+    // The hash of a path and that of a digest count only together.
     let md5sums = format!("{}  usr/bin/node\n{}  usr/bin/npm\n", md5_of(b"npm"), md5_of(&elf()));
     let files = [("var/lib/dpkg/info/nodejs.md5sums", md5sums.as_str())];
     let told = problems(&files, &[("usr/bin/node", &elf())]);
@@ -280,7 +280,7 @@ fn the_digest_of_another_file_of_the_package_proves_nothing() {
 }
 
 #[test]
-fn apk_lists_the_digest_of_a_program_behind_its_name() {
+fn apk_lists_the_digest_of_a_program_after_its_name() {
     use base64::Engine as _;
     use sha1::Digest as _;
     let digest = |content: &[u8]| base64::prelude::BASE64_STANDARD.encode(sha1::Sha1::digest(content));
@@ -301,7 +301,7 @@ fn apk_lists_the_digest_of_a_program_behind_its_name() {
 }
 
 #[test]
-fn a_claim_to_what_is_not_the_distributions_sets_nothing_aside() {
+fn a_claim_outside_the_distributions_folders_sets_nothing_aside() {
     let digest = md5_of(b"{}");
     let paths = ["opt/app/x.jmod", "usr/local/lib/x/x.jmod", "srv/x.jmod"];
     let list = paths.map(|path| format!("{digest}  {path}\n")).concat();
@@ -324,7 +324,7 @@ fn links_to_one_file_count_once() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told_by_its_path_or_as_unreadable() {
+fn unreadable_files_are_reported_by_their_path_or_as_unreadable() {
     let mut set = image(&[], &[]);
     for path in ["srv/app.jmod", "usr/local/bin/server", "usr/local/bin/other"] {
         let attributes = Attributes { size: 1 << 20, mode: 0o755 };
@@ -342,7 +342,7 @@ fn what_cannot_be_read_is_told_by_its_path_or_as_unreadable() {
 }
 
 #[test]
-fn of_a_telltale_no_more_than_the_head_is_kept_and_of_a_script_no_more_is_read() {
+fn only_the_head_of_a_telltale_is_kept_and_only_the_head_of_a_script_is_read() {
     for telltale in TELLTALES {
         assert!(matches!(telltale.selection.need, Need::Name | Need::Head { bytes: ..=1024 } | Need::Stream));
     }
@@ -355,8 +355,8 @@ fn of_a_telltale_no_more_than_the_head_is_kept_and_of_a_script_no_more_is_read()
 }
 
 #[test]
-fn a_hard_link_is_wanted_for_what_its_target_was_read_for() {
-    // `gunzip` is another name of `uncompress` in every Debian image: the layer must not be read again for it.
+fn a_hard_link_has_the_purposes_of_its_target() {
+    // `gunzip` is a hard link to `uncompress` in every Debian image: the layer must not be read again for it.
     let wanted = |size| select().want("usr/bin/gunzip", Some(Attributes { size, mode: 0o755 }));
     assert_eq!(wanted(2_300), wanted(u64::MAX));
 }

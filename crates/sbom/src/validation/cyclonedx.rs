@@ -251,7 +251,7 @@ static COMPOSITION: Shape = Shape {
     rule: None,
 };
 
-/// Until 1.6 a list of licences is one expression or several licences. Since 1.7 both may be in it.
+/// Until 1.6 a list of licences is one expression or several licences. Since 1.7 it may contain both.
 fn mixed_licences(value: &Value, version: &str) -> Option<(&'static str, String)> {
     if version == "1.7" {
         return None;
@@ -262,7 +262,7 @@ fn mixed_licences(value: &Value, version: &str) -> Option<(&'static str, String)
     is_mixed.then(|| ("ambiguous-licence", "mixes an expression with other licences".to_owned()))
 }
 
-/// A UUID with hyphens, and no other spelling of one.
+/// A UUID with hyphens, in no other spelling.
 fn is_serial(text: &str) -> bool {
     let uuid = text.strip_prefix("urn:uuid:").filter(|uuid| uuid.len() == Hyphenated::LENGTH);
     uuid.is_some_and(|uuid| Uuid::try_parse(uuid).is_ok())
@@ -274,17 +274,17 @@ fn is_listed(text: &str) -> bool {
         && (matches!(Licence::parse(text), Licence::Expression(_)) || spdx::exception_id(text).is_some())
 }
 
-/// Reports references that are defined twice, and those that lead nowhere.
+/// Reports duplicate and dangling references.
 fn references(value: &Value, findings: &mut Findings) {
     let mut defined = BTreeSet::new();
     define(value, &mut defined, findings, "");
     let refers = |reference: &str, place: String, findings: &mut Findings| {
-        // A link to another document has a form of its own.
+        // A link to another document has its own form.
         if !reference.is_empty() && !reference.starts_with("urn:cdx:") && !defined.contains(reference) {
             findings.error(
                 "dangling-reference",
                 &place,
-                format!("nothing in the document is called `{}`", shortened(reference)),
+                format!("no element of the document is called `{}`", shortened(reference)),
             );
         }
     };

@@ -1,4 +1,5 @@
-//! Checks of what a document means, in any form: its subject, components that cannot be looked up, the statement around it.
+//! Checks of a document's meaning, in any form: its subject, components that cannot be looked up, the statement around
+//! it.
 
 use plimsoll_core::Timestamp;
 use plimsoll_core::text::shortened;
@@ -24,7 +25,7 @@ pub(super) fn check(document: &ReadDocument, findings: &mut Findings) {
         findings.error(
             "dangling-reference",
             dangling,
-            "a relationship names it, and nothing in the document is called so",
+            "a relationship names it, but no element of the document has this name",
         );
     }
     if document.inventory.components.is_empty() {
@@ -41,7 +42,7 @@ fn subject(document: &ReadDocument, findings: &mut Findings) {
         findings.error(
             "subject-without-digest",
             name,
-            "is about an image and does not say its digest: a tag may mean another image tomorrow",
+            "is about an image but does not state its digest: a tag may refer to another image tomorrow",
         );
     }
     if document.stated.subject == SubjectKind::Index {
@@ -58,7 +59,7 @@ fn subject(document: &ReadDocument, findings: &mut Findings) {
         findings.error(
             "subject-mismatch",
             &digest.to_string(),
-            "is not what the statement around the document is about",
+            "is not the subject of the statement around the document",
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The members of objects and their kinds: the part of a schema that decides how a document is understood.
+//! The members of objects and their types: the part of a schema that decides how a document is understood.
 //!
 //! Shapes are tables. A member that no table names is not checked.
 
@@ -12,9 +12,9 @@ use super::Findings;
 
 /// The members of a kind of object.
 pub(super) struct Shape {
-    /// What it is called in messages: `component`.
+    /// Its name in messages: `component`.
     pub(super) name: &'static str,
-    /// Members that it has to have.
+    /// Required members.
     pub(super) required: &'static [&'static str],
     pub(super) members: &'static [(&'static str, Kind)],
     /// A further rule. Returns a code and a message if the object breaks it.
@@ -24,7 +24,7 @@ pub(super) struct Shape {
 /// Gets the object and the version of the standard.
 type Rule = fn(&Value, &str) -> Option<(&'static str, String)>;
 
-/// What a member is.
+/// The type of a member.
 pub(super) enum Kind {
     /// A text that is not empty.
     Text,
@@ -44,7 +44,7 @@ pub(super) enum Kind {
 /// Checks `value` against `shape`. The depth of the document bounds the recursion.
 pub(super) fn check(value: &Value, shape: &Shape, place: &str, findings: &mut Findings) {
     let Some(object) = value.as_object() else {
-        findings.error("wrong-type", place, format!("a {} has to be an object", shape.name));
+        findings.error("wrong-type", place, format!("a {} must be an object", shape.name));
         return;
     };
     for required in shape.required {
@@ -114,7 +114,7 @@ fn member(value: &Value, kind: &Kind, place: &str, findings: &mut Findings) {
             each(value, place, findings, |item, place, findings| {
                 member(item, &Kind::Text, place, findings);
                 if !item.as_str().is_none_or(|text| seen.insert(text.to_owned())) {
-                    findings.error("repeated", place, "occurs twice in a list that has each once");
+                    findings.error("repeated", place, "occurs twice in a list of unique items");
                 }
             });
         }

@@ -138,7 +138,7 @@ fn is_agent(text: &str) -> bool {
     text == "NOASSERTION" || text.starts_with("Organization:") || text.starts_with("Person:")
 }
 
-/// Reports identifiers that are defined twice, and references that lead nowhere.
+/// Reports duplicate identifiers and dangling references.
 fn identifiers(value: &Value, findings: &mut Findings) {
     let mut defined = BTreeSet::from([DOCUMENT_ID]);
     for list in ["packages", "files", "snippets"] {
@@ -157,7 +157,7 @@ fn identifiers(value: &Value, findings: &mut Findings) {
             findings.error(
                 "dangling-reference",
                 &place,
-                format!("nothing in the document is called `{}`", shortened(id)),
+                format!("no element of the document is called `{}`", shortened(id)),
             );
         }
     };

@@ -17,7 +17,7 @@ fn cyclonedx(rest: &str) -> Vec<&'static str> {
 }
 
 #[test]
-fn references_of_cyclonedx_lead_somewhere_and_are_defined_once() {
+fn references_of_cyclonedx_are_defined_exactly_once() {
     let a = r#"{"type":"library","bom-ref":"a","name":"a"}"#;
     let valid = format!(r#""components":[{a}],"dependencies":[{{"ref":"a","dependsOn":["urn:cdx:1/2#b"]}}]"#);
     assert_eq!(cyclonedx(&valid), [""; 0]);
@@ -51,7 +51,7 @@ fn an_image_has_a_digest_and_is_not_an_index() {
 }
 
 #[test]
-fn a_document_is_about_what_its_statement_is_about() {
+fn a_document_has_the_subject_of_its_statement() {
     let digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
     let statement = |subject: &str| {
         format!(
@@ -68,7 +68,7 @@ fn a_document_is_about_what_its_statement_is_about() {
 const BROKEN: &str = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","serialNumber":"urn:uuid:1","dependencies":[{"ref":"b"}]}"#;
 
 #[test]
-fn what_is_inside_something_is_checked_as_if_it_were_alone() {
+fn a_document_in_an_envelope_is_checked_as_if_it_were_alone() {
     use base64::Engine as _;
     let alone = codes(BROKEN);
     assert_eq!(alone, ["dangling-reference", "wrong-form"]);
@@ -179,7 +179,7 @@ fn a_serial_number_is_a_uuid_with_hyphens() {
 }
 
 #[test]
-fn identifiers_of_spdx_lead_somewhere_and_are_defined_once() {
+fn identifiers_of_spdx_are_defined_exactly_once() {
     let document = |packages: &str, relationships: &str| {
         codes(&format!(
             r#"{{"spdxVersion":"SPDX-2.3","dataLicense":"CC0-1.0","SPDXID":"SPDXRef-DOCUMENT","name":"x",
@@ -204,7 +204,7 @@ fn identifiers_of_spdx_lead_somewhere_and_are_defined_once() {
 }
 
 #[test]
-fn relationships_of_every_form_lead_somewhere() {
+fn relationships_of_every_form_must_not_dangle() {
     let xml = |on: &str| {
         codes(&format!(
             "<bom xmlns='http://cyclonedx.org/schema/bom/1.6'><components><component type='library' bom-ref='a'><name>a</name></component></components><dependencies><dependency ref='a'><dependency ref='{on}'/></dependency></dependencies></bom>"

@@ -1,5 +1,4 @@
-//! What an attacker or a broken tool writes into an SBOM, by the row of the catalogue of bad inputs; each test is named
-//! by its row.
+//! SBOMs that an attacker or a broken tool may write. Each test is named after its row in the catalogue of bad inputs.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod work;
@@ -31,7 +30,7 @@ fn refused(document: &[u8]) -> String {
     error
 }
 
-/// Each document with a member put in front of its first one.
+/// Each document with a member inserted before its first one.
 fn with(member: &str) -> [Vec<u8>; 2] {
     documents().map(|document| format!("{{{member},{}", &document.to_string()[1..]).into_bytes())
 }
@@ -76,7 +75,7 @@ fn p03_numbers_in_an_sbom() {
 fn p04_marks_controls_and_broken_text_in_an_sbom() {
     for document in documents() {
         let text = document.to_string();
-        // A mark of the encoding is read, and a second one is text.
+        // A byte order mark is read, and a second one is text.
         assert!(read(&[b"\xef\xbb\xbf", text.as_bytes()].concat()).is_ok());
         refused(&[b"\xef\xbb\xbf\xef\xbb\xbf", text.as_bytes()].concat());
         refused(text.replace("\"MIT\"", "\"\\ud800\"").as_bytes());
@@ -101,7 +100,7 @@ fn places(value: &Value, at: &str, out: &mut Vec<String>) {
 }
 
 #[test]
-fn p08_another_shape_anywhere_in_an_sbom_is_never_a_panic() {
+fn p08_another_type_anywhere_in_an_sbom_is_never_a_panic() {
     let shapes = [
         json!(null),
         json!(7),
@@ -127,7 +126,7 @@ fn p08_another_shape_anywhere_in_an_sbom_is_never_a_panic() {
                 let mut other = document.clone();
                 *other.pointer_mut(place).unwrap() = shape.clone();
                 if let Ok(inventory) = read(other.to_string().as_bytes()) {
-                    // What was taken out of it can be written again.
+                    // The result can be written again.
                     assert!(inventory.components.len() <= 2);
                 }
             }
@@ -135,7 +134,7 @@ fn p08_another_shape_anywhere_in_an_sbom_is_never_a_panic() {
     }
 }
 
-/// A database of packages that is too large to read, or is no database at all: a gap, and never a short list.
+/// A database of packages that is too large to read, or is not a database at all: a gap, and never a short list.
 #[test]
 fn t18_a_database_beyond_its_limit_or_of_garbage_is_a_gap() {
     let mut limits = Limits::default();

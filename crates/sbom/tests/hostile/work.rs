@@ -1,5 +1,5 @@
-//! Small images that would take a reader hours or gigabytes. Nothing here measures time: where work or memory grow with the
-//! square of the input, these tests do not end.
+//! Small images that could take a reader hours or gigabytes. Nothing here measures time: if work or memory grew with
+//! the square of the input, these tests would not end.
 
 use std::fmt::Write as _;
 
@@ -22,7 +22,7 @@ fn set(status: &str) -> FileSet {
     set
 }
 
-/// Paragraphs of so many packages.
+/// Paragraphs of this many packages.
 fn packages(count: usize, paragraph: impl Fn(usize) -> String) -> String {
     (0..count).fold(String::new(), |mut status, n| {
         writeln!(status, "{}", paragraph(n)).unwrap();
@@ -47,7 +47,7 @@ fn problems_of(inventory: &Inventory, code: ProblemCode) -> usize {
 }
 
 #[test]
-fn a11_repeated_lines_of_owned_files_meet_many_links() {
+fn a11_repeated_lines_of_owned_files_with_many_links() {
     let mut files = set(&packages(1, |_| package("a", "")));
     files.add(select(), METADATA, None, b"Name: x\nVersion: 1\n");
     link(&mut files, METADATA, (0..30_000).map(|n| format!("srv/{n}.egg-info/PKG-INFO")));
@@ -60,7 +60,7 @@ fn a11_repeated_lines_of_owned_files_meet_many_links() {
 }
 
 #[test]
-fn a11_many_packages_claim_one_file_that_many_links_lead_to() {
+fn a11_many_packages_claim_one_file_with_many_links() {
     let mut files = set(&packages(20_000, |n| package(&format!("p{n:05}"), "")));
     files.add(select(), METADATA, None, b"Name: x\nVersion: 1\n");
     link(&mut files, METADATA, (0..20_000).map(|n| format!("srv/{n}.egg-info/PKG-INFO")));
@@ -69,7 +69,7 @@ fn a11_many_packages_claim_one_file_that_many_links_lead_to() {
         files.add(select(), &format!("var/lib/dpkg/info/p{n:05}.md5sums"), None, lines.as_bytes());
     }
     let inventory = catalog(&files);
-    // The one with the first package URL, whatever the order of the lists.
+    // The one with the first package URL, in any order of the lists.
     let owner = (0..inventory.components.len()).find_map(|n| inventory.owner(ComponentIndex(n))).unwrap();
     assert_eq!(owner.package.name, "p00000");
 }
@@ -95,7 +95,7 @@ fn a11_one_package_tens_of_thousands_of_times() {
 }
 
 #[test]
-fn a11_paragraphs_beyond_the_limit_are_told_once() {
+fn a11_paragraphs_beyond_the_limit_are_reported_once() {
     let inventory = catalog(&set(&packages(150_000, |n| package(&format!("p{n}"), ""))));
     assert_eq!(inventory.components.len(), 100_000);
     assert_eq!(problems_of(&inventory, ProblemCode::OsInventoryBroken), 1);
@@ -110,7 +110,7 @@ fn a11_a_million_broken_files_are_a_thousand_problems_and_a_count() {
     let inventory = catalog(&files);
     assert_eq!(problems_of(&inventory, ProblemCode::UnparsableMetadata), 1_001);
     let last = inventory.problems.iter().find(|problem| problem.path.is_empty()).unwrap();
-    assert_eq!(last.detail, "199000 more of the kind, in what python reads");
+    assert_eq!(last.detail, "199000 more of this kind in the files that python reads");
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a11_hundreds_of_thousands_of_empty_folders_are_a_thousand_problems_and_a_coun
 }
 
 #[test]
-fn a11_metadata_of_nothing_but_classifiers() {
+fn a11_metadata_with_only_classifiers() {
     let mut files = set(&packages(1, |_| package("a", "")));
     let metadata = format!("Name: x\nVersion: 1\n{}", "Classifier: License :: a\n".repeat(160_000));
     files.add(select(), METADATA, None, metadata.as_bytes());
@@ -149,7 +149,7 @@ fn a11_hundreds_of_thousands_of_unread_files_are_one_problem() {
 }
 
 #[test]
-fn a11_entries_of_apk_that_repeat() {
+fn a11_repeated_entries_of_apk() {
     let entry = "P:a\nV:1\nA:x86_64\nF:usr/bin\nR:a\nZ:Q1AAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n";
     let mut files = FileSet::default();
     files.add(select(), "etc/os-release", None, b"ID=alpine\nVERSION_ID=3.20.1\n");
@@ -177,7 +177,7 @@ fn a11_a_long_directory_with_a_million_files_is_not_a_million_long_paths() {
 }
 
 #[test]
-fn a11_folders_of_packages_beyond_the_limit_are_told_once() {
+fn a11_folders_of_packages_beyond_the_limit_are_reported_once() {
     let mut limits = Limits::default();
     limits.packages = 100;
     for (os, folder, file) in

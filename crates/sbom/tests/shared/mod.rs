@@ -1,4 +1,4 @@
-//! An inventory with everything in it, and the documents made from it.
+//! An inventory with every kind of content, and the documents made from it.
 #![allow(
     dead_code,
     clippy::unwrap_used,
@@ -71,7 +71,7 @@ pub(crate) fn written(write: Function, document: &Document<'_>) -> Vec<u8> {
     bytes
 }
 
-/// The same with what only they know: who found each, and where it is from. Documents are not read for that.
+/// The same with the cataloger and the origin of each component, which are not read from documents.
 pub(crate) fn found() -> Inventory {
     let mut inventory = inventory();
     for component in &mut inventory.components {
@@ -90,7 +90,7 @@ pub(crate) fn found() -> Inventory {
     inventory
 }
 
-/// The same with licences that were recognised by their texts: two that are concluded, and one beside other text.
+/// The same with licences that were recognised by their texts: two that are concluded, and one next to other text.
 pub(crate) fn detected() -> Inventory {
     let mut inventory = inventory();
     let lines: [&[&str]; 2] = [
@@ -104,7 +104,7 @@ pub(crate) fn detected() -> Inventory {
     inventory
 }
 
-/// What catalogers would have found, and what they could not find out.
+/// The components that catalogers could have found, and problems.
 pub(crate) fn inventory() -> Inventory {
     let component = |purl: &str, path: &str, layer| {
         let mut component = Component::from_purl(purl.parse().unwrap());
@@ -187,7 +187,7 @@ pub(crate) fn fixture(name: &str) -> Option<PathBuf> {
     plimsoll_testkit::published_data(&format!("fixtures/{name}"))
 }
 
-/// The documents that other tools wrote, by the names of their files; none without the data.
+/// The documents of other tools, by the names of their files. Empty without the data.
 pub(crate) fn foreign_documents() -> Vec<(String, Vec<u8>)> {
     let Some(archive) = fixture("foreign-sboms.tar.gz") else { return Vec::new() };
     let index: serde_json::Value = serde_json::from_slice(&tar(&archive, &["-xzOf", "index.json"])).unwrap();
@@ -196,7 +196,7 @@ pub(crate) fn foreign_documents() -> Vec<(String, Vec<u8>)> {
     names.map(|name| (name.clone(), tar(&archive, &["-xzOf", &name]))).collect()
 }
 
-/// What `tar` writes when it is given an archive and `arguments`.
+/// The output of `tar` for an archive and `arguments`.
 pub(crate) fn tar(archive: &Path, arguments: &[&str]) -> Vec<u8> {
     let output = Command::new("tar")
         .args(arguments.iter().take(1))

@@ -1,4 +1,4 @@
-//! The members that a document in XML would have as JSON, so that it can be checked and counted by the same tables.
+//! Converts a document in XML to the members that it would have as JSON, so that the same tables check and count them.
 //!
 //! `<hash alg="MD5">ab</hash>` becomes `{"alg":"MD5","content":"ab"}`, `<components><component/></components>` a list.
 

@@ -1,4 +1,4 @@
-//! A component of CycloneDX in either syntax, and what it becomes. Properties of Trivy, Syft and Plimsoll are read.
+//! A CycloneDX component in either syntax, and its conversion. Properties of Trivy, Syft and Plimsoll are read.
 
 use std::borrow::Cow;
 
@@ -158,13 +158,13 @@ pub(super) struct Dependency<'a> {
 pub(super) struct Composition<'a> {
     #[serde(borrow, default)]
     pub(super) aggregate: Cow<'a, str>,
-    /// The identifiers of what is complete, or is not. It says nothing about their parts.
+    /// The identifiers of elements that are complete or incomplete. It does not cover their parts.
     #[serde(borrow, default)]
     pub(super) assemblies: Few<Cow<'a, str>>,
 }
 
-/// What `compositions` state about the subject. It is complete if one of them says so of the subject itself, and none says
-/// anything else of anything: a part that is not known in full may hide components too.
+/// What `compositions` state about the subject. It is complete if one of them states this for the subject itself, and
+/// none states anything else for any element: an incomplete part may hide components too.
 fn completeness(compositions: &[Composition<'_>], subject: Option<&str>) -> Completeness {
     if compositions.iter().any(|one| one.aggregate.starts_with(INCOMPLETE)) {
         return Completeness::Incomplete;
@@ -178,7 +178,7 @@ fn completeness(compositions: &[Composition<'_>], subject: Option<&str>) -> Comp
     }
 }
 
-/// Adds what an entry of `dependencies` says.
+/// Adds an entry of `dependencies`.
 pub(super) fn depend(collector: &mut Collector, dependency: &Dependency<'_>) -> Result<(), Error> {
     if dependency.depends_on.0.is_empty() {
         collector.leaf(&dependency.r#ref);
@@ -231,7 +231,7 @@ pub(super) fn finish(
 
 /// Adds a component and returns its index, if it is one.
 pub(super) fn component(collector: &mut Collector, part: &Part<'_>) -> Option<ComponentIndex> {
-    let known = Known::of(&part.properties.0);
+    let known = Known::from_properties(&part.properties.0);
     if part.r#type == "operating-system" {
         collector.inventory.os.get_or_insert_with(|| OsRelease {
             id: part.name.to_string(),
@@ -315,7 +315,7 @@ pub(crate) fn joined_version(epoch: &str, version: &str, release: &str) -> Strin
     joined
 }
 
-/// The properties that mean something here: ours, Trivy's, Syft's.
+/// The properties that are read: Plimsoll's, Trivy's, Syft's.
 #[derive(Default)]
 struct Known<'p> {
     source_name: &'p str,
@@ -366,7 +366,7 @@ fn is_path_of_syft(name: &str) -> bool {
 }
 
 impl<'p> Known<'p> {
-    fn of(properties: &'p [Property<'_>]) -> Self {
+    fn from_properties(properties: &'p [Property<'_>]) -> Self {
         let mut known = Self::default();
         for property in properties {
             let (Some(name), Some(value)) = (property.name.as_deref(), property.value.as_deref()) else {
@@ -374,7 +374,7 @@ impl<'p> Known<'p> {
             };
             match name {
                 CODENAME => known.codename = Some(value),
-                // Not the format's own `scope`, by which others exclude whatever they like.
+                // Not the format's own `scope`, with which others may exclude anything.
                 DECLARED => known.declared = value.parse().ok(),
                 DETECTED => known.detected.extend(value.parse::<DetectedLicence>()),
                 OWNER => known.owner = Some(value),
@@ -407,7 +407,7 @@ impl<'p> Known<'p> {
 
     fn owner(&self, component: &Component) -> Option<(Purl, OwnerEvidence)> {
         let purl = self.owner?.parse().ok().filter(|purl| *purl != component.purl)?;
-        // Nobody gains by claiming a mismatch, so it is believed. A match was not seen here.
+        // Nobody gains by claiming a mismatch, so it is accepted. A match was not verified here.
         let mismatch = self.owner_evidence == Some(OwnerEvidence::DigestMismatch.as_str());
         Some((purl, if mismatch { OwnerEvidence::DigestMismatch } else { OwnerEvidence::Claimed }))
     }

@@ -29,7 +29,7 @@ pub(super) fn read(
     let mut collector = Collector::new(reading);
     let mut items = members.take_items("components");
     collector.count(items.len())?;
-    // A subject may hold components of its own.
+    // A subject may contain components.
     if let Some(subject) = &metadata.component {
         items.extend(collector.nested(subject.components)?);
     }
@@ -41,7 +41,7 @@ pub(super) fn read(
             depend(&mut collector, &parsed::<Dependency<'_>>(dependency)?)?;
         }
     }
-    // A statement that cannot be read is none. The components do not depend on it.
+    // A statement that cannot be read is ignored. The components do not depend on it.
     let compositions: Few<Composition<'_>> = members.value("compositions").ok().flatten().unwrap_or_default();
     finish(collector, document, metadata, &compositions.0)
 }

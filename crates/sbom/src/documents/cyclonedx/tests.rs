@@ -20,7 +20,7 @@ fn xml(metadata: &str) -> Stated {
 }
 
 #[test]
-fn the_old_and_the_new_name_of_the_manufacturer_may_stand_beside_each_other() {
+fn a_document_may_have_the_old_and_the_new_name_of_the_manufacturer() {
     let old = r#""manufacture":{"name":"Old"}"#;
     let new = r#""manufacturer":{"name":"New"}"#;
     assert_eq!(json(&format!("{old},{new}")).authors, ["New", "Old"]);
@@ -35,7 +35,7 @@ fn the_old_and_the_new_name_of_the_manufacturer_may_stand_beside_each_other() {
 }
 
 #[test]
-fn a_list_of_nothing_names_no_tool_and_no_phase() {
+fn a_list_of_empty_values_names_no_tool_and_no_phase() {
     for empty in
         ["null", "[]", "{}", r#"{"components":[]}"#, r#"{"components":null}"#, "[{}]", r#"[{"name":""}]"#]
     {

@@ -1,7 +1,8 @@
 //! The content of a CycloneDX document, and writing it as JSON. [`super::write_xml`] writes the same as XML.
 //!
-//! Properties hold everything that the format has no place for: layers under `plimsoll:`, and under `aquasecurity:trivy:` what
-//! Trivy needs to match the operating system's packages (it does not read a purl's `upstream`).
+//! Properties contain everything that the format cannot represent: layers under `plimsoll:`, and under
+//! `aquasecurity:trivy:` what Trivy needs to match the operating system's packages (it does not read a purl's
+//! `upstream`).
 //!
 //! ```json
 //! {"type":"library","bom-ref":"Package-deb-libc6-…","name":"libc6","version":"2.36-9","purl":"pkg:deb/debian/libc6@2.36-9?…",
@@ -35,7 +36,7 @@ pub(super) const SUBJECT: &str = "Subject";
 const TOOL: &str = "plimsoll";
 const OPERATING_SYSTEM: &str = "OperatingSystem";
 
-/// The versions that are written, in order. Comparisons decide what each of them can have.
+/// The versions that are written, in order. Comparisons decide what each of them can contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Version {
     V1_4,
@@ -47,7 +48,7 @@ pub(super) enum Version {
 }
 
 impl Version {
-    fn of(version: &str) -> Self {
+    fn parse(version: &str) -> Self {
         match version {
             "1.4" => Self::V1_4,
             "1.5" => Self::V1_5,
@@ -57,7 +58,7 @@ impl Version {
     }
 }
 
-/// A document on its way into either syntax.
+/// The content of a document for either syntax.
 pub(super) struct Bom<'a> {
     pub(super) document: &'a Document<'a>,
     pub(super) references: &'a [ComponentId],
@@ -67,7 +68,7 @@ pub(super) struct Bom<'a> {
     pub(super) uuid: &'a str,
 }
 
-/// Calls `write` with `document` and an identifier that follows from what it writes.
+/// Calls `write` with `document` and an identifier derived from what it writes.
 pub(super) fn identified(
     document: &Document<'_>,
     version: &str,
@@ -81,7 +82,7 @@ pub(super) fn identified(
             document,
             references: &references,
             version_text: version,
-            version: Version::of(version),
+            version: Version::parse(version),
             uuid,
         };
         write(&bom, out)
@@ -196,7 +197,7 @@ pub(super) struct Part<'a> {
 pub(super) enum Tools<'a> {
     /// As components, since 1.5.
     Components { components: [Tool<'a>; 1] },
-    /// As a list of their own, until 1.4.
+    /// As a separate list, until 1.4.
     List([Tool<'a>; 1]),
 }
 
@@ -222,7 +223,7 @@ pub(super) struct Supplier<'a> {
     pub(super) name: Cow<'a, str>,
 }
 
-/// A place where there is more about a component.
+/// A place with more information about a component.
 #[derive(Serialize)]
 pub(super) struct ExternalReference<'a> {
     pub(super) r#type: &'static str,
@@ -332,7 +333,7 @@ fn base(base: &BaseImage) -> impl Iterator<Item = Property<'_>> {
     [name, digest, identity, layers, boundary].into_iter().flatten()
 }
 
-/// Whether the base brought a component, and how that is known.
+/// Whether a component came with the base, and how that is known.
 fn from_base<'a>(base: &BaseImage, component: &Component) -> impl Iterator<Item = Property<'a>> + use<'a> {
     let told = base.brought(component).zip(base.boundary);
     let told = told.map(|(is, boundary)| {
@@ -374,7 +375,7 @@ fn package<'a>(
         properties
             .extend(component.locations.iter().map(|location| property(LOCATION, placed::line(location))));
     }
-    // Before, nothing said that a licence was not declared.
+    // Earlier versions could not state that a licence was not declared.
     let licenses_detected = if version < Version::V1_6 { Vec::new() } else { detected(component) };
     let is_shown = !occurrences.is_empty() || !licenses_detected.is_empty();
     let origin = component.origin.as_deref();
@@ -385,11 +386,11 @@ fn package<'a>(
         supplier: component.supplier.as_deref().map(|name| Supplier { name: name.into() }),
         name: &component.name,
         version: (!component.version.is_empty()).then(|| component.version.as_str().into()),
-        // What is not part of the subject when it runs.
+        // Not part of the subject when it runs.
         scope: component.is_for_development().then_some("excluded"),
         hashes: origin.map(|it| it.checksums.iter().map(hash).collect()).unwrap_or_default(),
         licenses: licenses(component),
-        cpe: Cpe::of(component).into_iter().next(),
+        cpe: Cpe::for_component(component).into_iter().next(),
         purl: Some(component.purl.to_string()),
         external_references: origin.map(external_references).unwrap_or_default(),
         evidence: is_shown.then_some(Evidence { occurrences, licenses: licenses_detected }),
@@ -461,7 +462,7 @@ fn properties<'a>(
     }
     properties.extend(component.declared.map(|declared| property(DECLARED, declared.to_string())));
     properties.extend(component.detected.iter().map(|it| property(DETECTED, it.to_string())));
-    properties.extend(Cpe::of(component).into_iter().skip(1).map(|name| property(CPE, name)));
+    properties.extend(Cpe::for_component(component).into_iter().skip(1).map(|name| property(CPE, name)));
     if let Some(owner) = inventory.owner(index) {
         properties.push(property(OWNER, owner.package.purl.to_string()));
         properties.push(property(OWNER_EVIDENCE, owner.evidence.as_str()));
@@ -469,7 +470,7 @@ fn properties<'a>(
     properties
 }
 
-/// Trivy keeps epoch, version and release of a source package apart and joins them again.
+/// Trivy stores epoch, version and release of a source package separately and joins them again.
 fn split_version(source: &SourcePackage) -> (&str, &str, &str) {
     let (epoch, rest) = match source.version.split_once(':') {
         Some((epoch, rest)) if epoch.bytes().all(|b| b.is_ascii_digit()) => (epoch, rest),
@@ -486,7 +487,7 @@ pub(super) struct Dependency<'a> {
     pub(super) depends_on: DependsOn<'a>,
 }
 
-/// What something contains or needs, written without being collected.
+/// What an element contains or depends on, written without being collected.
 pub(super) struct DependsOn<'a> {
     inventory: &'a Inventory,
     references: &'a [ComponentId],
@@ -536,13 +537,13 @@ impl<'a> DependsOn<'a> {
     }
 }
 
-/// Whether the other one is contained or depended on.
+/// Whether it is a containment or a dependency.
 fn is_need(relationship: &Relationship) -> bool {
     matches!(relationship.kind, RelationshipKind::Contains | RelationshipKind::DependsOn)
 }
 
-/// The subject contains the operating system, and the language packages that nothing else contains or needs. The operating system
-/// contains its packages. Components have what they contain and need.
+/// The subject contains the operating system, and the language packages that nothing else contains or depends on. The
+/// operating system contains its packages. Components list what they contain and depend on.
 fn dependencies<'a>(
     inventory: &'a Inventory,
     references: &'a [ComponentId],

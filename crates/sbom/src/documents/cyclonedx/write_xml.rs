@@ -1,4 +1,4 @@
-//! Writing CycloneDX as XML, in the order of elements that its schema asks for; a line each component.
+//! Writing CycloneDX as XML, with elements in the order of its schema and one line per component.
 
 use std::io::{self, Write};
 

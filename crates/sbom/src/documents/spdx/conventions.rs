@@ -1,4 +1,4 @@
-//! Texts of Plimsoll and Trivy for what SPDX has no place for. They are read back by the same names.
+//! Texts of Plimsoll and Trivy for what SPDX cannot represent. They are read back by the same names.
 
 /// Annotation of the subject: a layer as JSON.
 pub(super) const LAYER: &str = "plimsoll:layer ";
@@ -12,13 +12,14 @@ pub(super) const PROBLEM: &str = "plimsoll:problem ";
 pub(super) const OS: &str = "plimsoll:os ";
 /// Before the name and version of a source package.
 pub(super) const BUILT_FROM: &str = "built package from: ";
-/// Comment of a relationship: another package brought this one.
+/// Comment of a relationship: another package owns this one.
 pub(super) const OWNERSHIP: &str = "ownership-by-file-overlap: ";
 /// Lines of a package's comment: `found in layer 3: usr/lib/…`.
 pub(super) const FOUND: &str = "found in ";
-/// Line of the comment of a package that a lock file or manifest names: `declared: development direct`.
+/// Line of the comment of a package that a lock file or manifest declares: `declared: development direct`.
 pub(super) const DECLARED: &str = "declared: ";
-/// Lines of the comment of a package of which a text says the licence: `detected licence: MIT (100 %) in usr/lib/x/LICENSE`.
+/// Lines of the comment of a package whose licence was detected by a text: `detected licence: MIT (100 %) in
+/// usr/lib/x/LICENSE`.
 pub(crate) const DETECTED: &str = "detected licence: ";
 /// Type of the relationship of such a package to the subject.
 pub(super) const FOR_DEVELOPMENT: &str = "DEV_DEPENDENCY_OF";
@@ -26,11 +27,11 @@ pub(super) const FOR_DEVELOPMENT: &str = "DEV_DEPENDENCY_OF";
 pub(super) const LAYER_DIFF_ID: &str = "LayerDiffID: ";
 /// Comment of a document whose problems hide components.
 pub(super) const INCOMPLETE: &str = "Incomplete: components may be missing, see the annotations.";
-/// Comment of a document that lists everything. SPDX 2 has no place for the statement itself.
+/// Comment of a document that lists everything. SPDX 2 cannot represent the statement itself.
 pub(super) const COMPLETE: &str = "Complete: no further components are known.";
 /// The name of a subject that has none.
 pub(super) const UNNAMED: &str = "unnamed";
-/// The value of a field of which nothing is known.
+/// The value of a field that is unknown.
 pub(super) const NOASSERTION: &str = "NOASSERTION";
 
 /// Whether the comment of an annotation is read, or can be written again.

@@ -8,8 +8,8 @@
 //!   "to":["https://x.example/3"]}]}
 //! ```
 //!
-//! Only the compact form with the official context is read, which is what the specification asks of an SPDX 3 JSON file
-//! (3.0.1, annex "Serialization"); the context is known and never fetched.
+//! Only the compact form with the official context is read, which the specification requires of an SPDX 3 JSON file
+//! (3.0.1, annex "Serialization"). The context is known and never fetched.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -47,7 +47,7 @@ fn context(members: &Members<'_>) -> Option<String> {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 struct Element<'a> {
-    /// Another name of `@type` by the context, as `spdxId` is one of `@id`. A document may use either.
+    /// In the context, another name for `@type`, as `spdxId` is for `@id`. A document may use either.
     #[serde(borrow)]
     r#type: Option<Cow<'a, str>>,
     #[serde(borrow, rename = "@type")]
@@ -146,7 +146,7 @@ struct Import<'a> {
     external_spdx_id: Cow<'a, str>,
 }
 
-/// What an identifier in a licence expression stands for.
+/// The meaning of an identifier in a licence expression.
 #[derive(Deserialize)]
 struct Entry<'a> {
     #[serde(borrow)]
@@ -188,7 +188,7 @@ pub(super) fn read(
     super::parts::read(parts, packages.into_iter().map(Ok), count, document, reading)
 }
 
-/// The elements, by what they are.
+/// The elements, by type.
 #[derive(Default)]
 struct Graph<'a> {
     version: Option<Cow<'a, str>>,
@@ -224,7 +224,7 @@ impl<'a> Graph<'a> {
                 self.roots.append(&mut element.roots.0);
                 self.document = Some(element);
             }
-            // The document's root, whose own roots are what the document is about.
+            // The document's root, whose own roots are the subject of the document.
             "software_Sbom" | "Bom" => {
                 self.roots.append(&mut element.roots.0);
                 self.names_phase |= element.sbom_type.is_some_and(|Filled(is_filled)| is_filled);
@@ -247,7 +247,7 @@ impl<'a> Graph<'a> {
         Ok(())
     }
 
-    /// Who made the document and with what, and the names of licences.
+    /// The authors and tools of the document, and the names of licences.
     fn creation(&mut self, parts: &mut Parts<'a>, repeated: &mut Repeated) -> Result<(), Error> {
         for creation in std::mem::take(&mut self.creations) {
             parts.creation.created = parts.creation.created.take().or(creation.created);
@@ -364,7 +364,7 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// The value of a property that has two names. Both have to have the same value, because readers differ in which they prefer.
+/// The value of a property that has two names. Both must have the same value, because readers prefer different ones.
 fn either<'a>(
     alias: Option<Cow<'a, str>>,
     keyword: Option<Cow<'a, str>>,
@@ -379,7 +379,7 @@ fn either<'a>(
     }
 }
 
-/// `dependsOn` as SPDX 2.3 has it: `DEPENDS_ON`.
+/// `dependsOn` as SPDX 2.3 writes it: `DEPENDS_ON`.
 fn old_name(name: &str) -> Cow<'static, str> {
     let mut old = String::new();
     for character in name.chars() {

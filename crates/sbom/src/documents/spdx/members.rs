@@ -1,4 +1,5 @@
-//! The members that a document in tag-value would have as JSON, so that it can be checked and counted by the same tables.
+//! Converts a document in tag-value to the members that it would have as JSON, so that the same tables check and count
+//! them.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +26,7 @@ pub(super) fn of_tag_value(text: &str) -> Result<Value, Error> {
     Ok(Value::Object(document))
 }
 
-/// The fields that begin an element, with the list that it belongs to and the prefix of its other fields.
+/// The fields that start an element, with the list that it belongs to and the prefix of its other fields.
 const BEGINNINGS: &[(&str, &str, &str)] = &[
     ("PackageName", "packages", "Package"),
     ("FileName", "files", "File"),
@@ -100,7 +101,7 @@ impl Walk {
         }
     }
 
-    /// A field of the element that began last.
+    /// A field of the element that started last.
     fn of_element(&mut self, tag: &str, value: &str) {
         let last =
             self.section.and_then(|(list, prefix)| Some((self.lists.get_mut(list)?.last_mut()?, prefix)));
@@ -133,7 +134,7 @@ fn push(members: &mut Members, name: &str, value: Value) {
     }
 }
 
-/// `PackageLicenseDeclared` as JSON has it: `licenseDeclared`.
+/// `PackageLicenseDeclared` as in JSON: `licenseDeclared`.
 fn member(tag: &str, prefix: &str) -> String {
     if let Some((_, name)) = NAMES.iter().find(|(own, _)| *own == tag) {
         return (*name).to_owned();

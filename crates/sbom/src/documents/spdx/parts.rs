@@ -1,5 +1,5 @@
-//! An SPDX document in any form, and what it becomes: packages with external references. Conventions of Trivy and Plimsoll are
-//! read. SPDX 3 is converted to the names of 2.3 first.
+//! The parts of an SPDX document in any form, and their conversion: packages with external references. Conventions of
+//! Trivy and Plimsoll are read. SPDX 3 is converted to the names of 2.3 first.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -124,7 +124,7 @@ struct Layer {
     diff_id: Digest,
 }
 
-/// Everything beside the packages.
+/// Everything except the packages.
 #[derive(Default)]
 pub(super) struct Parts<'a> {
     pub(super) name: Option<Cow<'a, str>>,
@@ -133,14 +133,14 @@ pub(super) struct Parts<'a> {
     pub(super) creation: CreationInfo<'a>,
     pub(super) annotations: Few<Annotation<'a>>,
     pub(super) relationships: Vec<Relationship<'a>>,
-    /// What the document states that it describes.
+    /// The subjects that the document states.
     pub(super) describes: Few<Cow<'a, str>>,
     pub(super) licences: Few<ExtractedLicence<'a>>,
-    /// The identifiers of everything except packages, if relationships have to be checked against them.
+    /// The identifiers of everything except packages, if relationships must be checked against them.
     pub(super) declared: Option<Vec<Cow<'a, str>>>,
 }
 
-/// Completes `document` by what its parts and its `packages`, of which there are `count`, say.
+/// Completes `document` with its parts and its `packages`, of which there are `count`.
 pub(super) fn read<'a>(
     mut parts: Parts<'a>,
     packages: impl Iterator<Item = Result<Package<'a>, Error>>,
@@ -239,7 +239,7 @@ pub(super) fn read<'a>(
             let Some(component) = collector.add(claims) else { continue };
             complete(component, &package);
             component.licenses.clone_from(&licenses);
-            // The first has it, or any number of package URLs would multiply it.
+            // Only the first gets it, or any number of package URLs would multiply it.
             component.origin = origin.take();
         }
         if concerned.contains(&*package.id) && index < collector.inventory.components.len() {
@@ -253,7 +253,7 @@ pub(super) fn read<'a>(
     Ok(document)
 }
 
-/// Adds what a package says in its comment, and who makes it.
+/// Adds the comment of a package, and its supplier.
 fn complete(component: &mut Component, package: &Package<'_>) {
     component.locations = locations(package);
     component.declared = declaration(package);
@@ -262,12 +262,12 @@ fn complete(component: &mut Component, package: &Package<'_>) {
     component.supplier = makers.into_iter().find_map(|maker| supplier(maker.as_deref()?));
 }
 
-/// A name, unless it stands for none.
+/// A name, unless it is the placeholder for a missing one.
 fn stated_name(name: Cow<'_, str>) -> Option<String> {
     (!matches!(&*name, "" | NOASSERTION | UNNAMED)).then(|| name.into_owned())
 }
 
-/// What the comment of a document states. Only our own words do: what others write there is for people.
+/// What the comment of a document states. Only Plimsoll's own texts count: others write comments for people.
 fn completeness(comment: Option<&str>) -> Completeness {
     match comment {
         Some(COMPLETE) => Completeness::Complete,
@@ -286,7 +286,7 @@ fn about_itself(document: &mut ReadDocument, comment: Option<&str>, creation: Cr
     document.stated.authors = authors.into_iter().filter_map(supplier).collect();
 }
 
-/// Identifiers that relationships use and nothing has.
+/// Identifiers that relationships use and that no element has.
 fn undeclared(
     declared: &[Cow<'_, str>],
     set_aside: &[Cow<'_, str>],
@@ -321,7 +321,7 @@ fn stated(package: &Package<'_>) -> StatedComponent {
     ])
 }
 
-/// The names and digests of a package that are carried over to another document, where one is made. What it states is counted.
+/// The names and digests of a package that are carried over if another document is written. They also count for scores.
 fn kept(collector: &mut Collector, package: &Package<'_>) -> Option<Box<Origin>> {
     if !collector.is_whole() {
         return None;
@@ -348,7 +348,7 @@ fn operating_system(package: &Package<'_>) -> OsRelease {
     })
 }
 
-/// The values that our own annotations hold.
+/// The values in Plimsoll's own annotations.
 fn told<'a, T: serde::de::DeserializeOwned>(
     annotations: &'a [Annotation<'_>],
     prefix: &'a str,
@@ -385,15 +385,15 @@ fn detected(package: &Package<'_>) -> Vec<DetectedLicence> {
     lines.filter_map(|line| line.strip_prefix(DETECTED)?.parse().ok()).collect()
 }
 
-/// The names that references in licence expressions stand for.
+/// The names for references in licence expressions.
 struct LicenceNames<'a> {
     names: HashMap<&'a str, &'a str>,
     repeated: Repeated,
 }
 
 impl LicenceNames<'_> {
-    /// A valid expression unchanged, else the terms that it joins by `AND`, with names in place of references. Any other text is
-    /// one licence.
+    /// A valid expression unchanged, or else the terms that it joins by `AND`, with names in place of references. Any
+    /// other text is one licence.
     fn licenses(&mut self, declared: Option<&str>) -> Result<Vec<Licence>, Error> {
         let Some(whole) = declared.and_then(Licence::stated) else { return Ok(Vec::new()) };
         if matches!(whole, Licence::Expression(_)) {

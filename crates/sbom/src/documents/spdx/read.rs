@@ -27,7 +27,7 @@ pub(super) fn read(
     let packages = members.take_items("packages");
     let parts = Parts {
         name: members.value("name")?,
-        // A statement that cannot be read is none.
+        // A statement that cannot be read is ignored.
         comment: members.value("comment").ok().flatten(),
         creation: members.value_or_default("creationInfo")?,
         annotations: members.value_or_default("annotations")?,

@@ -1,4 +1,4 @@
-//! Reading SPDX 2.2 and 2.3 from tag-value, a line a field:
+//! Reading SPDX 2.2 and 2.3 from tag-value, one line per field:
 //!
 //! ```text
 //! PackageName: libc6
@@ -10,8 +10,8 @@
 //! Relationship: SPDXRef-DOCUMENT DESCRIBES SPDXRef-Package-1
 //! ```
 //!
-//! A value in `<text>…</text>` may have several lines. A field belongs to the element that began last: the document, a package,
-//! a file or a snippet, an annotation, a relationship, a licence.
+//! A value in `<text>…</text>` may have several lines. A field belongs to the element that started last: the document,
+//! a package, a file or a snippet, an annotation, a relationship, a licence.
 
 use std::borrow::Cow;
 
@@ -22,10 +22,11 @@ use crate::Error;
 use crate::documents::collector::within_relationships;
 use crate::documents::format::{Format, ReadDocument, Reading};
 
-/// The field that every document begins with, after comments.
+/// The field that every document starts with, after comments.
 const VERSION: &str = "SPDXVersion";
 
-/// Whether one of the first lines of `text` is the version. YAML, whose fields look alike, has it as `spdxVersion`.
+/// Whether one of the first lines of `text` is the version. YAML, whose fields look similar, writes it as
+/// `spdxVersion`.
 pub(super) fn is_document(text: &str) -> bool {
     text.lines().take(HEAD).any(|line| line.trim_start().strip_prefix(VERSION).is_some_and(is_value))
 }
@@ -259,7 +260,7 @@ impl<'a> Iterator for Fields<'a> {
                 continue;
             }
             let wrong = |problem| Some(Err(Error::TagValue { line, problem }));
-            // spdx-sbom-generator leaves the colon of relationships out.
+            // spdx-sbom-generator omits the colon of relationships.
             let odd = text.strip_prefix("Relationship ").map(|value| ("Relationship", value));
             let Some((tag, value)) = odd.or_else(|| text.split_once(':')) else {
                 return wrong("neither a tag with a value nor a comment");
@@ -271,7 +272,7 @@ impl<'a> Iterator for Fields<'a> {
             if let Some((value, _)) = inline.split_once(CLOSE) {
                 return Some(Ok(Field { line, tag, value: value.trim() }));
             }
-            // The text goes on: it is a slice of the document up to where it is closed.
+            // The text continues: it is a slice of the document up to its end mark.
             let Some(value) = before.split_once(OPEN).and_then(|(_, rest)| rest.split_once(CLOSE)) else {
                 return wrong("a text is not closed");
             };

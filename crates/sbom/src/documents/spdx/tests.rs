@@ -14,7 +14,7 @@ fn json_ld(elements: &str) -> Result<ReadDocument, crate::Error> {
 }
 
 #[test]
-fn keywords_of_json_ld_and_their_aliases_mean_the_same() {
+fn keywords_of_json_ld_and_their_aliases_are_equal() {
     let rest = r#""name":"a","software_packageUrl":"pkg:pypi/a@1""#;
     for names in [
         r#""type":"software_Package","spdxId":"urn:p""#,
@@ -112,7 +112,7 @@ fn references_in_an_expression_become_names() {
 }
 
 #[test]
-fn names_that_a_document_repeats_are_bounded_as_it_is() {
+fn names_that_a_document_repeats_are_bounded() {
     let long = "x".repeat(4 << 10);
     let many = vec!["LicenseRef-a"; 1_000].join(" AND ");
     let error = licences(&many, &[("LicenseRef-a", &long)]).unwrap_err();

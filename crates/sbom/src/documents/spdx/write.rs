@@ -26,10 +26,10 @@ use crate::inventory::{self, Component, ComponentId, ComponentIndex, OsRelease, 
 use crate::licence::{self, Licence};
 
 pub(super) const DOCUMENT: &str = "SPDXRef-DOCUMENT";
-/// How references to licences outside the SPDX list begin.
+/// The prefix of references to licences outside the SPDX list.
 pub(super) const LICENCE_REFERENCE: &str = "LicenseRef-";
 const SUBJECT: &str = "SPDXRef-Subject";
-/// Trivy recognises the operating system by this beginning of the identifier.
+/// Trivy recognises the operating system by this prefix of the identifier.
 const OPERATING_SYSTEM: &str = "SPDXRef-OperatingSystem";
 
 /// Writes `document` as SPDX of `version`.
@@ -37,7 +37,7 @@ pub(super) fn write(document: &Document<'_>, version: &str, out: &mut dyn Write)
     identified(document, version, "spdx", out, |writer, uuid, out| writer.write(uuid, out))
 }
 
-/// Calls `write` with `document` and an identifier that follows from what it writes.
+/// Calls `write` with `document` and an identifier derived from what it writes.
 pub(super) fn identified(
     document: &Document<'_>,
     version: &str,
@@ -53,7 +53,7 @@ pub(super) fn identified(
     })
 }
 
-/// Licences that the SPDX list does not know, with the identifier that stands for each.
+/// Licences outside the SPDX list, with the identifier for each.
 pub(super) type Unlisted<'a> = BTreeMap<&'a str, String>;
 
 fn unlisted(components: &[Component]) -> Unlisted<'_> {
@@ -210,7 +210,7 @@ impl<'a> Writer<'a> {
             .map(|(component, id)| (component, id.as_str()))
     }
 
-    /// Who made the document: the program, and whoever had it made.
+    /// The creators of the document: the program, and its user.
     pub(super) fn creators(&self) -> Vec<String> {
         std::iter::once(self.tool()).chain(self.document.author()).collect()
     }
@@ -223,7 +223,7 @@ impl<'a> Writer<'a> {
         Annotation { annotator: self.tool(), date: self.document.created(), kind: "OTHER", comment }
     }
 
-    /// The name of the subject, which the standard asks for.
+    /// The name of the subject, which the standard requires.
     pub(super) fn subject_name(&self) -> &'a str {
         let name = &self.document.subject.name;
         if name.is_empty() { UNNAMED } else { name }
@@ -281,7 +281,7 @@ impl<'a> Writer<'a> {
             algorithm: it.algorithm.spdx_name(),
             checksum_value: it.hex.clone(),
         };
-        let cpes = Cpe::of(component).into_iter().map(|locator| {
+        let cpes = Cpe::for_component(component).into_iter().map(|locator| {
             let kind = if locator.starts_with("cpe:/") { "cpe22Type" } else { "cpe23Type" };
             ExternalReference { category: "SECURITY", kind, locator }
         });
@@ -290,7 +290,7 @@ impl<'a> Writer<'a> {
             id: reference(id),
             version_info: (!component.version.is_empty()).then(|| component.version.as_str().into()),
             supplier: component.supplier.as_deref().map_or(NOASSERTION.into(), |name| supplier(name).into()),
-            // Where the source is kept is a place to have it from, too.
+            // The repository of the source is a download location, too.
             download_location: origin
                 .and_then(|it| it.download.as_deref().or(it.repository.as_deref()))
                 .and_then(address)
@@ -312,7 +312,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Where it was found, a line each place, and what was detected, and whether the base brought it.
+    /// One line per location, the detected licences, and whether it came with the base.
     fn comment_on(&self, component: &Component) -> Option<String> {
         let locations = component.locations.iter();
         let found = locations.map(|location| format!("{FOUND}{}", placed::line(location)));
@@ -326,7 +326,7 @@ impl<'a> Writer<'a> {
         (!lines.is_empty()).then(|| lines.join("\n"))
     }
 
-    /// The declared licences as one expression; names that the list does not know become references.
+    /// The declared licences as one expression. Names outside the list become references.
     fn licence(&self, component: &Component) -> Option<String> {
         licence::all(&component.licenses, |licence| match licence {
             Licence::Expression(expression) => Some(expression),
@@ -406,8 +406,8 @@ fn external_reference(purl: &plimsoll_core::Purl) -> ExternalReference {
     ExternalReference { category: "PACKAGE-MANAGER", kind: "purl", locator: purl.to_string() }
 }
 
-/// An address as far as the validator of SPDX's own tools knows it: on a host with a domain. It takes none of a domain longer
-/// than five letters for a repository, so that those are told as pages.
+/// An address that the validator of SPDX's own tools accepts: on a host with a domain. It accepts no repository at a
+/// top-level domain longer than five letters, so those are written as pages.
 fn address(url: &str) -> Option<&str> {
     let plain = url.strip_prefix("git+").unwrap_or(url);
     let authority = plain.split_once("://")?.1.split(['/', '?', '#']).next()?;
@@ -433,7 +433,7 @@ fn source_info(component: &Component) -> Option<String> {
     })
 }
 
-/// `Organization: Debian Adduser Developers (adduser@packages.debian.org)`. Whether it is a person is not known.
+/// `Organization: Debian Adduser Developers (adduser@packages.debian.org)`. Whether it is a person is unknown.
 fn supplier(name: &str) -> String {
     let name: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let name = name.trim();
@@ -454,7 +454,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_those_that_the_validator_takes() {
+    fn addresses_are_those_that_the_validator_accepts() {
         for (url, expected) in [
             ("https://a.org/x", Some("https://a.org/x")),
             ("git+ssh://git@a.b-c.org:22/x.git", Some("git+ssh://git@a.b-c.org:22/x.git")),

@@ -96,7 +96,7 @@ impl<'w, 'a> Elements<'w, 'a> {
         })
     }
 
-    /// A package, with the elements that say who supplies it, under which licence, and what else is known.
+    /// A package, with the elements for its supplier, its licences, and its other properties.
     fn package(&self, package: &Package<'_>) -> Vec<serde_json::Value> {
         let local = package.id.to_string();
         let mut element = Element::from([
@@ -166,7 +166,7 @@ impl<'w, 'a> Elements<'w, 'a> {
         elements
     }
 
-    /// A licence expression, and the relationship that says that it was declared or concluded.
+    /// A licence expression, and the relationship that marks it as declared or concluded.
     fn licence(&self, local: &str, how: &str, licence: &str) -> [serde_json::Value; 2] {
         let id = format!("{local}-Licence{}", if how == "Declared" { "" } else { how });
         let mut expression = Element::from([
@@ -191,7 +191,7 @@ impl<'w, 'a> Elements<'w, 'a> {
         [json!(expression), related]
     }
 
-    /// The texts that references in expressions stand for, each once.
+    /// The texts of references in expressions, each once.
     fn licence_texts(self) -> impl Iterator<Item = serde_json::Value> + use<'w, 'a> {
         self.writer.licenses.iter().map(move |(name, reference)| {
             json!({
@@ -228,7 +228,7 @@ impl<'w, 'a> Elements<'w, 'a> {
     }
 }
 
-/// `DEPENDS_ON` as SPDX 3 has it: `dependsOn`.
+/// `DEPENDS_ON` as SPDX 3 writes it: `dependsOn`.
 fn new_name(old: &str) -> Cow<'static, str> {
     let mut name = String::new();
     let mut upper = false;

@@ -71,7 +71,7 @@ fn package(out: &mut dyn Write, package: &Package<'_>) -> io::Result<()> {
         let value = format!("{} {} {locator}", reference.category, reference.kind);
         tag(out, "ExternalRef", &value)?;
     }
-    // JSON has a dash where tag-value has an underscore or a dash; both forms of the standard write it with a dash.
+    // JSON uses a hyphen, tag-value an underscore or a hyphen; both forms of the standard write it with a hyphen.
     tag(out, "PrimaryPackagePurpose", &package.primary_package_purpose.replace('_', "-"))?;
     package.annotations.iter().try_for_each(|annotation| self::annotation(out, &package.id, annotation))
 }
@@ -90,7 +90,7 @@ fn relationship(out: &mut dyn Write, relationship: &Relationship<'_>) -> io::Res
     some(out, "RelationshipComment", relationship.comment.as_deref())
 }
 
-/// A field of one line. What would break the line becomes a space.
+/// A field of one line. Line breaks become spaces.
 fn tag(out: &mut dyn Write, tag: &str, value: &str) -> io::Result<()> {
     let value: Cow<'_, str> = if value.chars().any(char::is_control) {
         value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().into()
@@ -104,7 +104,7 @@ fn some(out: &mut dyn Write, tag: &str, value: Option<&str>) -> io::Result<()> {
     value.map_or(Ok(()), |value| self::tag(out, tag, value))
 }
 
-/// A field that may have several lines. The end mark cannot be in it.
+/// A field that may have several lines. It cannot contain the end mark.
 fn text(out: &mut dyn Write, tag: &str, value: &str) -> io::Result<()> {
     writeln!(out, "{tag}: <text>{}</text>", value.replace("</text>", "< /text>"))
 }

@@ -1,10 +1,10 @@
 //! Assemblies of .NET: name and version from the version resource of a PE file that has a CLR header.
 //!
 //! Follows Microsoft's "PE Format" and `VS_VERSIONINFO`. The compiler writes the resource from the project:
-//! `OriginalFilename` is the name of the assembly, and `ProductVersion` what its package is called on NuGet, with the commit
-//! behind a plus sign. `FileVersion` often counts builds too.
+//! `OriginalFilename` is the name of the assembly, and `ProductVersion` the version of its package on NuGet, with the
+//! commit after a plus sign. `FileVersion` often includes a build number.
 //!
-//! The resource lies in a section behind the code. Of a file, its head and the beginning of that section are kept.
+//! The resource is in a section after the code. Only the head of a file and the start of that section are kept.
 
 use std::sync::Arc;
 
@@ -14,26 +14,27 @@ use super::super::program::unsigned;
 use super::super::shown::{Shown, component};
 use crate::inventory::Component;
 
-/// Bytes that have the headers in them. Linkers put them in front of the first section, and that at 512 or 1,024.
+/// Bytes that contain the headers. Linkers put them before the first section, which starts at 512 or 1,024.
 const HEAD: usize = 4 << 10;
-/// Bytes of resources that are searched. Assemblies have little else there.
+/// Bytes of resources that are searched. Assemblies have few other resources.
 const RESOURCES: usize = 256 << 10;
-/// Sections that a file has at most by the specification.
+/// The most sections that the specification allows.
 const MAX_SECTIONS: usize = 96;
 
-/// An assembly on its way.
+/// An assembly while it is read.
 #[derive(Default)]
 pub(super) struct Assembly {
     head: Vec<u8>,
-    /// Where the resources are, once the head was read.
+    /// The place of the resources, once the head was read.
     resources: Option<(u64, usize)>,
     kept: Vec<u8>,
-    /// Bytes that have passed.
+    /// Bytes that were read.
     passed: u64,
 }
 
 impl Assembly {
-    /// Keeps what of `piece`, which begins at `start` in the file, is resources. Returns whether some are missing.
+    /// Keeps the part of `piece`, which starts at `start` in the file, that belongs to the resources. Returns whether
+    /// more are needed.
     fn keep(&mut self, start: u64, piece: &[u8]) -> bool {
         let Some((offset, size)) = self.resources else { return true };
         let from = usize::try_from(offset.saturating_sub(start)).unwrap_or(usize::MAX);
@@ -44,7 +45,7 @@ impl Assembly {
         self.kept.len() < size
     }
 
-    /// Learns from the head where the resources are. Returns whether the file is an assembly with some.
+    /// Reads the place of the resources from the head. Returns whether the file is an assembly with resources.
     fn open(&mut self) -> bool {
         self.resources = resources(&self.head);
         let head = std::mem::take(&mut self.head);
@@ -77,7 +78,7 @@ impl Stream for Assembly {
     }
 }
 
-/// Where in the file the resources are, and how many bytes of them are searched. None for what is not an assembly.
+/// The offset of the resources in the file, and how many bytes of them are searched. `None` if it is not an assembly.
 fn resources(head: &[u8]) -> Option<(u64, usize)> {
     const RESOURCE: usize = 2;
     const CLR_HEADER: usize = 14;
@@ -113,7 +114,7 @@ fn resources(head: &[u8]) -> Option<(u64, usize)> {
     None
 }
 
-/// The component that a version resource describes. None where it gives no name and version.
+/// The component that a version resource describes. `None` if it has no name and version.
 fn described(resources: &[u8]) -> Option<Component> {
     let file = text(resources, "OriginalFilename").or_else(|| text(resources, "InternalName"))?;
     let name = strip_extension(&file);
@@ -137,7 +138,7 @@ fn strip_extension(file: &str) -> &str {
     }
 }
 
-/// Whether it is a version that says something: what a project does not set is `0.0.0.0`.
+/// Whether the version is meaningful: a project that does not set one has `0.0.0.0`.
 fn is_version(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_digit()) && text.bytes().any(|byte| matches!(byte, b'1'..=b'9'))
 }
@@ -147,11 +148,11 @@ fn text(resources: &[u8], key: &str) -> Option<String> {
     const MAX: usize = 256;
     let wide: Vec<u8> = key.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect();
     let at = memchr::memmem::find(resources, &wide)?;
-    // In characters, with the zero behind.
+    // In characters, with the zero at the end.
     let length = usize::try_from(unsigned(resources, at.checked_sub(4)?, 2, false)?).ok()?;
     let rest = resources.get(at + wide.len()..)?;
     let units = rest.as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit));
-    // Zeros in front; a value does not begin with one.
+    // Leading zeros are padding; a value does not start with one.
     let value = units.skip_while(|unit| *unit == 0).take(length.min(MAX)).take_while(|unit| *unit != 0);
     let value: String = char::decode_utf16(value).collect::<Result<_, _>>().ok()?;
     let value = value.trim();
@@ -223,7 +224,7 @@ pub(super) mod tests {
     ];
 
     #[test]
-    fn the_version_of_the_package_is_found_wherever_the_resources_are_and_however_the_file_comes() {
+    fn the_version_is_found_wherever_the_resources_are_and_in_pieces_of_any_size() {
         for offset in [0x400, HEAD - 10, HEAD, 1 << 16] {
             let content = assembly(offset, NEWTONSOFT);
             for piece in [1, 7, HEAD, usize::MAX] {
@@ -234,7 +235,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_says_no_name_and_version_is_not_listed() {
+    fn an_assembly_without_name_and_version_is_not_listed() {
         let of = |strings: &[(&str, &str)]| read(&assembly(0x400, strings), usize::MAX);
         let file = |name| [("OriginalFilename", name), ("FileVersion", "1.2.3.4"), ("ProductVersion", "")];
         assert_eq!(of(&file("a.exe")).as_deref(), Some("pkg:nuget/a@1.2.3.4"));

@@ -1,4 +1,5 @@
-//! The blob in which Go's linker says which Go and which modules made a program, read while the program goes by.
+//! The blob in which Go's linker records the version of Go and the modules of a program, read while the program is
+//! streamed.
 //!
 //! Follows Go's `debug/buildinfo`. A header of 32 bytes, at a multiple of 16 in the data segment:
 //!
@@ -6,42 +7,42 @@
 //! ff " Go buildinf:"   size of a pointer   flags   …
 //! ```
 //!
-//! With bit 1 of the flags (Go 1.18 and later), two texts follow it, each after its length as a varint: Go's version, and the
-//! modules between two marks of 16 bytes. Without it (Go 1.13 to 1.17), two pointers follow the flags, to a pointer and a length
-//! each. What they lead to lies in front of the data and has gone by when the header comes: so whatever can be a version or a
-//! list of modules is kept on the way, under limits, and the pointers say which it is.
+//! With bit 1 of the flags (Go 1.18 and later), two texts follow it, each after its length as a varint: Go's version,
+//! and the modules between two marks of 16 bytes. Without it (Go 1.13 to 1.17), two pointers follow the flags, each to
+//! a pointer and a length. Their targets come before the data and have passed when the header comes. Therefore
+//! everything that can be a version or a list of modules is kept, within limits, and the pointers select from it.
 
 use memchr::memmem;
 
 use crate::language::program::{HEAD, Program, Segment, unsigned};
 
-/// What the linker wrote.
+/// The content of the blob.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct BuildInfo {
-    /// Go's version: `go1.22.3`, `devel go1.23-…`. Empty where it was not found.
+    /// Go's version: `go1.22.3`, `devel go1.23-…`. Empty if it was not found.
     pub(super) go: String,
-    /// The modules, see [`super::modules`]. Empty for what was built without modules.
+    /// The modules, see [`super::modules`]. Empty if the program was built without modules.
     pub(super) modules: Vec<u8>,
 }
 
-/// Why there is none, in a program that Go made.
+/// Why a Go program has no readable build information.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Error {
-    #[error("is a Go program without build information: nothing tells what it contains")]
+    #[error("is a Go program without build information: its content is unknown")]
     Missing,
     #[error("is a Go program whose build information is cut short or damaged")]
     Damaged,
     #[error(
-        "is a program of Go 1.17 or older, whose build information cannot be followed in a file of this kind"
+        "is a program of Go 1.17 or older, whose build information cannot be found in a file of this kind"
     )]
     Pointers,
     #[error("is a Go program whose build information is longer than {0} bytes (metadata_bytes)")]
     TooLong(usize),
 }
 
-/// Takes a program piece by piece.
+/// Reads a program piece by piece.
 pub(super) struct Reader {
-    /// The most that is kept of a list of modules.
+    /// The most bytes that are kept of a list of modules.
     max: usize,
     state: State,
 }
@@ -50,7 +51,7 @@ enum State {
     /// Collecting the first bytes.
     Head(Vec<u8>),
     Body(Box<Body>),
-    /// What came of it; none for what Go did not make.
+    /// The result. `None` for a program that is not Go's.
     Done(Option<Result<BuildInfo, Error>>),
 }
 
@@ -59,7 +60,7 @@ impl Reader {
         Self { max, state: State::Head(Vec::new()) }
     }
 
-    /// The next bytes. Returns false when the rest does not matter.
+    /// Takes the next bytes. Returns false if the rest is not needed.
     pub(super) fn take(&mut self, piece: &[u8]) -> bool {
         match &mut self.state {
             State::Head(head) => {
@@ -86,7 +87,7 @@ impl Reader {
         matches!(self.state, State::Done(_))
     }
 
-    /// Whether a program of Go has shown itself, or still may in the head.
+    /// Whether it is a Go program, or may still turn out to be one in the head.
     pub(super) fn may_be_go(&self) -> bool {
         match &self.state {
             State::Head(_) => true,
@@ -95,7 +96,7 @@ impl Reader {
         }
     }
 
-    /// What the program says; none where Go did not make it.
+    /// The build information. `None` for a program that is not Go's.
     pub(super) fn finish(mut self) -> Option<Result<BuildInfo, Error>> {
         if let State::Head(head) = &mut self.state {
             let head = std::mem::take(head);
@@ -121,24 +122,24 @@ impl Reader {
     }
 }
 
-/// A program of which the head was understood.
+/// A program whose head was understood.
 struct Body {
     program: Program,
     max: usize,
-    /// How many bytes have gone by.
+    /// How many bytes were read.
     offset: u64,
-    /// Those of the data segment: all of them while pointers may lead there, else from where the header may be.
+    /// Bytes of the data segment: all of them while pointers may refer to them, or else from where the header may be.
     data: Vec<u8>,
-    /// How many bytes of the segment are no longer in front of [`Self::data`].
+    /// How many bytes of the segment before [`Self::data`] were dropped.
     forgotten: u64,
-    /// Where in it the search goes on.
+    /// Where in the data the search continues.
     searched: usize,
     /// A header with pointers.
     pointers: Option<usize>,
     candidates: Candidates,
 }
 
-/// What of a data segment is kept for pointers.
+/// The most bytes of a data segment that are kept for pointers.
 const MAX_DATA: usize = 8 << 20;
 const MAGIC: &[u8] = b"\xff Go buildinf:";
 const HEADER: usize = 32;
@@ -158,8 +159,8 @@ impl Body {
         }
     }
 
-    /// Some once it is known what the program says.
-    #[expect(clippy::option_option, reason = "known to be none of Go's is something else than not known yet")]
+    /// `Some` once the result is known.
+    #[expect(clippy::option_option, reason = "known not to be a Go program differs from not known yet")]
     fn take(&mut self, piece: &[u8]) -> Option<Option<Result<BuildInfo, Error>>> {
         let Segment { offset: begin, size, .. } = self.program.data();
         let end = begin.saturating_add(size);
@@ -187,11 +188,11 @@ impl Body {
         self.at_end()
     }
 
-    /// Looks for a header. None while there is none, or not all of what follows it.
+    /// Searches for a header. `None` until one was read completely, with what follows it.
     fn search(&mut self) -> Option<Result<BuildInfo, Error>> {
         while let Some(at) = memmem::find(self.data.get(self.searched..)?, MAGIC) {
             let at = self.searched + at;
-            // Stays here until enough bytes have come.
+            // Waits here for enough bytes.
             self.searched = at;
             let header = self.data.get(at..at + HEADER)?;
             if !self.address(at).is_multiple_of(ALIGNMENT) {
@@ -213,19 +214,19 @@ impl Body {
             }
             self.searched = at + 1;
         }
-        // The magic may have begun.
+        // The magic may have started.
         self.searched = self.searched.max(self.data.len().saturating_sub(MAGIC.len() - 1));
         None
     }
 
-    /// Gives up what no pointer can lead to, or too much for it.
+    /// Drops bytes to which no pointer can refer, or which exceed the limit.
     fn forget(&mut self) {
         let needed = self.program.is_go && self.program.has_data_segment() || self.pointers.is_some();
         if needed && self.data.len() <= MAX_DATA {
             return;
         }
         if self.pointers.is_some() {
-            // They lead to something behind what is kept, or to what is there already.
+            // They refer to something after the kept data, or to data that are already read.
             self.data.truncate(MAX_DATA);
             return;
         }
@@ -234,7 +235,7 @@ impl Body {
         self.searched = 0;
     }
 
-    /// The address of what lies at this place of the data.
+    /// The address of this offset in the data.
     fn address(&self, at: usize) -> u64 {
         let Segment { address, .. } = self.program.data();
         address.wrapping_add(self.forgotten).wrapping_add(at as u64)
@@ -250,12 +251,13 @@ impl Body {
         self.program.is_go.then_some(Err(Error::Missing))
     }
 
-    /// What the pointers of a header lead to.
+    /// Reads the targets of a header's pointers.
     fn follow(&self, header: usize) -> Option<BuildInfo> {
         let [size, big_endian] = *self.data.get(header + 14..header + 16)? else { return None };
         let (size, big_endian) = (usize::from(size), big_endian & 1 != 0);
         let pointer = |at: usize| unsigned(&self.data, at, size, big_endian);
-        // A text of Go: a pointer to its bytes, and their number. What was built without modules has an empty one, or none.
+        // A Go string: a pointer to its bytes, and their number. A program that was built without modules has an empty
+        // one, or none.
         let text = |at: usize| {
             let place = match pointer(at)? {
                 0 => return Some((0, 0)),
@@ -272,13 +274,13 @@ impl Body {
     }
 }
 
-/// What follows a header.
+/// The texts after a header.
 enum Inline {
     Complete(BuildInfo),
-    /// More has to come.
+    /// More bytes are needed.
     CutShort,
     TooLong,
-    /// It is no such text, so that the header was none.
+    /// It is not such a text, so that the header was not one.
     None,
 }
 
@@ -303,7 +305,7 @@ struct TooLong;
 
 type TextAndRest<'a> = (&'a [u8], &'a [u8]);
 
-/// A text of at most `max` bytes after its length, and what follows. None while more has to come.
+/// A text of at most `max` bytes after its length, and the rest. `None` while more bytes are needed.
 fn text(bytes: &[u8], max: usize) -> Result<Option<TextAndRest<'_>>, TooLong> {
     let mut length = 0_u64;
     for (number, byte) in bytes.iter().enumerate() {
@@ -320,7 +322,7 @@ fn text(bytes: &[u8], max: usize) -> Result<Option<TextAndRest<'_>>, TooLong> {
     Ok(None)
 }
 
-/// Marks of 16 bytes each stand before and after a list of modules, whose last line is complete.
+/// The list of modules between marks of 16 bytes. Its last line is complete.
 fn between_marks(text: &[u8]) -> &[u8] {
     match text.len().checked_sub(MARK).and_then(|end| text.get(MARK..end)) {
         Some(modules) if modules.ends_with(b"\n") => modules,
@@ -332,20 +334,20 @@ const MARK: usize = 16;
 const BEGINNING: [u8; MARK] = *b"\x30\x77\xaf\x0c\x92\x74\x08\x02\x41\xe1\xc1\x07\xe6\xd6\x18\xe6";
 const END: [u8; MARK] = *b"\xf9\x32\x43\x31\x86\x18\x20\x72\x00\x82\x42\x10\x41\x16\xd8\xf2";
 
-/// What pointers may lead to, by where it lies in the file.
+/// The possible targets of pointers, by their offset in the file.
 struct Candidates {
     max: usize,
-    /// The last bytes that went by, in which a mark or a version may have begun.
+    /// The last bytes that were read, in which a mark or a version may have started.
     carried: Vec<u8>,
     versions: Vec<(u64, [u8; VERSION])>,
     modules: Vec<(u64, Vec<u8>)>,
-    /// Whether the last of the lists is not complete.
+    /// Whether the last list is incomplete.
     open: bool,
 }
 
-/// What is kept of a version. Those of Go 1.13 to 1.17 have at most 15 bytes, some more with experiments.
+/// The most bytes that are kept of a version. Those of Go 1.13 to 1.17 have at most 15, and some more with experiments.
 const VERSION: usize = 40;
-/// Programs that read programs have more than one of each.
+/// How many are kept. Programs that read programs contain more than one of each.
 const MAX_VERSIONS: usize = 4096;
 const MAX_LISTS: usize = 4;
 
@@ -361,7 +363,7 @@ impl Candidates {
         let begin = offset.saturating_sub(self.carried.len() as u64);
         let mut window = std::mem::take(&mut self.carried);
         window.extend_from_slice(piece);
-        // What begins behind this has not come as a whole, and is looked at the next time.
+        // A candidate that starts after this is not complete yet, and is examined the next time.
         let complete = window.len().saturating_sub(VERSION - 1);
         for at in memmem::find_iter(&window, b"go1.").take_while(|at| *at < complete) {
             if self.versions.len() < MAX_VERSIONS
@@ -381,7 +383,7 @@ impl Candidates {
         self.carried = window;
     }
 
-    /// Goes on with the list that is open, up to its end.
+    /// Continues the list that is open, up to its end.
     fn extend(&mut self, bytes: &[u8]) {
         let Some((_, list)) = self.modules.last_mut() else { return };
         let before = list.len().saturating_sub(MARK - 1);
@@ -393,7 +395,7 @@ impl Candidates {
             list.shrink_to_fit();
             self.open = false;
         } else if bytes.len() > room {
-            // Too long to be one.
+            // Too long to be a version.
             self.modules.pop();
             self.open = false;
         }

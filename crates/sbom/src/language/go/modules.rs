@@ -9,8 +9,8 @@
 //! build -trimpath=true
 //! ```
 //!
-//! The fields of a line are parted by tabs. `=>` says what the module of the line before was replaced with: that is the code
-//! which is in the program. A replacement by a folder has no version; what is known of it is what it replaces.
+//! The fields of a line are separated by tabs. `=>` names the replacement of the module in the line before: its code is
+//! in the program. A replacement by a folder has no version, so the replaced module is listed.
 
 use plimsoll_core::LimitExceeded;
 use serde::{Deserialize, Serialize};
@@ -18,9 +18,9 @@ use serde::{Deserialize, Serialize};
 /// The modules in a program.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Modules {
-    /// The one that the program itself belongs to. Programs built from single files have none.
+    /// The program's own module. Programs built from single files have none.
     pub(super) main: Option<Module>,
-    /// The others that code in it is from.
+    /// The other modules with code in it.
     pub(super) dependencies: Vec<Module>,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct Modules {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Module {
     pub(super) path: String,
-    /// As Go writes it: `v1.2.3`. Empty where it is not known, as of what was built in its own checkout.
+    /// As Go writes it: `v1.2.3`. Empty if it is unknown, as for a module that was built in its own checkout.
     pub(super) version: String,
 }
 
@@ -46,7 +46,7 @@ pub(super) enum Error {
 }
 
 impl Modules {
-    /// Reads the text. At most `max` modules are listed.
+    /// Reads the text. At most `max` modules are allowed.
     pub(super) fn parse(text: &[u8], max: usize) -> Result<Self, Error> {
         let text = str::from_utf8(text).map_err(|_| Error::Text)?;
         let mut modules = Self::default();
@@ -86,7 +86,7 @@ impl Modules {
     }
 }
 
-/// What the line before was about.
+/// The subject of the line before.
 enum Last {
     Main,
     Dependency,
@@ -102,7 +102,7 @@ impl Module {
     }
 }
 
-/// The version of what was built in its own checkout, without one.
+/// What Go writes for the version of a module that was built in its own checkout.
 const DEVELOPMENT: &str = "(devel)";
 
 #[cfg(test)]
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replacement_counts_instead_of_what_it_replaces_unless_it_is_a_folder() {
+    fn a_replacement_counts_instead_of_the_module_unless_it_is_a_folder() {
         let text = "path\ta.org/x/cmd\nmod\ta.org/x\t(devel)\t\ndep\tb.org/y\tv1.0.0\th1:a=\ndep\tc.org/z\tv2.0.0\n\
                     =>\tc.org/fork\tv2.0.1\th1:b=\ndep\td.org/w\tv3.0.0\n=>\t./w\t\nbuild\t-trimpath=true\n";
         assert_eq!(
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_is_an_error() {
+    fn an_invalid_list_is_an_error() {
         assert_eq!(parse("").unwrap(), Vec::<String>::new());
         assert_eq!(parse("=>\ta\tv1\n"), Err(Error::Replacement));
         assert_eq!(parse("dep\ta\tv1\n=>\tb\tv1\n=>\tc\tv1\n"), Err(Error::Replacement));

@@ -1,12 +1,12 @@
-//! Programs as Go's linker writes them, of which nothing is there but what tells their modules.
+//! Programs as Go's linker writes them, reduced to the parts that contain their modules.
 
-/// What the programs say of their modules.
+/// The list of modules in the programs.
 pub(super) const MODULES: &str = "path\texample.org/app/cmd\nmod\texample.org/app\tv1.0.0\th1:a=\n\
     dep\tgolang.org/x/sys\tv0.1.0\th1:b=\nbuild\tCGO_ENABLED=0\n";
 
 const BEGINNING: &[u8] = b"\x30\x77\xaf\x0c\x92\x74\x08\x02\x41\xe1\xc1\x07\xe6\xd6\x18\xe6";
 const END: &[u8] = b"\xf9\x32\x43\x31\x86\x18\x20\x72\x00\x82\x42\x10\x41\x16\xd8\xf2";
-/// Where the program lies in memory.
+/// The address of the program in memory.
 const BASE: u64 = 0x40_0000;
 
 #[derive(Debug, Clone)]
@@ -18,11 +18,11 @@ pub(super) struct Sample {
     pub(super) blob: bool,
     pub(super) big_endian: bool,
     pub(super) narrow: bool,
-    /// Whether the program headers lie beyond what is looked at.
+    /// Whether the program headers are beyond the part that is read.
     pub(super) headers_elsewhere: bool,
     /// Bytes between headers and data.
     pub(super) before: usize,
-    /// Data in front of the header.
+    /// Data before the header.
     pub(super) between: Vec<u8>,
     pub(super) modules: String,
 }
@@ -43,7 +43,7 @@ impl Default for Sample {
 }
 
 impl Sample {
-    /// With the texts behind the header, as since Go 1.18.
+    /// With the texts after the header, as since Go 1.18.
     pub(super) fn texts(&self, go: &str) -> Vec<u8> {
         let mut data = self.header(2);
         data.resize(32, 0);
@@ -54,14 +54,14 @@ impl Sample {
         self.program(&[], data)
     }
 
-    /// With pointers behind the header, as before.
+    /// With pointers after the header, as before.
     pub(super) fn pointers(&self, go: &str) -> Vec<u8> {
         let list = self.list();
         let read_only = [go.as_bytes(), &list].concat();
         let (texts, data_at) = (self.texts_at(), self.data_at(read_only.len()));
         let mut data = self.header(u8::from(self.big_endian));
         let size = if self.narrow { 4 } else { 8 };
-        // The header, then the two texts of Go: a pointer and a length each.
+        // The header, then the two Go strings: a pointer and a length each.
         let first = BASE + (data_at + self.between.len() + 32) as u64;
         for pointer in [first, first + 2 * size] {
             self.number(&mut data, pointer);
@@ -84,7 +84,7 @@ impl Sample {
         header
     }
 
-    /// Where what cannot be written lies.
+    /// The offset of the data that cannot be written.
     fn texts_at(&self) -> usize {
         1024 + self.before
     }
@@ -153,7 +153,7 @@ impl Sample {
         program.extend(if self.big_endian { word.to_be_bytes() } else { word.to_le_bytes() });
     }
 
-    /// As wide as a pointer.
+    /// A number with the width of a pointer.
     fn number(&self, program: &mut Vec<u8>, number: u64) {
         if self.narrow {
             self.word(program, u32::try_from(number).unwrap());

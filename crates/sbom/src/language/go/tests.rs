@@ -1,4 +1,4 @@
-//! What the inventory of an image with Go programs says.
+//! The inventory of an image with Go programs.
 
 use std::process::Command;
 
@@ -55,7 +55,7 @@ fn problems(inventory: &Inventory) -> Vec<String> {
 }
 
 #[test]
-fn a_program_shows_its_module_what_it_needs_and_the_standard_library() {
+fn a_program_shows_its_module_its_dependencies_and_the_standard_library() {
     let inventory =
         catalog(&image(&[], &[("app/server", &Sample::default().texts("go1.22.3"))]), &Limits::default());
     assert_eq!(
@@ -89,7 +89,7 @@ fn a_program_is_listed_once_whatever_links_lead_to_it() {
 }
 
 #[test]
-fn a_program_of_go_that_does_not_say_what_it_contains_is_a_gap_unless_a_distribution_brought_it() {
+fn a_go_program_without_modules_is_a_gap_unless_a_distribution_owns_it() {
     let silent = Sample { blob: false, ..Sample::default() }.texts("");
     let old = Sample { marked: false, ..Sample::default() }.pointers("go1.13");
     let plain = Sample { modules: "path\tcommand-line-arguments\n".to_owned(), ..Sample::default() };
@@ -98,7 +98,7 @@ fn a_program_of_go_that_does_not_say_what_it_contains_is_a_gap_unless_a_distribu
         let inventory = catalog(&image(&[], &[("app/server", &program)]), &Limits::default());
         let expected = "not-read app/server: Go (1 program without modules): not read yet";
         assert_eq!((problems(&inventory), modules(&inventory).len()), (vec![expected.to_owned()], listed));
-        // As Debian builds its own.
+        // Debian builds its own programs like this.
         let list = format!("{}  usr/lib/cni/a\n{0}  usr/bin/b\n", hex::encode(md5::Md5::digest(&program)));
         let files = [("var/lib/dpkg/info/podman.md5sums", list.as_str())];
         let programs = [("usr/lib/cni/a", program.as_slice()), ("usr/bin/b", &program)];
@@ -110,11 +110,11 @@ fn a_program_of_go_that_does_not_say_what_it_contains_is_a_gap_unless_a_distribu
 }
 
 #[test]
-fn a_list_of_modules_that_is_none_is_told() {
+fn an_invalid_list_of_modules_is_reported() {
     let odd = Sample { modules: "dep\t../a\tv1\n".to_owned(), ..Sample::default() };
     let broken = Sample { modules: "=>\ta\tv1\n".to_owned(), ..Sample::default() };
     for (program, expected) in [
-        (odd, "lists a module that is none: ../a"),
+        (odd, "lists an invalid module: ../a"),
         (broken, "is a Go program, and got `=>` in the list of modules, expected a module before it"),
     ] {
         let set = image(&[], &[("app/server", &program.texts("go1.22.3"))]);
@@ -124,7 +124,7 @@ fn a_list_of_modules_that_is_none_is_told() {
 }
 
 #[test]
-fn a_distributions_program_belongs_to_its_package_by_the_digest_of_all_of_it() {
+fn a_distributions_program_belongs_to_its_package_by_the_digest_of_the_whole_file() {
     let program = Sample::default().texts("go1.19.8");
     let digest = hex::encode(<md5::Md5 as md5::Digest>::digest(&program));
     for (digest, expected) in
@@ -144,7 +144,7 @@ fn a_distributions_program_belongs_to_its_package_by_the_digest_of_all_of_it() {
 }
 
 #[test]
-fn the_version_of_go_is_told_apart_from_what_stands_beside_it() {
+fn the_version_of_go_is_separated_from_the_text_after_it() {
     for (text, expected) in [
         ("go1.22.3", "1.22.3"),
         ("go1.21rc2", "1.21rc2"),
@@ -156,7 +156,7 @@ fn the_version_of_go_is_told_apart_from_what_stands_beside_it() {
     }
 }
 
-/// What `go version -m` says of a program, in the form of this inventory.
+/// The output of `go version -m` for a program, in the form of this inventory.
 fn of_go(program: &std::path::Path) -> Option<Vec<String>> {
     let output = Command::new("go").args(["version", "-m"]).arg(program).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
@@ -179,9 +179,9 @@ fn of_go(program: &std::path::Path) -> Option<Vec<String>> {
     Some(found)
 }
 
-/// The programs that Go's own tool reads are read alike: its compiler, and every peer that is written in Go.
+/// Programs are read as Go's own tool reads them: its compiler, and every peer that is written in Go.
 #[test]
-fn real_programs_show_what_gos_own_tool_says() {
+fn real_programs_show_what_gos_own_tool_prints() {
     let Some(root) = Command::new("go").args(["env", "GOROOT"]).output().ok() else {
         println!("skipped: no Go");
         return;

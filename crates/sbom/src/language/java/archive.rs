@@ -1,7 +1,8 @@
-//! What a jar contains: the coordinates in it, and the jars in it, as deep as they go.
+//! The content of a jar: the coordinates in it, and the jars in it, at any depth within the limit.
 //!
-//! Archives lie inside each other: a web application has its libraries in `WEB-INF/lib`, an application of Spring Boot in
-//! `BOOT-INF/lib`. What comes out of all of them is bounded for the outermost as a whole, since entries may share their bytes.
+//! Archives are nested: a web application has its libraries in `WEB-INF/lib`, a Spring Boot application in
+//! `BOOT-INF/lib`. The inflated bytes of all of them are bounded for the outermost archive as a whole, since entries
+//! may share their bytes.
 
 use std::borrow::Cow;
 
@@ -12,12 +13,12 @@ use crate::licence_text::{self, LicenceText};
 use crate::zip::{Entry, Zip};
 use serde::{Deserialize, Serialize};
 
-/// Archives inside each other. An ear has a war, that has jars.
+/// How deep archives may be nested. An ear contains a war, which contains jars.
 const MAX_DEPTH: usize = 5;
 /// Inflated bytes of one `pom.properties`; real ones have some 100.
 const MAX_PROPERTIES: usize = 64 << 10;
 
-/// Bytes of the names that lead to an archive. Each thing in it is told with all of them.
+/// Bytes of the names that lead to an archive. Each item in it is reported with all of them.
 const MAX_PATH: usize = 1 << 10;
 
 /// Inflated bytes of a manifest. Those of signed archives have a paragraph for each file, of some 100 bytes, and an archive without
@@ -30,27 +31,27 @@ const MAX_LICENCE: usize = 256 << 10;
 /// Texts of licences of one archive.
 const MAX_TEXTS: usize = 4;
 
-/// What one archive shows.
+/// The content of one archive.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Level {
-    /// The names that lead to it from the outermost, with a `/` between: empty for the outermost itself.
+    /// The names that lead to it from the outermost archive, joined by `/`. Empty for the outermost itself.
     pub(super) path: String,
-    /// The place in the list of the archive that it lies in.
+    /// The index of the archive that contains it.
     pub(super) parent: Option<usize>,
-    /// Whose `pom.properties` it has.
+    /// The artifacts whose `pom.properties` it has.
     pub(super) named: Vec<Component>,
-    /// Whether it has classes of its own that others can have. An application that brings its libraries along has its classes
-    /// beside them. A file that is only called like an archive is no library.
+    /// Whether it has its own classes that others can use. An application that contains its libraries has its classes
+    /// next to them. A file that is only named like an archive is not a library.
     pub(super) is_library: bool,
-    /// What its manifest says.
+    /// Its manifest.
     pub(super) manifest: Manifest,
     /// The texts of licences in it, by their names.
     pub(super) texts: Vec<(String, LicenceText)>,
-    /// What in it cannot be read, and why.
+    /// What could not be read in it, and why.
     pub(super) unreadable: Vec<String>,
 }
 
-/// What may come out of one outermost archive.
+/// How much one outermost archive may still yield.
 pub(super) struct Budget {
     /// Inflated bytes.
     pub(super) bytes: usize,
@@ -58,7 +59,7 @@ pub(super) struct Budget {
     pub(super) things: usize,
 }
 
-/// What is in an archive, and in those inside of it. None for what is no archive.
+/// The content of an archive, and of those inside it. `None` if it is not an archive.
 pub(super) fn read(archive: &[u8], mut budget: Budget) -> Option<Vec<Level>> {
     let mut levels = Vec::new();
     match Zip::open(archive)? {
@@ -98,7 +99,7 @@ fn descend(zip: &Zip<'_>, mut level: Level, depth: usize, budget: &mut Budget, l
                 Err(detail) => level.unreadable.push(described(&entry, &detail)),
             }
         } else if is_licence(entry.name) && level.texts.len() < MAX_TEXTS {
-            // What cannot be inflated says nothing about a licence.
+            // An entry that cannot be inflated states no licence.
             let text = inflated(zip, &entry, MAX_LICENCE, budget).ok();
             let text = text.and_then(|content| licence_text::recognise(&content));
             level.texts.extend(text.map(|text| (String::from_utf8_lossy(entry.name).into_owned(), text)));
@@ -123,7 +124,7 @@ fn descend(zip: &Zip<'_>, mut level: Level, depth: usize, budget: &mut Budget, l
     let Some(level) = levels.get_mut(parent) else { return };
     level.is_library = has_shared_classes || has_classes && !has_archives;
     if is_cut {
-        level.unreadable.push("has more in it than may be listed (packages)".to_owned());
+        level.unreadable.push("contains more than may be listed (packages)".to_owned());
     }
 }
 
@@ -134,14 +135,14 @@ fn is_licence(name: &[u8]) -> bool {
     [&b"LICENSE"[..], b"LICENCE", b"COPYING"].iter().any(|it| stem.eq_ignore_ascii_case(it))
 }
 
-/// Whether a class is that of an application, or of what starts one: Java looks for those of libraries elsewhere.
+/// Whether a class belongs to an application, or starts one: Java loads the classes of libraries from elsewhere.
 fn is_of_application(name: &[u8]) -> bool {
     let folders: [&[u8]; 3] =
         [b"BOOT-INF/classes/", b"WEB-INF/classes/", b"org/springframework/boot/loader/"];
     folders.iter().any(|folder| name.starts_with(folder))
 }
 
-/// What is in an archive in an archive; false for a file that is only called like one.
+/// Reads an archive in an archive. Returns false for a file that is only named like one.
 fn inner(
     zip: &Zip<'_>,
     entry: &Entry<'_>,
@@ -159,7 +160,7 @@ fn inner(
     let content = if depth < MAX_DEPTH {
         inflated(zip, entry, usize::MAX, budget)
     } else {
-        Err(format!("lies in {MAX_DEPTH} archives, and is not read"))
+        Err(format!("is nested in {MAX_DEPTH} archives, and is not read"))
     };
     let detail = match content {
         Ok(content) => match Zip::open(&content) {
@@ -177,7 +178,7 @@ fn inner(
 }
 
 impl Budget {
-    /// Takes one thing, if there is one left.
+    /// Counts one item, if the budget allows one more.
     fn thing(&mut self) -> bool {
         let left = self.things.checked_sub(1);
         self.things = left.unwrap_or_default();
@@ -185,7 +186,7 @@ impl Budget {
     }
 }
 
-/// The content of an entry, at the cost of the budget.
+/// The content of an entry, charged to the budget.
 fn inflated<'a>(
     zip: &Zip<'a>,
     entry: &Entry<'_>,
@@ -193,7 +194,7 @@ fn inflated<'a>(
     budget: &mut Budget,
 ) -> Result<Cow<'a, [u8]>, String> {
     let content = zip.content(entry, max.min(budget.bytes)).map_err(str::to_owned)?;
-    // What is stored as it is costs nothing, but for being looked at again.
+    // Stored entries are not inflated, but reading them again costs too.
     budget.bytes = budget.bytes.saturating_sub(content.len());
     Ok(content)
 }
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn coordinates_classes_and_archives_are_told_apart() {
+    fn coordinates_classes_and_archives_are_distinguished() {
         let (lang, text) = (
             "pkg:maven/org.apache.commons/commons-lang3@3.12.0",
             "pkg:maven/org.apache.commons/commons-text@1.9",
@@ -246,16 +247,16 @@ mod tests {
             [": ", "BOOT-INF/lib/x.jar: pkg:maven/org.apache.commons/commons-lang3@3.12.0"]
         );
         for depth in 3..=MAX_DEPTH + 1 {
-            archive = zip(&[("in.WAR", &archive), ("notes.jar", b"no archive, but called like one")]);
+            archive = zip(&[("in.WAR", &archive), ("notes.jar", b"no archive, but named like one")]);
             let found = shown(&archive);
             assert_eq!(found.len(), depth.min(MAX_DEPTH + 1), "{found:?}");
             assert_eq!(found.last().unwrap().contains("is not read"), depth > MAX_DEPTH, "{found:?}");
         }
     }
 
-    /// A name alone, which costs an attacker nothing, does not make an application of a library.
+    /// A name alone, which costs an attacker nothing, does not turn a library into an application.
     #[test]
-    fn a_library_stays_one_whatever_lies_beside_its_classes() {
+    fn a_library_remains_one_whatever_is_next_to_its_classes() {
         let other = zip(&[]);
         let log4j = ("org/apache/logging/log4j/A.class", b"".as_slice());
         for inside in [b"".as_slice(), b"text", &other] {
@@ -277,22 +278,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_listed_any_more_is_told_on_each_level() {
+    fn each_level_reports_that_more_is_not_listed() {
         let lang = zip(&[(LANG_AT, LANG)]);
         let names: Vec<String> = (0..20).map(|n| format!("{n}.jar")).collect();
         let mut files: Vec<(&str, &[u8])> =
             names.iter().map(|name| (name.as_str(), b"".as_slice())).collect();
         files.push(("real.jar", &lang));
-        let cut = ": has more in it than may be listed (packages)";
+        let cut = ": contains more than may be listed (packages)";
         assert_eq!(shown(&zip(&files)), [cut]);
-        assert_eq!(shown(&zip(&files[1..])).len(), 2, "there is room for the archive, and for nothing in it");
+        assert_eq!(shown(&zip(&files[1..])).len(), 2, "the limit allows the archive, and nothing in it");
         assert!(shown(&zip(&files[1..]))[1].contains(cut));
         assert_eq!(shown(&zip(&files[2..])).len(), 2);
         assert!(!shown(&zip(&files[2..])).concat().contains(cut), "all of it was listed");
     }
 
     #[test]
-    fn a_long_name_is_not_kept_for_all_that_lies_below_it() {
+    fn a_long_name_is_not_kept_for_everything_below_it() {
         let inner = zip(&[(LANG_AT, LANG)]);
         let name = format!("{}.jar", "x".repeat(60_000));
         let found = shown(&zip(&[(&name, &inner)]));
@@ -301,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_out_is_bounded_as_a_whole() {
+    fn the_inflated_bytes_are_bounded_as_a_whole() {
         let mut inner = zip(&[("A.class", &vec![0; 1 << 20])]);
         let at = inner.len() - 2;
         inner[at..].copy_from_slice(&60_000_u16.to_le_bytes());

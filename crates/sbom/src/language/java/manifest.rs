@@ -1,4 +1,4 @@
-//! What an archive without coordinates says of itself: its manifest (the JAR File Specification), and how it is called.
+//! How an archive without coordinates is identified: by its manifest (the JAR File Specification) and its file name.
 //!
 //! ```text
 //! Manifest-Version: 1.0
@@ -8,8 +8,9 @@
 //! Implementation-Version: 2.9.10
 //! ```
 //!
-//! Artifact and version are what the file is called. The group is what Maven put in for the vendor, if the names of bundle or
-//! module agree, or the one that is known for the artifact: then it is sure. What else looks like a group is a guess.
+//! Artifact and version come from the file name. The group is certain if it is the vendor that Maven wrote and the
+//! names of bundle or module agree, or if it is the known one of the artifact. Anything else that looks like a group is
+//! a guess.
 
 use std::sync::LazyLock;
 
@@ -19,7 +20,7 @@ use crate::inventory::Component;
 use crate::language::shown::Package;
 use serde::{Deserialize, Serialize};
 
-/// The main attributes that tell what it is.
+/// The main attributes that identify an archive.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Manifest {
     vendor: Option<String>,
@@ -29,11 +30,11 @@ pub(super) struct Manifest {
     module: Option<String>,
 }
 
-/// What an archive seems to be.
+/// The probable coordinates of an archive.
 #[derive(Debug, PartialEq)]
-pub(super) struct Seeming {
+pub(super) struct ProbableCoordinates {
     pub(super) component: Component,
-    /// Whether there is no doubt about its group.
+    /// Whether the group is certain.
     pub(super) is_sure: bool,
 }
 
@@ -41,7 +42,7 @@ pub(super) struct Seeming {
 const MAX_VALUE: usize = 200;
 
 impl Manifest {
-    /// Reads the main attributes, which an empty line ends.
+    /// Reads the main attributes, up to an empty line.
     pub(super) fn read(content: &[u8]) -> Self {
         let text = String::from_utf8_lossy(content);
         let mut manifest = Self::default();
@@ -49,7 +50,7 @@ impl Manifest {
         while let Some(line) = lines.next() {
             let Some((name, value)) = line.split_once(':') else { continue };
             let mut value = value.trim_start().to_owned();
-            // A line that begins with a blank goes on with the one before.
+            // A line that starts with a blank continues the line before.
             while let Some(more) = lines.next_if(|line| line.starts_with(' ')) {
                 if value.len() <= MAX_VALUE {
                     value.push_str(more.get(1..).unwrap_or_default());
@@ -79,15 +80,15 @@ impl Manifest {
         [vendor, version, bundle, bundle_version, module].into_iter().flatten().map(String::len).sum()
     }
 
-    /// What an archive of this name with such a manifest seems to be. None where nothing tells a version.
-    pub(super) fn seeming(&self, path: &str) -> Option<Seeming> {
+    /// The probable coordinates of an archive with this name and manifest. `None` if neither contains a version.
+    pub(super) fn seeming(&self, path: &str) -> Option<ProbableCoordinates> {
         let file = path.rsplit('/').next().unwrap_or(path);
         let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
         let own = self.version.as_deref().or(self.bundle_version.as_deref());
         let (artifact, version) = match own.and_then(|own| stem.strip_suffix(own)?.strip_suffix('-')) {
             Some(artifact) => (artifact, own?),
             None => match split(stem) {
-                // `spring3-core-3.x` is called after all that there are.
+                // `spring3-core-3.x` names all versions.
                 Some((artifact, version)) if version.rsplit('.').next() == Some("x") => (artifact, own?),
                 Some(split) => split,
                 None => (stem, own?),
@@ -97,16 +98,16 @@ impl Manifest {
         let (namespace, name, version) = (group.as_deref().unwrap_or_default(), artifact, Some(version));
         let package = Package { purl_type: "maven", namespace, name, version, qualifiers: &[], subpath: "" };
         let component = package.component();
-        Some(Seeming { component: component.ok()?, is_sure })
+        Some(ProbableCoordinates { component: component.ok()?, is_sure })
     }
 
-    /// Whether an archive of this name with such a manifest may be the artifact of the only coordinates in it. A file that is
-    /// called after no version may have been renamed.
+    /// Whether an archive with this name and manifest may be the artifact of the only coordinates in it. A file without
+    /// a version in its name may have been renamed.
     pub(super) fn may_be(&self, path: &str, purl: &Purl) -> bool {
         let (group, name) = (purl.namespace().unwrap_or_default(), purl.name());
         let file = path.rsplit('/').next().unwrap_or(path);
         let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-        // Some put the group in front: `org.x.artifact-1.0.jar`.
+        // Some put the group first: `org.x.artifact-1.0.jar`.
         let is_called = |artifact: &str| {
             let rest = artifact.strip_suffix(name);
             rest.is_some_and(|rest| {
@@ -121,7 +122,7 @@ impl Manifest {
         names.peek().is_none() || names.any(|it| words.any(|word| it.contains(word)))
     }
 
-    /// The group of an artifact, and whether there is no doubt about it.
+    /// The group of an artifact, and whether it is certain.
     fn group(&self, artifact: &str) -> (Option<String>, bool) {
         if let Some(group) = known(artifact) {
             return (Some(group.to_owned()), true);
@@ -133,13 +134,13 @@ impl Manifest {
                 name.strip_prefix(vendor).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
             };
             let names = || bundle.iter().chain(module);
-            // The parent of all of Apache's Commons says so of each of them, whatever its group is.
+            // The common parent of Apache Commons sets this for each of them, whatever its group is.
             let is_sure = names().any(agrees) && vendor != "org.apache";
             if is_sure || names().next().is_none() {
                 return (Some(vendor.to_owned()), is_sure);
             }
         }
-        // A bundle is called after group and artifact; the part that both have is there once.
+        // A bundle is named after group and artifact; the part that both share occurs once.
         let of_bundle = bundle.as_deref().and_then(|bundle| {
             let exact = bundle.strip_suffix(artifact).and_then(|group| group.strip_suffix('.'));
             exact.or_else(|| bundle.rsplit_once('.').map(|(group, _)| group))
@@ -148,7 +149,7 @@ impl Manifest {
     }
 }
 
-/// Artifact and version of a file's name: the version begins at a digit behind a dash, and all that follows belongs to it.
+/// Artifact and version from a file name: the version starts at a digit after a hyphen and extends to the end.
 fn split(stem: &str) -> Option<(&str, &str)> {
     let begins =
         |at: usize| stem.get(at + 1..).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
@@ -210,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_manifest_and_the_name_agree_on_is_sure() {
+    fn a_group_on_which_manifest_and_name_agree_is_certain() {
         for (path, manifest, expected, is_sure) in [
             (
                 "lib/jackson-core-2.9.10.jar",
@@ -254,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn the_only_coordinates_are_the_archives_own_unless_it_is_called_otherwise() {
+    fn the_only_coordinates_are_the_archives_own_unless_its_name_differs() {
         let log4j = "Bundle-SymbolicName: org.apache.logging.log4j.core\n";
         for (path, manifest, purl, expected) in [
             ("log4j-core-2.14.1.jar", "", "pkg:maven/com.acme/harmless@1.0", false),
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_files_name_is_split_where_the_version_begins() {
+    fn a_file_name_is_split_where_the_version_starts() {
         for (stem, expected) in [
             ("log4j-1.2-api-2.17.1", Some(("log4j-1.2-api", "2.17.1"))),
             ("guava-33.0.0-jre", Some(("guava", "33.0.0-jre"))),
@@ -285,7 +286,7 @@ mod tests {
         }
     }
 
-    /// Of the manifests that others published with the coordinates of their jars, none is named wrongly without a doubt.
+    /// No published manifest with known coordinates gives a wrong group that counts as certain.
     #[test]
     fn published_manifests_are_named_as_their_coordinates_say() {
         let Some(archive) = plimsoll_testkit::published_data("fixtures/package-databases.tar.gz") else {

@@ -1,4 +1,4 @@
-//! What the inventory of an image with jars says.
+//! The inventory of an image with jars.
 
 use md5::Digest as _;
 use plimsoll_core::Limits;
@@ -50,7 +50,7 @@ fn jar(artifacts: &[&str], more: &[(&str, &[u8])]) -> Vec<u8> {
 const CLASS: (&str, &[u8]) = ("org/example/A.class", b"");
 
 #[test]
-fn the_text_in_an_archive_is_about_that_archive() {
+fn a_licence_text_in_an_archive_belongs_to_that_archive() {
     let (_, mit) = spdx::text::LICENSE_TEXTS.iter().find(|(id, _)| *id == "MIT").unwrap();
     let inner = jar(&["c"], &[CLASS, ("META-INF/LICENSE.txt", mit.as_bytes())]);
     let war = jar(
@@ -70,7 +70,7 @@ fn the_text_in_an_archive_is_about_that_archive() {
 }
 
 #[test]
-fn jars_are_listed_with_what_they_contain_and_where_they_lie() {
+fn jars_are_listed_with_their_content_and_their_place() {
     let shaded = jar(&["b", "a"], &[CLASS]);
     let war =
         jar(&["web"], &[("WEB-INF/lib/a-1.0.jar", &shaded), ("WEB-INF/lib/c-1.0.jar", &jar(&["c"], &[]))]);
@@ -85,7 +85,7 @@ fn jars_are_listed_with_what_they_contain_and_where_they_lie() {
             "pkg:maven/org.example/web@1.0 srv/app.war",
         ]
     );
-    // The file's digests are those of what it is, not of what lies inside.
+    // The file's digests belong to the archive itself, not to what is inside.
     let hashed = inventory.components.iter().filter_map(|it| Some((it.purl.name(), it.origin.as_deref()?)));
     let hashed: Vec<_> = hashed.map(|(name, origin)| (name, origin.checksums.len())).collect();
     assert_eq!(hashed, [("web", 2)]);
@@ -101,7 +101,7 @@ fn jars_are_listed_with_what_they_contain_and_where_they_lie() {
 }
 
 #[test]
-fn a_jar_that_does_not_say_what_it_is_is_a_gap_unless_a_distribution_brought_it() {
+fn a_jar_that_does_not_identify_itself_is_a_gap_unless_a_distribution_owns_it() {
     let unnamed = jar(&[], &[CLASS]);
     let files: [(&str, &[u8]); 3] = [
         ("opt/app/lib/gson-2.8.jar", &unnamed),
@@ -127,9 +127,9 @@ fn a_jar_that_does_not_say_what_it_is_is_a_gap_unless_a_distribution_brought_it(
     );
 }
 
-/// What is copied into a library with its coordinates does not stand for the library.
+/// An artifact that was copied into a library with its coordinates does not identify the library.
 #[test]
-fn the_only_coordinates_in_a_jar_that_is_called_otherwise_are_those_of_a_copy() {
+fn the_only_coordinates_in_a_jar_with_another_name_belong_to_a_copy() {
     let manifest = b"Implementation-Vendor-Id: org.apache.logging.log4j
 ";
     let jar = jar(&["harmless"], &[CLASS, ("META-INF/MANIFEST.MF", manifest)]);
@@ -138,12 +138,12 @@ fn the_only_coordinates_in_a_jar_that_is_called_otherwise_are_those_of_a_copy() 
     let expected =
         ["pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1", "pkg:maven/org.example/harmless@1.0"];
     assert_eq!(found, expected.map(|it| format!("{it} opt/lib/log4j-core-2.14.1.jar")));
-    assert_eq!(inventory.relationships.len(), 1, "the one contains the other");
-    assert_eq!(problems(&inventory).len(), 1, "its group is in doubt");
+    assert_eq!(inventory.relationships.len(), 1, "one contains the other");
+    assert_eq!(problems(&inventory).len(), 1, "its group is uncertain");
 }
 
 #[test]
-fn archives_are_read_whatever_java_calls_them() {
+fn archives_are_read_whatever_their_extension() {
     for path in ["app/APP.JAR", "app/a.kar", "app/a.lpkg", "app/a.rar", "app/A.WAR", "app/A.EAR"] {
         assert_eq!(artifacts(&catalog(&[(path, &jar(&["a"], &[]))])).len(), 1, "{path}");
     }
@@ -154,7 +154,7 @@ fn archives_are_read_whatever_java_calls_them() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told_with_its_place() {
+fn an_unreadable_archive_is_reported_with_its_place() {
     let mut cut = jar(&["a"], &[]);
     let end = cut.len() - 10;
     cut[end] = 0xff;
@@ -178,7 +178,7 @@ fn t16_jars_fifty_deep_end_in_a_gap() {
     assert!(told.iter().any(|problem| problem.contains("archives, and is not read")), "{told:?}");
 }
 
-/// Java reads the last entry of a name and other tools the first: both are there for somebody.
+/// Java reads the last entry of a name and other tools the first, so both are reported.
 #[test]
 fn t16_two_entries_of_one_name_are_both_reported() {
     let at = "META-INF/maven/org.example/x/pom.properties";
@@ -199,20 +199,20 @@ fn t16_two_entries_of_one_name_are_both_reported() {
 
 /// The directory at the end and the entry itself may give different names and so different files to different readers.
 #[test]
-fn t16_an_entry_that_the_directory_names_otherwise_is_a_problem() {
+fn t16_an_entry_that_the_directory_names_differently_is_a_problem() {
     let archive = jar(&["hidden"], &[("lib/in.jar", &jar(&["inner"], &[]))]);
     for name in ["META-INF/maven/org.example/hidden/pom.properties", "lib/in.jar"] {
         let mut changed = archive.clone();
         let at = changed.windows(name.len()).position(|window| window == name.as_bytes()).unwrap();
         changed[at] ^= 0x20;
         let told = problems(&catalog(&[("srv/app.jar", &changed)]));
-        assert!(told.iter().any(|problem| problem.contains("is called otherwise at its place")), "{told:?}");
+        assert!(told.iter().any(|problem| problem.contains("has another name at its place")), "{told:?}");
     }
 }
 
-/// What a symbolic link in an archive holds is a path, which nobody follows.
+/// A symbolic link in an archive contains a path, which is not followed.
 #[test]
-fn t16_a_symbolic_link_is_what_it_holds() {
+fn t16_a_symbolic_link_is_read_as_its_own_content() {
     let outside = jar(&["outside"], &[]);
     let archive = zip(&[
         ("lib/in.jar", b"../../outside.jar"),

@@ -1,5 +1,5 @@
-//! What a module of the Linux kernel says about itself: the section `.modinfo` of an ELF file, names and values with zero bytes
-//! between them, as `modinfo` shows them. It may be compressed by gzip or zstd, and distributions sign it behind its end.
+//! Modules of the Linux kernel: the section `.modinfo` of an ELF file contains names and values separated by zero
+//! bytes, as `modinfo` shows them. A module may be compressed by gzip or zstd, and distributions append a signature.
 //!
 //! ```text
 //! license=GPL␀ depends=xfrm_algo␀ intree=Y␀ name=af_key␀ vermagic=6.1.0-47-cloud-amd64 SMP preempt mod_unload modversions ␀
@@ -18,7 +18,8 @@ use crate::ownership::FileDigests;
 
 /// Bytes of the section that are read. The aliases of a driver for hundreds of devices take some 40 KiB.
 const MODINFO: usize = 1 << 20;
-/// How much longer a module may come out than it is: kernels' build at most quarters them. An image may have any number.
+/// How many times longer than its file a module may inflate: real ones at most four times. An image may contain any
+/// number of modules.
 const RATIO: u64 = 64;
 /// The longest value that is kept.
 const MAX_VALUE: usize = 255;
@@ -30,10 +31,10 @@ pub(super) struct Module {
     pub(super) digests: FileDigests,
 }
 
-/// What it says.
+/// The fields of a module.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Info {
-    /// Without it, the name of the file counts.
+    /// If it is missing, the name of the file counts.
     pub(super) name: Option<String>,
     pub(super) version: Option<String>,
     pub(super) licence: Option<String>,
@@ -69,7 +70,7 @@ pub(super) fn read(content: &[u8], limits: &Limits) -> Module {
 }
 
 fn zstd(content: &[u8], limits: &Limits) -> Result<Vec<u8>, String> {
-    let unreadable = |error: std::io::Error| format!("is no zstd file: {error}");
+    let unreadable = |error: std::io::Error| format!("is not a zstd file: {error}");
     let mut decoder = zstd::Decoder::with_buffer(content).map_err(unreadable)?;
     decoder.window_log_max(limits.zstd_window_bytes.max(1).ilog2()).map_err(unreadable)?;
     inflated(content, decoder, limits)
@@ -83,7 +84,7 @@ fn inflated(content: &[u8], from: impl std::io::Read, limits: &Limits) -> Result
         .read_to_end(&mut elf)
         .map_err(|error| format!("cannot be uncompressed: {error}"))?;
     if elf.len() as u64 > limit && limit == of_ratio {
-        return Err(format!("comes out more than {RATIO} times as long as it is"));
+        return Err(format!("inflates to more than {RATIO} times its size"));
     }
     if elf.len() as u64 > limit {
         return Err(LimitExceeded::new("kept_file_bytes", limit, "the module").to_string());
@@ -92,7 +93,7 @@ fn inflated(content: &[u8], from: impl std::io::Read, limits: &Limits) -> Result
 }
 
 fn info(elf: &[u8]) -> Result<Info, String> {
-    let section = section(elf).ok_or("is no module of Linux: it has no section .modinfo")?;
+    let section = section(elf).ok_or("is not a module of Linux: it has no section .modinfo")?;
     let mut info = Info::default();
     for field in section.split(|byte| *byte == 0) {
         let Some((name, value)) = str::from_utf8(field).ok().and_then(|field| field.split_once('=')) else {
@@ -100,7 +101,7 @@ fn info(elf: &[u8]) -> Result<Info, String> {
         };
         let value = value.trim();
         let text = || (1..=MAX_VALUE).contains(&value.len()).then(|| value.to_owned());
-        // Other fields may occur several times, these once.
+        // Other fields may occur several times, but these only once.
         match name {
             "name" => info.name = info.name.or_else(text),
             "version" => info.version = info.version.or_else(text),
@@ -125,7 +126,7 @@ fn section(elf: &[u8]) -> Option<&[u8]> {
         let number = if big_endian { bytes.iter().fold(0, add) } else { bytes.iter().rev().fold(0, add) };
         usize::try_from(number).ok()
     };
-    // Start of the table, size and number of its entries, the section with the names; then offset and size in an entry.
+    // Start of the table, size and number of its entries, the section with the names. Then offset and size in an entry.
     let (word, [start, size, count, names], [offset, length]) = match class {
         1 => (4, [32, 46, 48, 50], [16, 20]),
         _ => (8, [40, 58, 60, 62], [24, 32]),
@@ -152,7 +153,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// A module with these fields, as the kernel's build makes them, without code.
+    /// A module with these fields, as the kernel's build writes them, without code.
     pub(in super::super) fn module(fields: &[&str]) -> Vec<u8> {
         let mut elf = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x01\0\x3e\0\x01\0\0\0".to_vec();
         elf.resize(64, 0);
@@ -181,7 +182,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_module_says_its_name_version_and_kernel_however_it_is_compressed() {
+    fn name_version_and_kernel_of_a_module_are_read_in_every_compression() {
         let elf = module(&[
             "license=CDDL",
             "version=2.1.11-1",
@@ -205,7 +206,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_no_module_is_told() {
+    fn an_invalid_module_is_reported() {
         for bad in
             [&b""[..], b"text", b"\x7fELF\x02\x01", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"\x1f\x8b\x08"]
         {
@@ -216,7 +217,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn modules_come_out_within_their_limits() {
+    fn modules_inflate_within_their_limits() {
         let bomb = zstd::encode_all(&*vec![0; 2 << 20], 0).unwrap();
         assert!(found(&bomb).unwrap_err().contains("more than 64 times"));
         let mut limits = Limits::default();

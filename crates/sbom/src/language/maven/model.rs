@@ -1,4 +1,4 @@
-//! What poms come to together: with their parents, and with properties put in ("Introduction to the POM").
+//! The effective model of poms: with their parents, and with substituted properties ("Introduction to the POM").
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -9,24 +9,24 @@ use crate::language::shown::Package;
 
 /// Parents of parents, and bills of materials that import others. Real projects have some five.
 const MAX_ANCESTORS: usize = 32;
-/// Properties inside of properties.
+/// How deep properties may be nested.
 const MAX_NESTING: usize = 8;
-/// Bytes of a value in which properties were put in.
+/// Bytes of a value after substitution.
 const MAX_VALUE: usize = 1 << 10;
 
-/// Dependencies that are looked at again for a project, because it inherits them or their names come to something else in it, over
-/// all projects. A thousand modules below a parent with as many of these stay below.
+/// Dependencies that are resolved again for a project, because it inherits them or its properties change their names,
+/// in total over all projects. A thousand modules below a parent with as many dependencies stay below this.
 const MAX_INHERITED: usize = 2_000_000;
 
-/// All poms that are there.
+/// All poms that are present.
 pub(super) struct Models<'f> {
     by_path: BTreeMap<&'f str, &'f Pom>,
     by_coordinates: BTreeMap<(&'f str, &'f str, &'f str), (&'f str, &'f Pom)>,
-    /// What each pom manages, by where the pom is in memory.
+    /// The versions that each pom manages, by the address of the pom.
     managed: HashMap<*const Pom, Managed<'f>>,
-    /// What is left of [`MAX_INHERITED`].
+    /// What remains of [`MAX_INHERITED`].
     left: Cell<usize>,
-    /// Group and artifact of those that are projects here.
+    /// Group and artifact of the poms that are projects.
     names: BTreeSet<(&'f str, &'f str)>,
 }
 
@@ -42,12 +42,12 @@ impl Default for Models<'_> {
     }
 }
 
-/// What one pom manages. Its projects have it in common, whatever they are, except where properties are to be put into names.
+/// The versions that one pom manages. They are the same for all its projects, unless names contain properties.
 #[derive(Default)]
 struct Managed<'f> {
-    /// By group and artifact, the first of each.
+    /// The first of each group and artifact.
     by_name: HashMap<(&'f str, &'f str), (usize, &'f Dependency)>,
-    /// Those with properties in their names.
+    /// Entries with properties in their names.
     with_properties: Vec<(usize, &'f Dependency)>,
     /// Bills of materials.
     imports: Vec<&'f Coordinates>,
@@ -87,7 +87,8 @@ impl<'f> Models<'f> {
         self.by_coordinates.insert((group, &pom.own.artifact, version), (path, pom));
     }
 
-    /// What a project wants, or why that names nothing. None once all projects together inherit too much.
+    /// The dependencies of a project, or why one does not name an artifact. `None` once all projects together inherit
+    /// too much.
     pub(super) fn wanted(&self, path: &str, pom: &'f Pom) -> Option<Vec<Result<Component, String>>> {
         let line = Lineage::new(self, path, pom);
         let inherited = line.poms.iter().skip(1).map(|pom| pom.dependencies.len()).sum();
@@ -110,7 +111,7 @@ impl<'f> Models<'f> {
                 "" => known.map_or(String::new(), |(version, _)| version),
                 version => line.put_in(version),
             };
-            // A range, or a property that is not known.
+            // A range, or an unknown property.
             let is_one = !version.is_empty() && !version.contains(['[', ']', '(', ')', ',', '$']);
             let package = Package {
                 purl_type: "maven",
@@ -128,17 +129,18 @@ impl<'f> Models<'f> {
         Some(wanted)
     }
 
-    /// Takes so many of the dependencies that may be looked at again.
+    /// Takes this many from the budget of dependencies that may be resolved again.
     fn take(&self, number: usize) -> Option<()> {
         self.left.set(self.left.get().checked_sub(number)?);
         Some(())
     }
 }
 
-/// Poms that manage versions for a project: its own lineage, or that of a bill of materials.
+/// The poms that manage versions for a project: its own lineage, or the one of a bill of materials.
 struct Managing<'f> {
     line: Lineage<'f>,
-    /// Those with properties in their names, by what these come to: the place of the pom, that in the pom, and which.
+    /// The entries with properties in their names, by the resolved names: the index of the pom, the index in the pom,
+    /// and the entry.
     put_in: HashMap<(String, String), (usize, usize, &'f Dependency)>,
 }
 
@@ -157,7 +159,7 @@ impl<'f> Managing<'f> {
         Some(Self { line, put_in })
     }
 
-    /// Version and scope. What is nearer to the project counts.
+    /// Version and scope. The nearest pom counts.
     fn get(&self, models: &Models<'f>, group: &str, artifact: &str) -> Option<(String, &'f str)> {
         let by_name = self.line.poms.iter().enumerate().find_map(|(number, pom)| {
             let managed = models.managed.get(&std::ptr::from_ref(*pom))?;
@@ -201,8 +203,8 @@ impl<'f> Lineage<'f> {
         Self { poms }
     }
 
-    /// Who manages versions: itself, and then the bills of materials that it imports. Those count less than what the project says
-    /// itself, and those that one of them imports are not followed.
+    /// The poms that manage versions: the lineage itself, then the bills of materials that it imports. These count less
+    /// than the project itself, and their own imports are not followed.
     fn managing(&self, models: &Models<'f>) -> Option<Vec<Managing<'f>>> {
         let managed = self.poms.iter().filter_map(|pom| models.managed.get(&std::ptr::from_ref(*pom)));
         let bills = managed.flat_map(|it| &it.imports).take(MAX_ANCESTORS).filter_map(|coordinates| {
@@ -218,7 +220,7 @@ impl<'f> Lineage<'f> {
             .collect()
     }
 
-    /// The text with the properties in it put in. What is not known stays.
+    /// The text with its properties substituted. Unknown ones stay.
     fn put_in(&self, text: &str) -> String {
         let mut value = text.to_owned();
         for _ in 0..MAX_NESTING {
@@ -255,7 +257,7 @@ impl<'f> Lineage<'f> {
     }
 }
 
-/// The pom that a relative path leads to from another one: a file, or the folder of `pom.xml`.
+/// The pom at a path relative to another pom: a file, or the folder of `pom.xml`.
 fn joined(path: &str, relative: &str) -> Option<String> {
     if relative.is_empty() {
         return None;

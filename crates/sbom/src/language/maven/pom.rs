@@ -1,4 +1,4 @@
-//! One pom, as it is written ("POM Reference"): nothing is inherited or put in yet.
+//! One pom as it is written ("POM Reference"), before inheritance and substitution.
 //!
 //! ```xml
 //! <project>
@@ -29,19 +29,19 @@ impl Footprint for Fact {
     }
 }
 
-/// What a pom says.
+/// The content of a pom.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Pom {
     pub(super) own: Coordinates,
     pub(super) parent: Option<Coordinates>,
-    /// Where the parent lies; none if the pom does not say.
+    /// The path of the parent. `None` if the pom does not state it.
     pub(super) relative_path: Option<String>,
     pub(super) properties: BTreeMap<String, String>,
     pub(super) managed: Vec<Dependency>,
     pub(super) dependencies: Vec<Dependency>,
 }
 
-/// Group, artifact and version; what is not there is empty.
+/// Group, artifact and version. Missing ones are empty.
 #[derive(Debug, Default, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Coordinates {
     pub(super) group: String,
@@ -83,7 +83,7 @@ impl Pom {
             }
         })?;
         if !is_project {
-            return Err("is no pom".to_owned());
+            return Err("is not a pom".to_owned());
         }
         let number = pom.managed.len() + pom.dependencies.len() + pom.properties.len();
         if number > max {

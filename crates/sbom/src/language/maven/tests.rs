@@ -1,4 +1,4 @@
-//! What projects of several poms want.
+//! The dependencies of projects with several poms.
 
 use plimsoll_core::Limits;
 use plimsoll_core::rootfs::FileSet;
@@ -61,7 +61,7 @@ fn versions_come_from_properties_parents_and_bills_of_materials() {
         ("srv/child/pom.xml", &child),
         ("srv/sibling/pom.xml", sibling),
         ("root/.m2/repository/org/x/bill/3/bill-3.pom", &bill),
-        // What was fetched for it is no project here.
+        // A pom that was fetched for it is not a project.
         (
             "root/.m2/repository/org/x/a/1.0/a-1.0.pom",
             "<project><groupId>org.x</groupId><artifactId>a</artifactId></project>",
@@ -85,7 +85,7 @@ fn versions_come_from_properties_parents_and_bills_of_materials() {
 }
 
 #[test]
-fn poms_that_lead_in_circles_or_are_none_end() {
+fn circular_and_invalid_poms_end() {
     let own = "<groupId>g</groupId><version>1</version>";
     let circle = |artifact: &str, parent: &str| {
         format!(
@@ -107,15 +107,15 @@ fn poms_that_lead_in_circles_or_are_none_end() {
 }
 
 #[test]
-fn an_unpacked_archive_is_what_its_properties_name() {
+fn an_unpacked_archive_is_identified_by_its_properties() {
     let inventory =
         catalog(&[("srv/META-INF/maven/g/a/pom.properties", "groupId=g\nartifactId=a\nversion=1.0\n")]);
     assert_eq!(found(&inventory), ["pkg:maven/g/a@1.0 srv/META-INF/maven/g/a/pom.properties"]);
 }
 
-/// A hundred projects below a parent that manages ten thousand versions cost as many as they have dependencies.
+/// A hundred projects below a parent that manages ten thousand versions cost no more than their own dependencies.
 #[test]
-fn what_a_parent_manages_is_not_gone_through_for_each_project() {
+fn managed_versions_are_not_examined_again_for_each_project() {
     let many = |names: &str| {
         (0..10_000).map(|n| dependency(&format!("{names}{n}"), "<version>1</version>")).collect::<String>()
     };
@@ -135,14 +135,12 @@ fn what_a_parent_manages_is_not_gone_through_for_each_project() {
         let cut = inventory
             .problems
             .iter()
-            .filter(|it| {
-                ["than is looked at", "than may be listed"].iter().any(|cut| it.detail.contains(cut))
-            })
+            .filter(|it| ["than is examined", "than may be listed"].iter().any(|cut| it.detail.contains(cut)))
             .count();
         (inventory.components.iter().filter(|it| it.version == "1").count(), cut)
     };
     assert_eq!(told(&many("m"), "", 300), (300, 0));
-    // Where names have properties in them, or dependencies are inherited, there is a limit for all together.
+    // If names contain properties or dependencies are inherited, there is a limit for all projects together.
     assert_eq!(told(&many("${project.version}m"), "", 300).1, 1);
     assert_eq!(told("", &many("c"), 300).1, 1);
 }

@@ -1,7 +1,7 @@
-//! npm's lock files: `package-lock.json`, `npm-shrinkwrap.json`, and `node_modules/.package-lock.json`, in which npm keeps what it
-//! installed.
+//! npm's lock files: `package-lock.json`, `npm-shrinkwrap.json`, and `node_modules/.package-lock.json`, in which npm
+//! records what it installed.
 //!
-//! Versions 2 and 3 have `packages`, by the folder that each lies in; version 1 has `dependencies`, by name, inside each other:
+//! Versions 2 and 3 have `packages`, by the folder of each; version 1 has nested `dependencies`, by name:
 //!
 //! ```json
 //! {"lockfileVersion": 3, "packages": {
@@ -33,10 +33,10 @@ pub(super) struct Lock {
 /// One package.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Locked {
-    /// Where it is installed, relative to the folder of the lock file: `node_modules/a`. None for version 1.
+    /// Where it is installed, relative to the folder of the lock file: `node_modules/a`. `None` for version 1.
     pub(super) folder: Option<String>,
     pub(super) name: String,
-    /// Empty where it is no version: an address, a folder.
+    /// Empty if it is not a version, but an address or a folder.
     pub(super) version: String,
     /// The digests of its archive, as the lock file states them.
     pub(super) integrity: String,
@@ -60,11 +60,11 @@ impl Footprint for Lock {
 pub(super) fn read(content: &[u8], max: usize) -> Result<Lock, String> {
     let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
     let document: Document =
-        json::from_slice(content, u64::MAX).map_err(|error| format!("is no lock file: {error}"))?;
+        json::from_slice(content, u64::MAX).map_err(|error| format!("is not a lock file: {error}"))?;
     let mut lock = Lock { packages: Vec::new() };
     match (document.packages, document.dependencies) {
         (Some(packages), _) => {
-            // Of the project and of its workspaces.
+            // Dependencies of the project and of its workspaces.
             let own = packages.iter().filter(|(folder, _)| !folder.contains("node_modules/"));
             let direct: BTreeSet<String> = own.flat_map(|(_, it)| it.asked_for()).cloned().collect();
             for (folder, package) in packages {
@@ -72,7 +72,7 @@ pub(super) fn read(content: &[u8], max: usize) -> Result<Lock, String> {
             }
         }
         (None, Some(dependencies)) => lock.dependencies(dependencies),
-        // Of a project that needs nothing.
+        // A project without dependencies.
         (None, None) if document.version.is_some() => {}
         (None, None) => return Err("has neither packages nor dependencies".to_owned()),
     }
@@ -84,11 +84,11 @@ pub(super) fn read(content: &[u8], max: usize) -> Result<Lock, String> {
 
 impl Lock {
     fn folder(&mut self, folder: String, package: Package, direct: &BTreeSet<String>) {
-        // Links lead to folders of the project, whose own package.json says what they are.
+        // Links lead to folders of the project, which are identified by their own package.json.
         let Some((_, own)) = folder.rsplit_once("node_modules/").filter(|_| !package.link) else {
             return;
         };
-        // A copy inside of another package is that package's.
+        // A copy inside another package belongs to that package.
         let is_direct = !folder.contains("/node_modules/") && direct.contains(own);
         let declared =
             declared(package.dev, if is_direct { Requester::Direct } else { Requester::Transitive });
@@ -109,7 +109,7 @@ impl Lock {
                     Some((real, version)) => (real.to_owned(), version.to_owned()),
                     None => (name, dependency.version),
                 };
-            // An address of git or of an archive, or a folder.
+            // The address of a git repository or an archive, or a folder.
             let version = if version.contains([':', '/']) { String::new() } else { version };
             let integrity = dependency.integrity.unwrap_or_default();
             self.packages.push(Locked { folder: None, name, version, integrity, declared });
@@ -149,7 +149,7 @@ struct Package {
 }
 
 impl Package {
-    /// The names of what it asks for itself.
+    /// The names of its direct dependencies.
     fn asked_for(&self) -> impl Iterator<Item = &String> {
         let Self { dependencies, dev_dependencies, optional_dependencies, .. } = self;
         [dependencies, dev_dependencies, optional_dependencies].into_iter().flat_map(BTreeMap::keys)
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn every_version_of_the_format_is_read_with_what_only_development_needs() {
+    fn every_version_of_the_format_is_read_with_development_dependencies() {
         let third = r#"{"lockfileVersion":3,"packages":{"":{"name":"app","version":"0"},"node_modules/a":{"version":"1.0.0"},
             "node_modules/a/node_modules/@s/b":{"version":"2.0.0"},"node_modules/alias":{"name":"c","version":"3.0.0"},
             "node_modules/d":{"version":"1.0.0","dev":true},"node_modules/w":{"resolved":"packages/w","link":true},
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_lock_file_is_an_error() {
+    fn an_invalid_lock_file_is_an_error() {
         for content in [
             "",
             "{}",

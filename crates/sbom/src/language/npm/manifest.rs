@@ -1,5 +1,6 @@
-//! `package.json`, as Node and npm read it: the last of members with one name counts, and what has another type than expected is
-//! as good as not there. People write these files, so they are not read as strictly as other JSON: what Node runs has to be seen.
+//! `package.json`, as Node and npm read it: the last of members with one name counts, and a member with an unexpected
+//! type is ignored. People write these files, so they are read less strictly than other JSON: everything that Node runs
+//! must be found.
 //!
 //! ```json
 //! {"name": "@scope/lib", "version": "1.2.3", "license": "MIT", "author": {"name": "A", "email": "a@example.org"}}
@@ -17,16 +18,16 @@ use serde_json::Value;
 use crate::inventory::{Component, Origin, origin};
 use crate::licence::Licence;
 
-/// What a `package.json` says.
+/// The content of a `package.json`.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Manifest {
-    /// A package that can be had from a registry.
+    /// A package that a registry can have.
     Package(Component),
-    /// One that npm refuses to publish: an application, or a part of one.
+    /// A package that npm refuses to publish: an application, or a part of one.
     Private(Component),
-    /// It has a name and no version, as copies that are built into another package.
+    /// It has a name but no version, like copies that are built into another package.
     Versionless(String),
-    /// It has no name, as those that only choose between kinds of modules.
+    /// It has no name, like those that only set the type of modules.
     Nameless,
 }
 
@@ -35,7 +36,7 @@ const MAX_LICENCE: usize = 200;
 /// Licences in the older form, a list. Real ones have one or two.
 const MAX_LICENCES: usize = 32;
 
-/// Reads a manifest, or says why it is none.
+/// Reads a manifest, or says why it is invalid.
 pub(super) fn read(content: &[u8]) -> Result<Manifest, String> {
     let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
     let fields: Fields = serde_json::from_slice(content).map_err(|error| format!("is not JSON: {error}"))?;
@@ -59,7 +60,7 @@ pub(super) fn read(content: &[u8]) -> Result<Manifest, String> {
     })
 }
 
-/// The package of a registry that has this name: `lib`, `@scope/lib`. Without a version, where that is empty.
+/// The registry's package with this name: `lib`, `@scope/lib`. If `version` is empty, it has none.
 pub(super) fn component(name: &str, version: &str) -> Result<Component, String> {
     let (namespace, own) = match name.split_once('/') {
         Some((scope, own)) if scope.starts_with('@') => (scope, own),
@@ -69,10 +70,10 @@ pub(super) fn component(name: &str, version: &str) -> Result<Component, String> 
         || own.contains(['/', '\\', '@'])
         || own.chars().any(|c| c.is_whitespace() || c.is_control())
     {
-        return Err(format!("names a package `{}`, which is no name", shortened(name)));
+        return Err(format!("names a package `{}`, which is not a valid name", shortened(name)));
     }
     if version.len() > 256 || version.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(format!("gives the version `{}`, which is none", shortened(version)));
+        return Err(format!("states the invalid version `{}`", shortened(version)));
     }
     let purl = Purl::builder("npm", own).namespace(namespace);
     let purl = if version.is_empty() { purl } else { purl.version(version) };
@@ -109,7 +110,7 @@ impl<'de> Deserialize<'de> for Fields {
                         "version" => &mut fields.version,
                         "private" => &mut fields.private,
                         "license" => &mut fields.licence,
-                        // The older form, which counts only where the other is not there.
+                        // The older form, which counts only if the newer one is missing.
                         "licenses" if fields.licence.is_null() => &mut fields.licence,
                         "author" => &mut fields.author,
                         "homepage" => &mut fields.homepage,
@@ -143,7 +144,7 @@ fn licences(value: &Value) -> Vec<Licence> {
     }
 }
 
-/// `Name <address>`, in one of the two forms.
+/// `Name <address>`, from either form.
 fn person(value: &Value) -> Option<String> {
     const MAX_PERSON: usize = 200;
     let member = |name: &str| value.get(name).and_then(text);
@@ -185,7 +186,7 @@ mod tests {
                 r#"{"name":"a","version":"1","license":{"type":"BSD","url":"x"},"author":"A"}"#,
                 "pkg:npm/a@1 BSD A",
             ),
-            // As JavaScript does, the last counts.
+            // As in JavaScript, the last one counts.
             (r#"{"name":"old","version":"1","name":"new","version":"2"}"#, "pkg:npm/new@2  "),
             (r#"{"name":"a","version":"1","private":true}"#, "private pkg:npm/a@1"),
             (r#"{"type":"module"}"#, "nameless"),
@@ -216,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_manifest_or_no_name_is_an_error() {
+    fn an_invalid_manifest_or_name_is_an_error() {
         for content in [
             "",
             "[]",

@@ -1,4 +1,4 @@
-//! What the inventory of an image with npm packages says.
+//! The inventory of an image with npm packages.
 
 use plimsoll_core::Limits;
 use plimsoll_core::rootfs::FileSet;
@@ -35,12 +35,12 @@ fn problems(inventory: &Inventory) -> Vec<String> {
 const A: &str = r#"{"name":"a","version":"1.0.0"}"#;
 
 #[test]
-fn packages_are_what_they_say_they_are_wherever_they_lie() {
+fn packages_are_identified_by_their_manifest_wherever_they_are() {
     let inventory = catalog(&[
         ("srv/package.json", r#"{"name":"app","version":"1.0.0","private":true}"#),
-        // Installed, it is listed: a word in its own manifest must not hide a package.
+        // If it is installed, it is listed: `private` in its own manifest must not hide a package.
         ("srv/node_modules/internal/package.json", r#"{"name":"internal","version":"1.0.0","private":true}"#),
-        // So does one of Debian's packages.
+        // The same applies to Debian's packages.
         ("usr/share/nodejs/lodash/package.json", r#"{"name":"lodash","version":"4.17.21","private":true}"#),
         ("usr/share/nodejs/lodash/fp/package.json", r#"{"name":"fp","version":"1.0.0","private":true}"#),
         ("srv/node_modules/a/package.json", A),
@@ -66,7 +66,7 @@ fn packages_are_what_they_say_they_are_wherever_they_lie() {
 }
 
 #[test]
-fn an_installed_package_that_does_not_say_what_it_is_is_a_gap() {
+fn an_installed_package_that_does_not_identify_itself_is_a_gap() {
     let inventory = catalog(&[
         ("srv/node_modules/a/package.json", r#"{"name":"a"}"#),
         ("srv/node_modules/@s/b/package.json", "{"),
@@ -77,35 +77,34 @@ fn an_installed_package_that_does_not_say_what_it_is_is_a_gap() {
     assert_eq!(
         problems(&inventory),
         [
-            "unparsable-metadata node_modules/c/package.json: is a package without name or version",
+            "unparsable-metadata node_modules/c/package.json: is a package without a name or version",
             "unparsable-metadata srv/node_modules/@s/b/package.json: is not JSON: EOF while parsing an object at \
              line 1 column 1",
-            "unparsable-metadata srv/node_modules/a/package.json: is a package without name or version",
+            "unparsable-metadata srv/node_modules/a/package.json: is a package without a name or version",
         ]
     );
 }
 
 #[test]
-fn copies_without_a_version_are_noted_with_the_package_that_has_them() {
+fn copies_without_a_version_are_noted_with_the_package_that_contains_them() {
     let inventory = catalog(&[
         ("srv/node_modules/a/package.json", A),
         ("srv/node_modules/a/dist/compiled/acorn/package.json", r#"{"name":"acorn"}"#),
         ("srv/node_modules/a/dist/compiled/@s/b/package.json", r#"{"name":"@s/b"}"#),
-        // An entry point of its own, and what it is tested with.
+        // Its own entry point, and its test data.
         ("srv/node_modules/a/ajax/package.json", r#"{"name":"a/ajax"}"#),
         ("srv/node_modules/a/test/c/package.json", r#"{"name":"c"}"#),
     ]);
     assert_eq!(
         problems(&inventory),
         [
-            "vendored srv/node_modules/a: holds copies of 2 packages, such as @s/b, that do not say their versions, and are not \
-             listed"
+            "vendored srv/node_modules/a: contains copies of 2 packages without versions, such as @s/b, which are not listed"
         ]
     );
 }
 
 #[test]
-fn what_is_locked_counts_only_where_nothing_is_installed() {
+fn locked_packages_count_only_if_nothing_is_installed() {
     let lock = r#"{"lockfileVersion":3,"packages":{"":{},"node_modules/a":{"version":"0.9.0"},
         "node_modules/e":{"version":"5.0.0"},"node_modules/x/node_modules/e":{"version":"5.0.0"}}}"#;
     let inventory = catalog(&[
@@ -126,7 +125,7 @@ fn what_is_locked_counts_only_where_nothing_is_installed() {
 }
 
 #[test]
-fn a_package_whose_manifest_was_taken_away_is_known_from_what_npm_installed() {
+fn a_package_whose_manifest_was_removed_is_known_from_npms_own_record() {
     let lock = r#"{"lockfileVersion":3,"packages":{"node_modules/a":{"version":"1.0.0"},
         "node_modules/hidden":{"version":"6.0.0"}}}"#;
     let inventory = catalog(&[

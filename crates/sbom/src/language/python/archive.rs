@@ -1,6 +1,6 @@
-//! Distributions in a zip archive, which Python imports from without unpacking it: eggs, wheels, zipped applications.
+//! Distributions in a zip archive from which Python imports without unpacking it: eggs, wheels, zipped applications.
 //!
-//! Only the directory is walked, and of the entries only those that are metadata are inflated.
+//! Only the directory is read, and only metadata entries are inflated.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ const MAX_TOTAL: usize = 32 << 20;
 /// Distributions in one archive.
 const MAX_DISTRIBUTIONS: usize = 10_000;
 
-/// The metadata in an archive by its path there, or why it cannot be read. None for what is no archive.
+/// The metadata in an archive by its path there, or why it cannot be read. `None` if it is not an archive.
 pub(super) fn metadata(archive: &[u8]) -> Option<Result<BTreeMap<String, Vec<u8>>, String>> {
     Some(Zip::open(archive)?.and_then(|archive| in_archive(&archive)))
 }
@@ -38,7 +38,7 @@ fn in_archive(archive: &Zip<'_>) -> Result<BTreeMap<String, Vec<u8>>, String> {
         }
         // One reader would take the first, another the last.
         if found.insert(name.to_owned(), content.into_owned()).is_some() {
-            return Err(format!("{shown} is there twice"));
+            return Err(format!("{shown} occurs twice"));
         }
     }
     Ok(found)
@@ -58,7 +58,7 @@ pub(super) mod tests {
     const NAME: &str = "x-1.dist-info/METADATA";
 
     #[test]
-    fn metadata_comes_out_of_eggs_and_wheels() {
+    fn metadata_is_read_from_eggs_and_wheels() {
         let text = "Name: x\n".repeat(500);
         let archive = zip(&[("x/__init__.py", b"1"), (NAME, text.as_bytes()), ("x-1.dist-info/RECORD", b"")]);
         for prefix in [&b""[..], b"#!/usr/bin/env python3\n"] {
@@ -70,18 +70,18 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_readers_disagree_about_is_an_error() {
+    fn an_archive_that_readers_interpret_differently_is_an_error() {
         let twice = zip(&[(NAME, b"Name: x"), (NAME, b"Name: y")]);
         assert!(metadata(&twice).unwrap().unwrap_err().contains("twice"));
         let (mut archive, mut directory) = (Vec::new(), Vec::new());
         entry(&mut archive, &mut directory, "x-1.dist-info/METADATB", (0, 0), b"\x03\0");
         let at = directory.len() - 1;
         directory[at] = b'A';
-        assert!(metadata(&closed(archive, &directory, 1)).unwrap().unwrap_err().contains("otherwise"));
+        assert!(metadata(&closed(archive, &directory, 1)).unwrap().unwrap_err().contains("another name"));
     }
 
     #[test]
-    fn an_archive_cannot_become_larger_than_the_limits() {
+    fn an_archive_cannot_inflate_beyond_the_limits() {
         let huge = vec![b'x'; MAX_ENTRY + 1];
         assert!(metadata(&zip(&[(NAME, &huge)])).unwrap().unwrap_err().contains("too large"));
         // Twenty thousand entries that are all the same bytes.

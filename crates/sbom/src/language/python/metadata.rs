@@ -1,7 +1,7 @@
 //! The metadata of one distribution: e-mail headers up to the first empty line, read as Python's own reader does.
 //!
-//! Lines end with `\n`, `\r\n` or `\r`; a line that continues a header belongs to it; what is no header ends them. A name or
-//! version that two readers would see differently is none.
+//! Lines end with `\n`, `\r\n` or `\r`. A continuation line belongs to its header. A line that is not a header ends the
+//! headers. A name or version that two readers would see differently is invalid.
 
 use plimsoll_core::Purl;
 use plimsoll_core::text::shortened;
@@ -15,16 +15,16 @@ const MAX_LICENCE: usize = 200;
 /// Licences among the classifiers. Real ones have one or two.
 const MAX_CLASSIFIERS: usize = 32;
 
-/// The component that the metadata names, without a location, or why there is none.
+/// The component of the metadata, without a location, or why there is none.
 pub(super) fn read(content: &[u8]) -> Result<Component, String> {
     let headers = Headers::parse(content)?;
     let name = headers.name.ok_or("has no Name")?;
     let version = headers.version.ok_or("has no Version")?;
     if !is_name(&name) {
-        return Err(format!("Name `{}` is not one", shortened(&name)));
+        return Err(format!("Name `{}` is invalid", shortened(&name)));
     }
     if version.len() > 255 || version.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(format!("Version `{}` is not one", shortened(&version)));
+        return Err(format!("Version `{}` is invalid", shortened(&version)));
     }
     let purl = Purl::builder("pypi", name).version(version).build().map_err(|error| error.to_string())?;
     let mut component = Component::from_purl(purl);
@@ -43,7 +43,7 @@ pub(super) fn read(content: &[u8]) -> Result<Component, String> {
     Ok(component)
 }
 
-/// The headers that are needed; text as it stands, without the lines that continue it.
+/// The needed headers, without continuation lines.
 #[derive(Default)]
 struct Headers {
     name: Option<String>,
@@ -59,18 +59,18 @@ struct Headers {
 }
 
 impl Headers {
-    /// Reads up to the empty line, or to the first line that is no header.
+    /// Reads up to the empty line, or to the first line that is not a header.
     fn parse(content: &[u8]) -> Result<Self, String> {
         let mut headers = Self::default();
         let mut last = Slot::Other;
         for line in lines(content) {
             if matches!(line.first(), Some(b' ' | b'\t')) {
                 if matches!(last, Slot::Identity(_)) && !line.trim_ascii().is_empty() {
-                    return Err("goes on with its Name or Version on another line".to_owned());
+                    return Err("continues its Name or Version on another line".to_owned());
                 }
                 continue;
             }
-            // Python's reader passes over both.
+            // Python's reader ignores both.
             if line.starts_with(b"From ") || line.starts_with(b":") {
                 last = Slot::Other;
                 continue;
@@ -104,7 +104,7 @@ impl Headers {
                 };
             }
             Slot::Classifier => {
-                // `License :: OSI Approved` alone says that there is one, not which.
+                // `License :: OSI Approved` alone does not say which one.
                 let licence = value.strip_prefix("License :: ").and_then(|rest| rest.rsplit(" :: ").next());
                 let licence = licence.filter(|licence| *licence != "OSI Approved");
                 if self.classifiers.len() < MAX_CLASSIFIERS {
@@ -135,7 +135,7 @@ impl Headers {
     }
 }
 
-/// What a header is needed for.
+/// The use of a header.
 #[derive(Clone, Copy)]
 enum Slot {
     Identity(Identity),
@@ -175,7 +175,7 @@ impl Slot {
     }
 }
 
-/// The lines, whichever of the three line ends they have.
+/// The lines, with any of the three line endings.
 fn lines(content: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut left = Some(content);
     std::iter::from_fn(move || {
@@ -194,7 +194,7 @@ fn plain(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
 }
 
-/// The core metadata's rule: letters and digits, inside also `.`, `_` and `-`.
+/// The core metadata's rule: letters and digits, and between them also `.`, `_` and `-`.
 fn is_name(name: &str) -> bool {
     name.len() <= 255
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())

@@ -1,11 +1,11 @@
-//! Where distributions lie, as Python's `importlib.metadata` finds them: in what ends with `.dist-info` or `.egg-info` in any
-//! case, and in the `EGG-INFO` of an egg.
+//! Where Python's `importlib.metadata` finds distributions: in paths that end with `.dist-info` or `.egg-info` in upper
+//! or lower case, and in the `EGG-INFO` of an egg.
 
 use std::borrow::Cow;
 
-/// The names of metadata inside such a folder.
+/// The names of metadata files in such a folder.
 const METADATA: [&str; 2] = ["METADATA", "PKG-INFO"];
-/// What else installers leave there. A folder that has some of it and no metadata was tampered with.
+/// Other files of installers in such a folder. A folder with some of them but no metadata was tampered with.
 pub(super) const SIGNS: [&str; 22] = [
     "RECORD",
     "WHEEL",
@@ -31,8 +31,8 @@ pub(super) const SIGNS: [&str; 22] = [
     "uv_cache.json",
 ];
 
-/// The path with `.dist-info` and `.egg-info` in lower case, which Python does not tell apart from other cases, where it is that
-/// of metadata or of what lies beside it.
+/// The path with `.dist-info` and `.egg-info` in lower case, because Python ignores their case, if it is a path of
+/// metadata or of a file next to it.
 pub(crate) fn spelling(path: &str) -> Cow<'_, str> {
     if !may_be_spelt_otherwise(path.as_bytes()) {
         return Cow::Borrowed(path);
@@ -54,25 +54,25 @@ pub(crate) fn spelling(path: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{before}{}{rest}", suffix.to_ascii_lowercase()))
 }
 
-/// Whether there is a hyphen, and a capital to put in lower case, as near to the end as the suffix can be. Each path of an
-/// image is asked, and hardly any gets further.
+/// Whether there is a hyphen, and a capital to convert, as near to the end as the suffix can be. This is called for
+/// each path of an image, and hardly any passes.
 #[inline]
 fn may_be_spelt_otherwise(path: &[u8]) -> bool {
     let both = |bytes: &[u8]| {
-        // In bits, because a loop that may end early is not vectorised.
+        // Bit operations, because a loop that may end early is not vectorised.
         let seen = bytes.iter().fold(0_u8, |seen, byte| {
             seen | u8::from(byte.is_ascii_uppercase()) | u8::from(*byte == b'-') << 1
         });
         seen == 0b11
     };
-    // The length is known here, so that the bytes are compared all at once.
+    // The length is known here, so the bytes are compared at once.
     path.last_chunk::<REACH>().map_or_else(|| both(path), |end| both(end))
 }
 
-/// The longest suffix, a slash, and the longest name that lies in such a folder.
+/// The longest suffix, a slash, and the longest name in such a folder.
 const REACH: usize = 32;
 
-/// Where the end begins by which such a folder or file is told.
+/// The offset of the suffix that identifies such a folder or file.
 fn info_suffix(path: &str) -> Option<usize> {
     ["egg-info", ".dist-info"].into_iter().find_map(|suffix| {
         let start = path.len().checked_sub(suffix.len())?;
@@ -81,7 +81,7 @@ fn info_suffix(path: &str) -> Option<usize> {
     })
 }
 
-/// The folder of a distribution's metadata, or the file that is all of it.
+/// The folder of a distribution's metadata, or its only file.
 pub(super) fn folder(path: &str) -> &str {
     match path.rsplit_once('/') {
         Some((folder, name)) if METADATA.contains(&name) || SIGNS.contains(&name) => folder,
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn capitals_are_seen_however_long_the_name_behind_them() {
+    fn capitals_are_found_however_long_the_name_after_them() {
         for name in METADATA.iter().chain(&SIGNS) {
             for suffix in [".DIST-info", ".dist-infO", "Egg-info"] {
                 let path = format!("usr/lib/python3/site-packages/requests-2.32.3{suffix}/{name}");

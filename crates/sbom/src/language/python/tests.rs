@@ -1,4 +1,5 @@
-//! What Python would list is listed, and what it would see and nobody can name is a problem.
+//! Distributions that Python would list are listed, and those that it would find but that cannot be identified are
+//! problems.
 
 use plimsoll_core::rootfs::FileSet;
 use proptest::prelude::*;
@@ -67,7 +68,7 @@ fn vendored_copies_without_metadata_are_noted_and_hide_nothing() {
 }
 
 #[test]
-fn a_folder_that_has_only_its_licence_left_is_a_problem() {
+fn a_folder_with_only_a_licence_left_is_a_problem() {
     for name in ["LICENSE", "LICENSE.txt", "AUTHORS", "COPYING", "pbr.json"] {
         for folder in ["x/y-1.0.dist-info", "x/y-1.0.DIST-info"] {
             let found = problems_of(&[(&format!("{folder}/{name}"), "")]);
@@ -94,7 +95,7 @@ fn spellings_that_installers_normalise_agree() {
 }
 
 #[test]
-fn metadata_that_names_nothing_or_two_things_is_a_problem() {
+fn metadata_with_no_name_or_two_names_is_a_problem() {
     for bad in [
         "",
         "Name: x\n",
@@ -164,7 +165,7 @@ fn found(files: &[(&str, &[u8])]) -> (Vec<String>, Vec<String>) {
 const X: &[u8] = b"Name: x\nVersion: 1\n";
 
 #[test]
-fn folders_in_another_case_are_found_as_python_finds_them() {
+fn folders_in_upper_case_are_found_as_python_finds_them() {
     for path in [
         "p/X-1.DIST-INFO/METADATA",
         "p/X-1.Dist-Info/METADATA",
@@ -184,7 +185,7 @@ fn folders_in_another_case_are_found_as_python_finds_them() {
 
 #[test]
 fn a_folder_without_its_metadata_is_a_problem() {
-    let missing = "holds no METADATA or PKG-INFO, which was removed or never came";
+    let missing = "contains no METADATA or PKG-INFO, which was removed or never written";
     for (sign, folder) in [
         ("p/x-1.dist-info/RECORD", "p/x-1.dist-info"),
         ("p/x-1.dist-info/INSTALLER", "p/x-1.dist-info"),
@@ -200,7 +201,7 @@ fn a_folder_without_its_metadata_is_a_problem() {
 }
 
 #[test]
-fn the_other_file_counts_where_one_is_empty() {
+fn the_other_file_counts_if_one_is_empty() {
     let files = [("p/x-1.dist-info/METADATA", &b""[..]), ("p/x-1.dist-info/PKG-INFO", X)];
     assert_eq!(found(&files), (vec!["pkg:pypi/x@1".to_owned()], vec![]));
     // The same twice is one distribution; two that disagree are two.
@@ -211,7 +212,7 @@ fn the_other_file_counts_where_one_is_empty() {
 }
 
 #[test]
-fn a_name_or_version_that_readers_see_differently_is_none() {
+fn a_name_or_version_that_readers_see_differently_is_invalid() {
     for bad in [
         "Name: x\nVersion: 1.0\u{1b}[2K\n",
         "Name: x\nVersion: 1\0.2\n",
@@ -223,7 +224,7 @@ fn a_name_or_version_that_readers_see_differently_is_none() {
         let (components, problems) = found(&[("x/x.egg-info", bad.as_bytes())]);
         assert_eq!((components.len(), problems.len()), (0, 1), "{bad:?}");
     }
-    // As Python's reader has it.
+    // As Python's reader does it.
     for good in [
         "Name: x\rVersion: 1\r",
         "Name: x\r\nVersion: 1\r\n\r\nVersion: 2",
@@ -256,14 +257,14 @@ fn zipped_eggs_and_wheels_are_read() {
         ["p/x-1.egg: is an archive without METADATA or PKG-INFO"]
     );
     assert_eq!(found(&[("p/x.pyz", &nothing)]), (vec![], vec![]));
-    // Another language has eggs, too.
+    // Another language also has eggs.
     assert_eq!(found(&[("p/x.egg", b"((author \"somebody\"))")]), (vec![], vec![]));
     let broken = crate::zip::tests::zip(&[("EGG-INFO/PKG-INFO", b"Name: x\n")]);
     assert_eq!(found(&[("p/x.egg", &broken)]).1, ["p/x.egg/EGG-INFO/PKG-INFO: has no Version"]);
 }
 
 #[test]
-fn who_brought_an_archive_brought_what_is_in_it() {
+fn the_owner_of_an_archive_owns_its_content() {
     let zip =
         crate::zip::tests::zip(&[("x-1.dist-info/METADATA", X), ("x/_vendor/y-2.dist-info/METADATA", X)]);
     let path = "usr/share/python-wheels/x-1-py3-none-any.whl";
@@ -282,16 +283,16 @@ fn who_brought_an_archive_brought_what_is_in_it() {
 }
 
 #[test]
-fn archives_that_a_path_file_adds_are_told() {
+fn archives_that_a_path_file_adds_are_reported() {
     let paths = b"import sys; x='a.zip'\n# b.zip\n./lib\n/opt/hidden.ZIP\n";
     assert_eq!(
         found(&[("p/x.pth", paths)]).1,
-        ["p/x.pth: has Python import from /opt/hidden.ZIP, which is not read"]
+        ["p/x.pth: makes Python import from /opt/hidden.ZIP, which is not read"]
     );
     assert_eq!(found(&[("p/x.pth", b"./x-1.egg\n")]), (vec![], vec![]));
 }
 
-/// What Python's own `importlib.metadata` finds in a folder, one `name==version` a line; none where there is no Python.
+/// What Python's own `importlib.metadata` finds in a folder, one `name==version` per line. `None` if Python is missing.
 fn oracle(folder: &std::path::Path) -> Option<Vec<String>> {
     let script = "import sys, importlib.metadata as m\n\
                   for d in m.distributions(path=sys.argv[1:]): print(ascii((d.metadata['Name'], d.metadata['Version'])))";
@@ -309,7 +310,7 @@ fn oracle(folder: &std::path::Path) -> Option<Vec<String>> {
 }
 
 #[test]
-fn python_itself_sees_nothing_that_is_neither_listed_nor_a_problem() {
+fn everything_that_python_finds_is_listed_or_a_problem() {
     let zip = crate::zip::tests::zip(&[("EGG-INFO/PKG-INFO", b"Name: zipped\nVersion: 9\n")]);
     let folder = tempfile::tempdir().unwrap();
     let files: &[(&str, &[u8])] = &[
@@ -352,7 +353,7 @@ fn python_itself_sees_nothing_that_is_neither_listed_nor_a_problem() {
 }
 
 #[test]
-fn python_lists_a_folder_by_its_name_even_if_there_is_nothing_in_it() {
+fn an_empty_folder_that_python_lists_by_its_name_is_a_problem() {
     let told = |folder: &str| {
         let mut files = FileSet::default();
         files.add_folder(select(), folder, Some(0));
@@ -374,7 +375,7 @@ fn python_lists_a_folder_by_its_name_even_if_there_is_nothing_in_it() {
 }
 
 #[test]
-fn a_folder_with_metadata_is_told_once_and_not_as_empty() {
+fn a_folder_with_metadata_is_listed_once_and_not_reported_as_empty() {
     let mut files = FileSet::default();
     files.add(select(), "app/a-1.dist-info/METADATA", Some(0), b"Name: a\nVersion: 1\n");
     files.add(select(), "app/b-1.dist-info/RECORD", Some(0), b"");

@@ -18,7 +18,7 @@ use crate::language::shown::component;
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct List {
     pub(super) crates: Vec<Component>,
-    /// Which of them needs which, as places in [`Self::crates`].
+    /// Which crate needs which, as indices into [`Self::crates`].
     pub(super) needs: Vec<(usize, usize)>,
 }
 
@@ -37,7 +37,7 @@ struct Package {
     dependencies: Vec<usize>,
 }
 
-/// What a crate was needed for. Nothing of a build dependency is in the program.
+/// The purpose of a crate. A build dependency is not in the program.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Kind {
@@ -50,12 +50,12 @@ impl List {
     /// The crates in a document, or why it cannot be read.
     pub(super) fn read(document: &[u8], max: usize) -> Result<Self, String> {
         let Document { packages } = json::from_slice(document, u64::MAX)
-            .map_err(|error| format!("has a list of crates that is none: {error}"))?;
+            .map_err(|error| format!("has an invalid list of crates: {error}"))?;
         if packages.len() > max {
             return Err(format!("lists {} crates, expected at most {max} (packages)", packages.len()));
         }
         let mut list = Self::default();
-        // Where each package of the document is in the list.
+        // The index of each package of the document in the list.
         let mut places = Vec::new();
         for package in &packages {
             places.push((package.kind == Kind::Runtime).then_some(list.crates.len()));
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_only_the_build_needed_is_left_out_with_what_leads_to_it() {
+    fn build_dependencies_are_left_out_with_their_relationships() {
         let document = br#"{"packages":[
             {"name":"build","version":"2.0.0","source":"crates.io","kind":"build","dependencies":[1]},
             {"name":"a","version":"1.0.0","source":"crates.io","dependencies":[0]},
@@ -91,14 +91,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_says_why() {
+    fn an_invalid_list_says_why() {
         for (document, expected) in [
-            ("{}", "has a list of crates that is none: "),
-            (r#"{"packages":[{"name":"a b","version":"1"}]}"#, "names a package `a b`, which is no name"),
+            ("{}", "has an invalid list of crates: "),
             (
-                r#"{"packages":[{"name":"a","version":"1","kind":"x"}]}"#,
-                "has a list of crates that is none: ",
+                r#"{"packages":[{"name":"a b","version":"1"}]}"#,
+                "names a package `a b`, which is not a valid name",
             ),
+            (r#"{"packages":[{"name":"a","version":"1","kind":"x"}]}"#, "has an invalid list of crates: "),
         ] {
             let error = List::read(document.as_bytes(), 9).unwrap_err();
             assert!(error.starts_with(expected), "{error}");

@@ -1,16 +1,16 @@
-//! The section `.dep-v0` of a program, found while the program goes by: JSON, compressed as zlib does.
+//! The section `.dep-v0` of a program, found while the program is streamed: JSON, compressed by zlib.
 //!
-//! In an ELF file the section is not loaded, so that it lies behind everything that is. The table that says where comes at the
-//! very end of the file, so the bytes themselves are searched for: a stream of zlib that begins with a list of packages. In the
-//! other formats it may lie anywhere.
+//! In an ELF file the section is not loaded, so it comes after everything that is. The table that says where is at the
+//! very end of the file, so the bytes themselves are searched for: a zlib stream that starts with a list of packages.
+//! In the other formats it may be anywhere.
 
 use flate2::{Decompress, FlushDecompress, Status};
 
 use crate::language::program::{HEAD, Program};
 
-/// How a list begins: `packages` comes first in all that `cargo auditable` writes.
+/// The start of a list: `cargo auditable` always writes `packages` first.
 const BEGINNING: &[u8] = b"{\"packages\":[";
-/// Bytes by which it is decided whether a stream of zlib is a list. The tables of a block take at most some 320.
+/// Bytes that are enough to decide whether a zlib stream is a list. The tables of a block take at most some 320.
 const ENOUGH: usize = 512;
 
 /// Why the list of a program cannot be read.
@@ -22,9 +22,9 @@ pub(super) enum Error {
     TooLong(usize),
 }
 
-/// Takes a program piece by piece.
+/// Reads a program piece by piece.
 pub(super) struct Search {
-    /// The most that is kept of a list.
+    /// The most bytes that are kept of a list.
     max: usize,
     state: State,
 }
@@ -32,11 +32,11 @@ pub(super) struct Search {
 enum State {
     /// Collecting the first bytes.
     Head(Vec<u8>),
-    /// Looking for the list.
+    /// Searching for the list.
     Body(Body),
     /// In the list.
     List(List),
-    /// What came of it; none for what has no list.
+    /// The result. `None` for a program without a list.
     Done(Option<Result<Vec<u8>, Error>>),
 }
 
@@ -45,7 +45,7 @@ impl Search {
         Self { max, state: State::Head(Vec::new()) }
     }
 
-    /// The next bytes. Returns false when the rest does not matter.
+    /// Takes the next bytes. Returns false if the rest is not needed.
     pub(super) fn take(&mut self, piece: &[u8]) -> bool {
         match &mut self.state {
             State::Head(head) => {
@@ -70,7 +70,7 @@ impl Search {
         !matches!(self.state, State::Done(_))
     }
 
-    /// The list; none where the program has none.
+    /// The list. `None` if the program has none.
     pub(super) fn finish(mut self) -> Option<Result<Vec<u8>, Error>> {
         if let State::Head(head) = &mut self.state {
             let head = std::mem::take(head);
@@ -110,11 +110,11 @@ impl Search {
     }
 }
 
-/// What is searched.
+/// The part that is searched.
 struct Body {
-    /// Bytes that still have to go by in front of it.
+    /// Bytes to skip before it.
     before: u64,
-    /// The last bytes that went by, with which a list may begin.
+    /// The last bytes that were read, with which a list may start.
     carried: Vec<u8>,
     inflater: Decompress,
 }
@@ -124,7 +124,7 @@ impl Body {
         Self { before, carried: Vec::new(), inflater: Decompress::new(true) }
     }
 
-    /// The bytes from where a list begins, once they have come. `is_last` when no more do.
+    /// The bytes from the start of a list, once they were read. `is_last` means that no more follow.
     fn take(&mut self, piece: &[u8], is_last: bool) -> Option<Vec<u8>> {
         let skipped = usize::try_from(self.before).unwrap_or(usize::MAX).min(piece.len());
         self.before -= skipped as u64;
@@ -137,7 +137,7 @@ impl Body {
                 self.carried = candidate.to_vec();
                 return None;
             }
-            // The second byte says how hard it was tried, and makes the two a multiple of 31.
+            // The second byte contains the compression level, and makes the two a multiple of 31.
             if matches!(candidate.get(1), Some(0x01 | 0x5e | 0x9c | 0xda)) && self.is_list(candidate) {
                 return Some(candidate.to_vec());
             }
@@ -154,7 +154,7 @@ impl Body {
     }
 }
 
-/// A list that has begun.
+/// A list whose start was found.
 struct List {
     max: usize,
     inflater: Decompress,
@@ -166,7 +166,7 @@ impl List {
         Self { max, inflater: Decompress::new(true), json: Vec::new() }
     }
 
-    /// The whole of it, once it has come.
+    /// The whole list, once it was read.
     fn take(&mut self, mut piece: &[u8]) -> Option<Result<Vec<u8>, Error>> {
         loop {
             if self.json.len() == self.json.capacity() {
@@ -182,7 +182,7 @@ impl List {
             match status {
                 Ok(Status::StreamEnd) => return Some(Ok(std::mem::take(&mut self.json))),
                 Ok(_) if read > 0 || written > 0 => {}
-                // It waits for more.
+                // It needs more bytes.
                 Ok(_) if piece.is_empty() => return None,
                 _ => return Some(Err(Error::Damaged)),
             }

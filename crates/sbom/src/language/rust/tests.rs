@@ -1,4 +1,4 @@
-//! Programs that `cargo auditable` 0.7 made, of which nothing is there but the section and what tells where it lies.
+//! Programs that `cargo auditable` 0.7 made, reduced to the section and the headers that lead to it.
 
 use plimsoll_core::rootfs::{Extraction, FileSet, FoundFile};
 use proptest::prelude::*;
@@ -7,7 +7,7 @@ use super::*;
 use crate::catalogers::select;
 use crate::inventory::Inventory;
 
-/// What it wrote for `app` 0.3.1, which needs itoa and semver, and version_check for its build.
+/// The section for `app` 0.3.1, which depends on itoa and semver, and on version_check for its build.
 const SECTION: &str = "789c858f5b0ac2301045f732df319816c1762b22324e460d6d332149fd29ddbb5144ea03fc3ddc73e04e10903a3c73827637\
     81c781a105c21586000aae1c93135fd05ad7da1492648c74dff442d8176039b0b7ecc93d1a4655aade2b882219da1c479ed5\
     abebb2e05bd5e8b536cd324b113327ed04165ee2a1385f66b5fd6b3e85035d98ba8f438ddefcf61574cedb828ea3eb2dcce5\
@@ -17,7 +17,7 @@ fn section() -> Vec<u8> {
     hex::decode(SECTION).unwrap()
 }
 
-/// An ELF file of which the first `loaded` bytes are loaded, and what follows them.
+/// An ELF file whose first `loaded` bytes are loaded, followed by the rest.
 fn elf(loaded: usize, data: &[u8]) -> Vec<u8> {
     let mut file = b"\x7fELF\x02\x01\x01".to_vec();
     file.resize(16, 0);
@@ -41,7 +41,7 @@ fn read(file: &[u8], chunk: usize) -> Option<Result<Vec<u8>, section::Error>> {
     search.finish()
 }
 
-/// What an image says that has these programs.
+/// The inventory of an image with these programs.
 fn catalog(programs: &[(&str, &[u8])]) -> Inventory {
     let mut set = FileSet::default();
     let limits = Limits::default();
@@ -75,7 +75,7 @@ fn catalog(programs: &[(&str, &[u8])]) -> Inventory {
 }
 
 #[test]
-fn crates_are_listed_with_what_they_need_and_the_package_that_claims_them() {
+fn crates_are_listed_with_their_dependencies_and_the_package_that_claims_them() {
     let program = elf(20_000, &[b"GCC: x\0x\x9cx\xda", section().as_slice(), b"symbols x"].concat());
     let inventory = catalog(&[("usr/bin/app", &program), ("srv/plain", &elf(300, b"no list"))]);
     let crates: Vec<String> = inventory
@@ -110,12 +110,12 @@ fn crates_are_listed_with_what_they_need_and_the_package_that_claims_them() {
 }
 
 #[test]
-fn what_is_loaded_is_the_programs_own_data() {
+fn a_list_in_loaded_data_is_ignored() {
     let (section, size) = (section(), section().len());
     let mut file = elf(20_000, b"");
     file[10_000..10_000 + size].copy_from_slice(&section);
     assert_eq!(read(&file, 4096), None);
-    // In the other formats it may lie anywhere.
+    // In the other formats it may be anywhere.
     for magic in [b"MZ\0\0", b"\xcf\xfa\xed\xfe"] {
         file[..4].copy_from_slice(magic);
         assert!(matches!(read(&file, 4096), Some(Ok(json)) if json.starts_with(b"{\"packages\":[")));
@@ -123,7 +123,7 @@ fn what_is_loaded_is_the_programs_own_data() {
 }
 
 #[test]
-fn a_list_that_is_cut_short_damaged_or_too_long_is_told() {
+fn a_list_that_is_truncated_damaged_or_too_long_is_reported() {
     let section = section();
     assert_eq!(read(&elf(300, &section[..100]), 64), Some(Err(section::Error::Damaged)));
     let mut damaged = section.clone();
@@ -139,7 +139,7 @@ fn a_list_that_is_cut_short_damaged_or_too_long_is_told() {
 
 proptest! {
     #[test]
-    fn pieces_of_any_size_give_the_same(
+    fn pieces_of_any_size_give_the_same_result(
         before in proptest::collection::vec(any::<u8>(), 0..2000),
         loaded in 200_usize..12_000,
         chunk in 1_usize..5000,

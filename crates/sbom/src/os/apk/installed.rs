@@ -1,7 +1,7 @@
 //! apk's database of installed packages.
 //!
-//! Follows apk-tools: entries apart by an empty line, in them one field a line, a letter and a colon in front. An entry that
-//! cannot be relied on makes the whole inventory broken: it may be the one that matters.
+//! Follows apk-tools: entries are separated by an empty line. Each line of an entry is one field: a letter, a colon,
+//! the value. An invalid entry makes the whole inventory broken, because it may be the one that matters.
 //!
 //! ```text
 //! C:Q1DQ3KVbIxZzKZzfCmi3c/X8esHRQ=
@@ -23,17 +23,17 @@ use serde::{Deserialize, Serialize};
 use crate::cataloger::File;
 use crate::inventory::origin::page;
 use crate::os::database::{Entries, Identity, Listed};
-use crate::os::files::{Brought, BroughtFiles};
+use crate::os::files::{OwnedFiles, OwnedFilesBuilder};
 use crate::ownership::RecordedDigest;
 
-/// What the database says.
+/// The content of the database.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Installed(pub(super) Entries<Package>);
 
 /// An installed package.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Package {
-    /// Number of its first line.
+    /// The number of its first line.
     pub(super) line: usize,
     pub(super) name: String,
     pub(super) version: String,
@@ -43,7 +43,7 @@ pub(super) struct Package {
     pub(super) licence: Option<String>,
     pub(super) maintainer: Option<String>,
     pub(super) homepage: Option<String>,
-    pub(super) files: Brought,
+    pub(super) files: OwnedFiles,
 }
 
 impl Listed for Package {
@@ -97,7 +97,7 @@ struct Fields<'a> {
     homepage: Option<&'a [u8]>,
 }
 
-/// Reads the lines of one entry to their end; a fault is told with the number of its line.
+/// Reads the lines of one entry to their end. A fault is reported with the number of its line.
 fn package<'a>(
     file: &File<'_>,
     lines: impl Iterator<Item = (&'a [u8], usize)>,
@@ -108,7 +108,7 @@ fn package<'a>(
     let mut files = Files::new(file);
     for (line, number) in lines {
         first.get_or_insert(number);
-        files.brought.written(line.len());
+        files.owned.written(line.len());
         let [field, b':', value @ ..] = line else {
             fault.get_or_insert((number, "a line without a field".to_owned()));
             continue;
@@ -126,7 +126,7 @@ fn package<'a>(
                 continue;
             }
         };
-        // Two readers would see two packages.
+        // Two readers would see different packages.
         if slot.replace(value).is_some() {
             fault.get_or_insert((number, format!("a second field {}", char::from(*field))));
         }
@@ -158,7 +158,7 @@ impl Fields<'_> {
             licence: words(self.licence),
             maintainer: words(self.maintainer),
             homepage: self.homepage.and_then(|text| page(str::from_utf8(text).ok()?)),
-            files: files.brought.finish(),
+            files: files.owned.finish(),
             name,
         })
     }
@@ -166,16 +166,16 @@ impl Fields<'_> {
 
 /// The files of one entry: `F:` a directory, `R:` a file in it, `Z:` that file's digest.
 struct Files<'a, 'f> {
-    brought: BroughtFiles<'a, 'f>,
-    /// With a slash at the end, unless it is the root; none where it is no text.
+    owned: OwnedFilesBuilder<'a, 'f>,
+    /// With a slash at the end, unless it is the root. `None` if it is not text.
     directory: Option<String>,
-    /// Whether there was a file that a digest can be about.
+    /// Whether a file came before, to which a digest can belong.
     listed: bool,
 }
 
 impl<'a, 'f> Files<'a, 'f> {
     fn new(file: &'f File<'a>) -> Self {
-        Self { brought: BroughtFiles::new(file, 0), directory: None, listed: false }
+        Self { owned: OwnedFilesBuilder::new(file, 0), directory: None, listed: false }
     }
 
     fn line(&mut self, field: u8, value: &[u8]) {
@@ -189,16 +189,16 @@ impl<'a, 'f> Files<'a, 'f> {
                 let directory = self.directory.as_deref();
                 self.listed = match (directory, str::from_utf8(value)) {
                     (Some(directory), Ok(name)) => {
-                        self.brought.add_in(directory, name, None);
+                        self.owned.add_in(directory, name, None);
                         true
                     }
                     _ => false,
                 };
             }
-            // A digest of another kind than SHA-1 leaves the file a claim.
+            // With a digest by another algorithm than SHA-1, the file is only a claim.
             b'Z' if self.listed => {
                 let sha1 = str::from_utf8(value).ok().and_then(|value| value.strip_prefix("Q1"));
-                self.brought.set_digest(sha1.and_then(RecordedDigest::sha1_of_base64));
+                self.owned.set_digest(sha1.and_then(RecordedDigest::sha1_of_base64));
             }
             _ => {}
         }
@@ -209,7 +209,7 @@ fn text(field: Option<&[u8]>, label: &str, valid: fn(&str) -> bool) -> Result<St
     let bytes = field.ok_or_else(|| format!("has no {label}"))?;
     let shown = || String::from_utf8_lossy(bytes).chars().take(80).collect::<String>();
     let text = str::from_utf8(bytes).ok().filter(|text| valid(text));
-    text.map(str::to_owned).ok_or_else(|| format!("{label} `{}` is not one", shown()))
+    text.map(str::to_owned).ok_or_else(|| format!("{label} `{}` is invalid", shown()))
 }
 
 /// The characters of package names and architectures: `g++`, `py3.11-yaml`, `.build-deps`, `x86_64`.
@@ -218,7 +218,7 @@ fn is_name(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.' | b'_'))
 }
 
-/// Whether it can be ordered is for the matcher to say.
+/// The matcher decides whether it can be ordered.
 fn is_version(version: &str) -> bool {
     (1..=255).contains(&version.len())
         && version

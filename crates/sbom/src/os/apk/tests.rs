@@ -53,7 +53,7 @@ fn lists_packages_with_their_origin() {
     assert_eq!(client.source, Some(source));
     for component in &found.components {
         let by_purl = Component::from_purl(component.purl.clone());
-        // Without a qualifier, other tools look for a source of the same name.
+        // Without a qualifier, other tools assume a source of the same name.
         let same = SourcePackage { name: by_purl.name, version: by_purl.version };
         let source = by_purl.source.unwrap_or(same);
         assert_eq!(Some(source), component.source, "other tools recover the source from the purl");
@@ -61,7 +61,7 @@ fn lists_packages_with_their_origin() {
 }
 
 #[test]
-fn the_database_is_one_behind_a_link_and_two_that_agree_are_none_too_many() {
+fn a_link_to_the_database_is_the_same_database_and_two_that_agree_are_fine() {
     let both = |other: &[u8]| {
         catalog(&[("lib/apk/db/installed", TWO.as_bytes()), ("usr/lib/apk/db/installed", other)])
     };
@@ -69,11 +69,11 @@ fn the_database_is_one_behind_a_link_and_two_that_agree_are_none_too_many() {
     assert_eq!((found.components.len(), found.problems.len()), (2, 0));
     let found = both(b"P:musl\nV:9\n\n");
     assert_eq!(found.components.len(), 3);
-    assert!(found.problems[0].detail.contains("musl is there twice"), "{:?}", found.problems);
+    assert!(found.problems[0].detail.contains("musl occurs twice"), "{:?}", found.problems);
 }
 
 #[test]
-fn what_cannot_be_relied_on_breaks_the_inventory() {
+fn an_invalid_entry_breaks_the_inventory() {
     for bad in [
         "P:a\n",
         "P:a\nV:\n",
@@ -97,12 +97,12 @@ fn what_cannot_be_relied_on_breaks_the_inventory() {
         assert!(broken, "{bad:?}");
         assert_eq!(found.components[0].name, "musl", "{bad:?}: the readable part is still shown");
     }
-    // A last entry without an empty line behind it is whole.
+    // A last entry without an empty line after it is complete.
     assert_eq!(installed("P:a\nV:1\n").problems, []);
 }
 
 #[test]
-fn a_million_empty_entries_and_lines_without_end_do_no_harm() {
+fn a_million_empty_entries_and_endless_lines_do_no_harm() {
     assert_eq!(installed(&"\n".repeat(4 << 20)).components, []);
     assert_eq!(installed(&"P:\n\n".repeat(1 << 20)).problems.len(), 20);
     let long = "x".repeat(8 << 20);

@@ -1,11 +1,11 @@
-//! In which layer a package of a database was installed.
+//! The layer in which a package of a database was installed.
 
 use plimsoll_core::Limits;
 use plimsoll_core::rootfs::{EarlierFile, FileSet};
 
 use crate::catalogers::select;
 
-/// The packages of a database that each layer wrote anew, as `name version layer`.
+/// The packages of a database that each layer rewrote, as `name version layer`.
 fn layers(release: &str, path: &str, versions: &[String]) -> Vec<String> {
     let mut set = FileSet::default();
     set.add(select(), "etc/os-release", Some(0), release.as_bytes());
@@ -27,7 +27,7 @@ fn layers(release: &str, path: &str, versions: &[String]) -> Vec<String> {
 type Write<'a> = &'a dyn Fn(&str, &str) -> String;
 
 #[test]
-fn a_package_is_of_the_layer_that_installed_it_although_others_rewrite_the_database() {
+fn a_package_belongs_to_the_layer_that_installed_it_although_others_rewrite_the_database() {
     let apk = |name: &str, version: &str| format!("P:{name}\nV:{version}\nA:x86_64\n\n");
     let dpkg = |name: &str, version: &str| {
         format!("Package: {name}\nStatus: install ok installed\nArchitecture: amd64\nVersion: {version}\n\n")

@@ -1,9 +1,9 @@
 //! The licences that a package's `usr/share/doc/NAME/copyright` states.
 //!
-//! Follows the machine-readable format of Debian (DEP-5, copyright-format 1.0): the first line of each `License`. Its short names are
-//! written as SPDX does where SPDX knows the licence. Files of the older, free form only say which of the texts in
-//! `usr/share/common-licenses` they mean; that a later version would do as well stands in prose, so that those names stay as
-//! they are. Where they name none, licences are recognised by their text.
+//! Follows the machine-readable format of Debian (DEP-5, copyright-format 1.0): the first line of each `License`. Its
+//! short names are written as SPDX identifiers if SPDX lists the licence. Files of the older, free form only say which
+//! of the texts in `usr/share/common-licenses` they refer to. Whether a later version is allowed is only said in prose,
+//! so these names stay as they are. If they name none, licences are recognised by their text.
 //!
 //! ```text
 //! Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
@@ -22,20 +22,20 @@ use serde::{Deserialize, Serialize};
 use crate::licence::Licence;
 use crate::licence_text::{self, LicenceText};
 
-/// Where the files lie, before and after the name of the package.
+/// The paths of the files, before and after the name of the package.
 pub(super) const AROUND: (&str, &str) = ("usr/share/doc/", "/copyright");
-/// Different licences of one file. The kernel's has some 60.
+/// Different licences in one file. The kernel's has some 60.
 const MAX_LICENCES: usize = 200;
 /// Bytes of one line that are a licence's name.
 const MAX_NAME: usize = 200;
 const COMMON: &[u8] = b"/usr/share/common-licenses/";
 
-/// What one file says.
+/// The licences in one file.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Copyright {
-    /// The licences that it states, sorted, each once.
+    /// The stated licences, sorted, each once.
     pub(super) stated: Vec<Licence>,
-    /// Those whose texts are in it, if it states none.
+    /// The licences whose texts it contains, if it states none.
     pub(super) text: Option<LicenceText>,
 }
 
@@ -83,7 +83,7 @@ pub(super) fn read(content: &[u8]) -> Copyright {
     Copyright { stated: found.into_iter().collect(), text }
 }
 
-/// Whether it begins with the field that says so.
+/// Whether it starts with the field that marks the format.
 fn is_machine_readable(content: &[u8]) -> bool {
     let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
     let first = content.split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty());
@@ -103,7 +103,7 @@ fn stated(text: &str) -> Licence {
     parsed.filter(|it| matches!(it, Licence::Expression(_))).unwrap_or_else(|| Licence::parse(text))
 }
 
-/// A word in SPDX's spelling. None for `with` and for commas, which say what no expression does.
+/// A word in SPDX's spelling. `None` for `with` and for commas, which an expression cannot represent.
 fn word(word: &str) -> Option<String> {
     match word {
         "and" => Some("AND".to_owned()),
@@ -113,7 +113,7 @@ fn word(word: &str) -> Option<String> {
     }
 }
 
-/// The name of one text among the common licences. GNU's do not say whether later versions count.
+/// The name of one of the common licence texts. GNU's do not say whether later versions are allowed.
 fn named(name: &str) -> Licence {
     listed(name).map_or_else(|| Licence::parse(name), |listed| Licence::parse(&listed))
 }
@@ -136,7 +136,7 @@ fn gnu(word: &str) -> Option<String> {
     is_number.then(|| format!("{family}-{version}{minor}{extra}-{later}"))
 }
 
-/// Debian's other names of listed licences. Those of SPDX are known as they are.
+/// Debian's other names for listed licences. SPDX's names need no entry.
 fn listed(word: &str) -> Option<String> {
     let known = match &*word.to_ascii_lowercase() {
         "expat" | "mit" => "MIT",
@@ -182,7 +182,7 @@ mod tests {
             ("GPL-1+ or Artistic-2.0", "GPL-1.0-or-later OR Artistic-2.0"),
             ("BSD-3-clause and Expat", "BSD-3-Clause AND MIT"),
             ("Apache-2.0", "Apache-2.0"),
-            // What an expression cannot say stays as it was found.
+            // What an expression cannot represent stays as it was found.
             ("GPL-2+ with OpenSSL exception", "`GPL-2+ with OpenSSL exception`"),
             ("GPL-1+ or Artistic, and Expat", "`GPL-1+ or Artistic, and Expat`"),
             ("public-domain", "`public-domain`"),
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_count_where_nothing_is_stated() {
+    fn texts_count_if_nothing_is_stated() {
         let (_, zlib) = spdx::text::LICENSE_TEXTS.iter().find(|(id, _)| *id == "Zlib").unwrap();
         let debianised =
             format!("This package was debianized by Ann.\n\nIt was downloaded from x.\n\n{zlib}\n");

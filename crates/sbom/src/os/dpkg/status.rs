@@ -1,8 +1,8 @@
-//! What dpkg's database says: `status`, and one control file a package under `status.d` in distroless images.
+//! dpkg's database: `status`, and one control file for each package under `status.d` in distroless images.
 //!
 //! Follows dpkg(1) for what counts as installed and deb-version(7) for names and versions. A package whose files are on
-//! disk is listed whatever state its installation was left in, because they can be run; the state is told beside it. A
-//! paragraph that cannot be relied on makes the whole inventory broken: it may be the one that matters.
+//! disk is listed in any state of its installation, because they can be run; the state is reported too. An invalid
+//! paragraph makes the whole inventory broken, because it may be the one that matters.
 
 use std::borrow::Cow;
 
@@ -18,13 +18,13 @@ use crate::os::deb822::{self, Paragraph};
 /// Which of the two forms of the database a paragraph comes from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// `status`: written by dpkg, each paragraph has a `Status`.
+    /// `status`: written by dpkg. Each paragraph has a `Status`.
     Status,
-    /// `status.d`: a package's control file, there because the package is.
+    /// `status.d`: a package's control file, which exists only if the package is installed.
     Directory,
 }
 
-/// What one file of the database says.
+/// The content of one file of the database.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Status(pub(super) Entries<Package>);
 
@@ -39,7 +39,7 @@ pub(super) struct Package {
     pub(super) source: SourcePackage,
     pub(super) supplier: Option<String>,
     pub(super) homepage: Option<String>,
-    /// The state that its installation was left in, where it was not completed.
+    /// The state of its installation, if it was not completed.
     pub(super) unfinished: Option<Cow<'static, str>>,
 }
 
@@ -85,7 +85,7 @@ pub(super) fn read(file: &File<'_>, form: Form) -> Status {
     Status(entries.complete())
 }
 
-/// The package of one paragraph, when its files are there.
+/// The package of one paragraph, if its files exist.
 fn package(form: Form, paragraph: &Paragraph<'_>) -> Result<Option<Package>, String> {
     let name = text(paragraph.package, "Package", is_name)?;
     let state = match (paragraph.status, form) {
@@ -118,7 +118,7 @@ fn package(form: Form, paragraph: &Paragraph<'_>) -> Result<Option<Package>, Str
     }))
 }
 
-/// Whether a package's files are there.
+/// Whether a package's files exist.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Absent,
@@ -126,7 +126,7 @@ enum State {
     Installed,
 }
 
-/// The third word of `Status`; the first is only a wish, and a package that shall be removed is still there.
+/// The state from the third word of `Status`. The first is only a wish: a package to be removed is still installed.
 fn state(status: &[u8]) -> Result<State, String> {
     let shown = || String::from_utf8_lossy(status).chars().take(80).collect::<String>();
     let mut words = status.split(|b| *b == b' ').filter(|word| !word.is_empty());
@@ -141,7 +141,7 @@ fn state(status: &[u8]) -> Result<State, String> {
         _ if !known => Err(format!("Status `{}` is not one that dpkg writes", shown())),
         b"not-installed" | b"config-files" => Ok(State::Absent),
         _ if flag == b"reinstreq" => Ok(State::Unfinished("to be installed again")),
-        // Waiting for triggers means that other packages are to be told; the package itself is complete.
+        // Waiting for triggers means that other packages must be notified; the package itself is complete.
         b"installed" | b"triggers-awaited" | b"triggers-pending" => Ok(State::Installed),
         b"half-installed" => Ok(State::Unfinished("half-installed")),
         b"unpacked" => Ok(State::Unfinished("unpacked")),
@@ -150,7 +150,7 @@ fn state(status: &[u8]) -> Result<State, String> {
     }
 }
 
-/// `Source: glibc (2.36-9)`; the version is there when it differs, the field when the name does.
+/// `Source: glibc (2.36-9)`. The version is present if it differs, the field if the name differs.
 fn source(field: Option<&[u8]>, name: &str, version: &str) -> Result<SourcePackage, String> {
     let Some(field) = field else {
         return Ok(SourcePackage { name: name.to_owned(), version: version.to_owned() });
@@ -175,7 +175,7 @@ fn text<'a>(field: Option<&'a [u8]>, label: &str, valid: fn(&str) -> bool) -> Re
     str::from_utf8(bytes)
         .ok()
         .filter(|text| valid(text))
-        .ok_or_else(|| format!("{label} `{}` is not one", shown()))
+        .ok_or_else(|| format!("{label} `{}` is invalid", shown()))
 }
 
 /// dpkg's rule for names: a letter or digit first, then also `-`, `+`, `.` and `_`.
@@ -185,7 +185,7 @@ fn is_name(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.' | b'_'))
 }
 
-/// The characters that deb-version(7) allows. Whether it can be ordered is for the matcher to say.
+/// The characters that deb-version(7) allows. The matcher decides whether it can be ordered.
 fn is_version(version: &str) -> bool {
     (1..=255).contains(&version.len())
         && version

@@ -40,7 +40,7 @@ fn purls(found: &Inventory) -> Vec<String> {
 }
 
 #[test]
-fn lists_what_is_on_disk_with_its_source() {
+fn lists_packages_on_disk_with_their_sources() {
     let found = status(
         "Package: libc6\nStatus: install ok installed\nArchitecture: amd64\nMulti-Arch: same\nSource: glibc\nVersion: 2.36-9+deb12u4\n\n\
          Package: libc6\nStatus: install ok installed\nArchitecture: i386\nSource: glibc\nVersion: 2.36-9+deb12u4\n\n\
@@ -90,7 +90,7 @@ fn licences_come_from_the_copyright_files_of_the_source() {
 }
 
 #[test]
-fn a_copyright_file_that_states_nothing_is_recognised_by_its_text() {
+fn the_licence_of_a_copyright_file_that_states_none_is_recognised_by_its_text() {
     let package =
         |name: &str| format!("Package: {name}\nStatus: install ok installed\nSource: s\nVersion: 1\n\n");
     let (_, isc) = spdx::text::LICENSE_TEXTS.iter().find(|(id, _)| *id == "ISC").unwrap();
@@ -106,7 +106,7 @@ fn a_copyright_file_that_states_nothing_is_recognised_by_its_text() {
 }
 
 #[test]
-fn a11_one_copyright_file_of_many_packages_is_not_as_many_copies() {
+fn a11_copies_of_one_copyright_file_of_many_packages_are_bounded() {
     let mut packages = String::new();
     for number in 0..2_500 {
         write!(packages, "Package: p{number}\nStatus: install ok installed\nSource: s\nVersion: 1\n\n")
@@ -140,7 +140,7 @@ fn an_unfinished_installation_is_listed_and_reported() {
 }
 
 #[test]
-fn what_cannot_be_relied_on_breaks_the_inventory() {
+fn an_invalid_paragraph_breaks_the_inventory() {
     let good = "Package: good\nStatus: install ok installed\nVersion: 1\n\n";
     for bad in [
         "Status: install ok installed\nVersion: 1\n",
@@ -170,7 +170,7 @@ fn a_file_of_garbage_gives_few_problems() {
 }
 
 #[test]
-fn distroless_paragraphs_count_by_being_there() {
+fn distroless_paragraphs_need_no_status() {
     let base = b"Package: base-files\nVersion: 12.4\nArchitecture: amd64";
     let found = catalog(&files(&[
         ("var/lib/dpkg/status.d/base", base, 0),
@@ -234,7 +234,7 @@ fn a_database_that_was_not_read_is_broken() {
 }
 
 #[test]
-fn a_hundred_thousand_paragraphs_of_one_package_take_no_longer_than_of_as_many() {
+fn a_hundred_thousand_paragraphs_of_one_package_take_no_longer_than_of_different_packages() {
     let mut paragraphs = String::new();
     let limit = Limits::default().packages;
     for version in 0..=limit {
@@ -275,9 +275,9 @@ proptest! {
     }
 }
 
-/// `dpkg -l` shows what is in both.
+/// `dpkg -l` lists the packages of both.
 #[test]
-fn what_dpkg_has_not_written_into_status_yet_is_listed_and_told() {
+fn updates_that_are_not_merged_into_status_are_listed_and_reported() {
     let package = |name: &str| {
         format!("Package: {name}\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n")
             .into_bytes()
@@ -294,7 +294,7 @@ fn what_dpkg_has_not_written_into_status_yet_is_listed_and_told() {
 }
 
 #[test]
-fn a_folder_that_is_a_link_is_told() {
+fn a_folder_that_is_a_link_is_reported() {
     let status = b"Package: a\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n";
     let mut set = files(&[(STATUS_FILE, status, 0)]);
     let [file] = set.iter().cloned().collect::<Vec<_>>().try_into().unwrap();
@@ -302,7 +302,7 @@ fn a_folder_that_is_a_link_is_told() {
     let found = catalog(&set);
     assert_eq!(found.problems.len(), 1, "{:?}", found.problems);
     assert!(found.problems[0].detail.contains("is a link to opt/db/status"));
-    // With what dpkg has beside it, only the file is one.
+    // Next to dpkg's other files, only the file is a link.
     set.add(select(), "var/lib/dpkg/info/a.md5sums", None, b"");
     assert_eq!(catalog(&set).problems, []);
 }

@@ -1,8 +1,8 @@
-//! Whether the rest of the image agrees with `os-release` about what it is.
+//! Whether the rest of the image agrees with `os-release` about its release.
 //!
-//! Advisories are looked up by the release that `os-release` names, so whoever changes a line of it changes what is found. Others
-//! say the same: the second `os-release`, the older files beside it, the version of the package that brings both, and the
-//! releases that packages have in their versions (`+deb12u3`, `.el9`).
+//! Advisories are looked up by the release that `os-release` names, so whoever changes a line of it changes the
+//! findings. Other places name the release too: the second `os-release`, the older files, the version of the package
+//! that contains both, and the releases in versions of packages (`+deb12u3`, `.el9`).
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use plimsoll_core::{Distribution, Ecosystem};
 
 use crate::inventory::{Component, OsRelease};
 
-/// What the packages say, where it contradicts the release.
+/// What the packages say, if it contradicts the release.
 pub(crate) fn of_packages(os: &OsRelease, components: &[Component]) -> Option<String> {
     let named = |name: &str| components.iter().find(|it| it.ecosystem.is_os() && it.name == name);
     let version = |name: &str| named(name).map(|component| component.version.as_str());
@@ -31,15 +31,15 @@ pub(crate) fn of_packages(os: &OsRelease, components: &[Component]) -> Option<St
         }
         id if of_alpine(os) => {
             let version = version("alpine-release")?;
-            format!("has alpine-release {version}, which {id} has not")
+            format!("has alpine-release {version}, which {id} does not have")
         }
         _ => of_builds(os, components)?,
     };
     Some(detail)
 }
 
-/// Whether something else names another distribution or another release of the same. Of distributions that are not known, and of
-/// releases that have no names, nothing follows.
+/// Whether something else names another distribution, or another release of the same. Unknown distributions, and
+/// releases without names, contradict nothing.
 pub(super) fn of_release(os: &OsRelease, other: &OsRelease) -> bool {
     let (Some(own), Some(others)) = (Distribution::by_id(&os.id), Distribution::by_id(&other.id)) else {
         return false;
@@ -53,13 +53,13 @@ pub(super) fn of_release(os: &OsRelease, other: &OsRelease) -> bool {
     }
 }
 
-/// Whether what is Alpine's own has no place in a system with apk.
+/// Whether Alpine's own packages do not belong into a system with apk.
 pub(super) fn of_alpine(os: &OsRelease) -> bool {
     os.id != "alpine" && Distribution::by_id(&os.id).is_some_and(|it| it.package_type() == "apk")
 }
 
-/// The releases in the versions of rpm packages, which is where they were built: `.el9_4`, `.fc40`, `.amzn2023`. A few packages of
-/// others are nothing odd.
+/// The releases in the versions of rpm packages, for which they were built: `.el9_4`, `.fc40`, `.amzn2023`. A few
+/// packages for other releases are normal.
 fn of_builds(os: &OsRelease, components: &[Component]) -> Option<String> {
     let own = match os.id.as_str() {
         "almalinux" | "centos" | "ol" | "rhel" | "rocky" => "el",
@@ -82,7 +82,7 @@ fn of_builds(os: &OsRelease, components: &[Component]) -> Option<String> {
     ((tag, number) != (own, release)).then(|| format!("{most} packages were built for {tag}{number}"))
 }
 
-/// What the distribution's own file beside `os-release` says, where it contradicts it: `12.4`, `trixie/sid`, `3.20.1`.
+/// The content of the distribution's own file, if it contradicts `os-release`: `12.4`, `trixie/sid`, `3.20.1`.
 pub(crate) fn of_file(os: &OsRelease, said: &str) -> Option<String> {
     let distribution = Distribution::by_id(&os.id)?;
     let known = distribution.release(os.version_id.as_deref(), os.codename.as_deref())?;
@@ -94,12 +94,12 @@ pub(crate) fn of_file(os: &OsRelease, said: &str) -> Option<String> {
             _ => distribution.release(Some(said), None)?,
         }
     } else if let Some((codename, "sid")) = said.split_once('/') {
-        // Testing and unstable say both, whichever of them it is.
+        // Testing and unstable both write both names.
         return (known != codename && known != "sid").then(|| format!("says {said}"));
     } else {
         return None;
     };
-    // Of a number that nobody knows a code name for, nothing follows; unstable has the numbers of testing.
+    // A number without a known code name contradicts nothing. Unstable has the numbers of testing.
     let is_unknown = os.id == "debian" && (known == "sid" || os.version_id.is_none() && is_number(&other));
     (known != other && !is_unknown).then(|| format!("says {said}"))
 }
@@ -112,8 +112,8 @@ fn of_base_files(os: &OsRelease, version: &str) -> Option<String> {
     of_file(os, major(version)?).map(|_| format!("base-files {version} is of another release"))
 }
 
-/// The releases in the versions of security and point updates. A few packages of another release are nothing odd; more of
-/// them than of its own are.
+/// The releases in the versions of security and point updates. A few packages of another release are normal, more than
+/// of its own are not.
 fn of_updates(os: &OsRelease, components: &[Component]) -> Option<String> {
     let mut updates: BTreeMap<&str, usize> = BTreeMap::new();
     for component in components.iter().filter(|component| component.ecosystem == Ecosystem::Debian) {
@@ -175,7 +175,7 @@ mod tests {
         let trixie = os("debian", "", "trixie");
         assert_eq!(of_packages(&trixie, &packages(&["pkg:deb/debian/base-files@13.8"])), None);
         assert!(of_packages(&trixie, &packages(&["pkg:deb/debian/base-files@12.4"])).is_some());
-        // Nothing says which release it is, so there is nothing to contradict.
+        // No release is named, so there is nothing to contradict.
         assert_eq!(of_packages(&os("debian", "", ""), &packages(&["pkg:deb/debian/base-files@12.4"])), None);
         let ubuntu = os("ubuntu", "24.04", "noble");
         assert_eq!(of_packages(&ubuntu, &packages(&["pkg:deb/ubuntu/base-files@13ubuntu10.1"])), None);
@@ -259,7 +259,7 @@ mod tests {
         }
         assert_eq!(of_file(&os("debian", "", "sid"), "forky/sid"), None);
         assert_eq!(of_file(&os("debian", "", "sid"), "13.1"), None);
-        // Releases to come.
+        // Future releases.
         assert_eq!(of_file(&os("debian", "99", "unheard"), "99.1"), None);
         assert_eq!(of_file(&os("debian", "", "unheard"), "99.1"), None);
         assert!(of_file(&os("debian", "99", "unheard"), "98.1").is_some());

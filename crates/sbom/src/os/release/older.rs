@@ -1,4 +1,4 @@
-//! What there was before `os-release`: files that hold a version, a sentence, or what the Linux Standard Base asked for.
+//! The files from before `os-release`: they contain a version, a sentence, or the fields of the Linux Standard Base.
 //!
 //! ```text
 //! 7.11                                                      etc/debian_version
@@ -12,10 +12,10 @@ use super::value::{MAX_VALUE, unquoted};
 use crate::context::System;
 use crate::inventory::OsRelease;
 
-/// Files that hold a version. The distribution is in their names.
+/// Files that contain a version. The distribution is in their names.
 pub(super) const VERSIONS: [&str; 2] = ["etc/debian_version", ALPINE];
 pub(super) const ALPINE: &str = "etc/alpine-release";
-/// Files that hold a sentence. Those of descendants come first, because these keep that of Red Hat too.
+/// Files that contain a sentence. Those of derivatives come first, because these keep Red Hat's file too.
 pub(super) const SENTENCES: [&str; 6] = [
     "etc/centos-release",
     "etc/oracle-release",
@@ -27,7 +27,7 @@ pub(super) const SENTENCES: [&str; 6] = [
 /// The file of the Linux Standard Base.
 pub(super) const LSB: &str = "etc/lsb-release";
 
-/// How a sentence begins, and the `ID` that the distribution has now.
+/// How a sentence starts, and the `ID` that the distribution has now.
 const NAMES: [(&str, &str); 10] = [
     ("AlmaLinux", "almalinux"),
     ("Amazon Linux", "amzn"),
@@ -41,7 +41,7 @@ const NAMES: [(&str, &str); 10] = [
     ("VMware Photon", "photon"),
 ];
 
-/// The file in which a distribution keeps its version beside `os-release`.
+/// The file in which a distribution keeps its version in addition to `os-release`.
 pub(super) fn version_file(id: &str) -> Option<&'static str> {
     let [debian, alpine] = VERSIONS;
     match id {
@@ -51,7 +51,7 @@ pub(super) fn version_file(id: &str) -> Option<&'static str> {
     }
 }
 
-/// The system of a file with a version; nothing where that is none, as in `trixie/sid`.
+/// The system of a file with a version. `None` if the content is not a version, as in `trixie/sid`.
 pub(super) fn of_version(path: &str, said: &str) -> Option<System> {
     let id = ["debian", "alpine"].into_iter().find(|id| version_file(id) == Some(path))?;
     // `os-release` itself has Debian's without the point release.
@@ -63,7 +63,7 @@ pub(super) fn of_version(path: &str, said: &str) -> Option<System> {
 /// The system of a sentence.
 pub(super) fn of_sentence(said: &str) -> Option<System> {
     let (_, id) = NAMES.iter().find(|(name, _)| said.starts_with(name))?;
-    // Oracle, CentOS and others say `release 6.10`; Azure Linux and Photon only the number.
+    // Oracle, CentOS and others write `release 6.10`, Azure Linux and Photon only the number.
     let mut words =
         said.split_whitespace().skip_while(|word| !word.starts_with(|c: char| c.is_ascii_digit()));
     let version = words.next()?;
@@ -71,7 +71,7 @@ pub(super) fn of_sentence(said: &str) -> Option<System> {
     is_version.then(|| system(id, version, Some(said)))
 }
 
-/// The system of `lsb-release`, where it is one that has nothing else.
+/// The system of `lsb-release`, if it is one that has no other file.
 pub(super) fn of_lsb(text: &str) -> Option<System> {
     let value = |key: &str| {
         let value = text.lines().find_map(|line| line.trim().strip_prefix(key)?.strip_prefix('='));
@@ -102,7 +102,7 @@ mod tests {
 
     use crate::catalogers::select;
 
-    /// What the files say together.
+    /// The system that the files name together.
     fn distro(files: &[(&str, &str)]) -> Option<String> {
         let mut set = FileSet::default();
         for (path, content) in files {
@@ -137,11 +137,11 @@ mod tests {
             (&[("etc/debian_version", "7.11\n")], Some("debian-7")),
             (&[("etc/alpine-release", "3.4.6\n")], Some("alpine-3.4.6")),
             (&[("etc/debian_version", "jessie/sid\n"), ("etc/lsb-release", trusty)], Some("ubuntu-14.04")),
-            // Nobody knows which of the two it is, or whose descendant.
+            // It is unknown which of the two it is, or which derivative.
             (&[("etc/debian_version", "trixie/sid\n")], None),
             (&[("etc/redhat-release", "Some Linux release 6\n")], None),
             (&[("etc/lsb-release", "DISTRIB_ID=Other\nDISTRIB_RELEASE=1\n")], None),
-            // What os-release says counts, also where that is nothing, and where the other contradicts it.
+            // os-release counts, even if it names nothing or the other file contradicts it.
             (
                 &[
                     ("etc/os-release", "ID=rhel\nVERSION_ID=9.4\n"),

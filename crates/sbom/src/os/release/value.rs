@@ -1,9 +1,10 @@
 //! Values as a shell reads them, without expansion: `'12'`, `"Debian \"12\""`, `12`.
 
-/// Bytes of a value. The name becomes part of each package URL, so that one without a bound would cost as much for each package.
+/// Bytes of a value. The name becomes part of each package URL, so an unbounded one would cost its length for each
+/// package.
 pub(super) const MAX_VALUE: usize = 256;
 
-/// A value without its quotes and backslashes.
+/// A value without quotes and backslashes.
 pub(super) fn unquoted(value: &str) -> String {
     let inner = |quote| value.strip_prefix(quote).and_then(|v| v.strip_suffix(quote));
     if let Some(single) = inner('\'') {

@@ -1,6 +1,7 @@
-//! The list of packages that Bottlerocket has instead of rpm's database, although it is built from rpm's packages.
+//! The list of packages that Bottlerocket has instead of rpm's database, although it is built from rpm packages.
 //!
-//! Follows the "Application Inventory" of Bottlerocket: one object, whose `Content` has an object for each package.
+//! Follows the "Application Inventory" of Bottlerocket: one object, whose `Content` is a list with an object for each
+//! package.
 
 use plimsoll_core::json;
 use serde::Deserialize;
@@ -9,7 +10,7 @@ use super::package::{Package, Packages};
 use crate::cataloger::File;
 use crate::os::database::{Entries, is_word, words};
 
-/// Where it lies.
+/// Its path.
 pub(super) const PATH: &str = "usr/share/bottlerocket/application-inventory.json";
 
 #[derive(Deserialize)]

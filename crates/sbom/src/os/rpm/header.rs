@@ -1,8 +1,8 @@
-//! The header of a package, as rpm's database keeps it: numbered entries and one store of their data.
+//! The header of a package in rpm's database: numbered entries, and one store for their data.
 //!
-//! Follows "RPM Package format" (rpm.org/docs/latest/manual/format_header.html), without the magic number that only files have.
-//! Numbers are big-endian. Where an entry comes twice, the later counts, as for rpm: what installing changed is written behind
-//! what the package came with.
+//! Follows "RPM Package format" (rpm.org/docs/latest/manual/format_header.html), without the magic number that only
+//! files have. Numbers are big-endian. If an entry occurs twice, the later one counts, as for rpm: what the
+//! installation changed is written after what the package contained.
 //!
 //! ```text
 //! entries 4, bytes of the store 4
@@ -12,7 +12,7 @@
 
 use std::collections::BTreeMap;
 
-/// What an entry is about, of those that an inventory needs: `RPMTAG_NAME` and so on.
+/// The tag of an entry that an inventory needs: `RPMTAG_NAME` and so on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Tag(pub(super) u32);
 
@@ -78,12 +78,12 @@ pub(super) struct Header<'a> {
 struct Entry<'a> {
     kind: u32,
     count: usize,
-    /// The store from where the entry begins.
+    /// The store from the start of the entry.
     data: &'a [u8],
 }
 
 impl<'a> Header<'a> {
-    /// Reads the index; what is wrong with it otherwise.
+    /// Reads the index, or says what is wrong with it.
     pub(super) fn parse(blob: &'a [u8]) -> Result<Self, &'static str> {
         let (head, rest) = blob.split_at_checked(HEAD).ok_or("is shorter than a header")?;
         let (Some(count), Some(bytes)) = (number(head, 0), number(head, 1)) else {
@@ -91,7 +91,7 @@ impl<'a> Header<'a> {
         };
         let index = count.checked_mul(ENTRY).and_then(|length| rest.split_at_checked(length));
         let (index, store) = index.ok_or("has fewer entries than it says")?;
-        // Berkeley DB knows the length of a record exactly, and so do the others.
+        // All three formats store the exact length of a record.
         if store.len() != bytes {
             return Err("is not as long as it says");
         }
@@ -104,14 +104,14 @@ impl<'a> Header<'a> {
                 continue;
             }
             let kind = u32::try_from(kind).unwrap_or_default();
-            let data = store.get(offset..).ok_or("has an entry outside of its data")?;
+            let data = store.get(offset..).ok_or("has an entry outside its data")?;
             entries.insert(tag, Entry { kind, count, data });
         }
         Ok(Self { entries })
     }
 
-    /// The text of an entry; of one in several languages the first, which is that of none. Nothing where the entry is
-    /// missing or is no text.
+    /// The text of an entry. Of one in several languages, the first, which has no language. `None` if the entry is
+    /// missing or is not text.
     pub(super) fn text(&self, tag: Tag) -> Option<&'a str> {
         let entry = self.entries.get(&tag)?;
         let is_text = matches!(entry.kind, STRING | STRING_ARRAY | I18N_STRING) && entry.count > 0;
@@ -119,7 +119,7 @@ impl<'a> Header<'a> {
         str::from_utf8(text).ok()
     }
 
-    /// The texts of an entry, as far as there are as many.
+    /// The texts of an entry, as many as the data contain.
     pub(super) fn texts(&self, tag: Tag) -> impl Iterator<Item = &'a [u8]> {
         let entry = self.entries.get(&tag).filter(|entry| entry.kind == STRING_ARRAY);
         entry.into_iter().flat_map(|entry| entry.texts().take(entry.count))
@@ -130,7 +130,7 @@ impl<'a> Header<'a> {
         self.numbers(tag).next()
     }
 
-    /// The numbers of an entry, as far as there are as many.
+    /// The numbers of an entry, as many as the data contain.
     pub(super) fn numbers(&self, tag: Tag) -> impl Iterator<Item = u32> {
         let entry = self.entries.get(&tag).filter(|entry| entry.kind == INT32);
         let chunks = entry.into_iter().flat_map(|entry| entry.data.chunks_exact(4).take(entry.count));
@@ -143,7 +143,7 @@ impl<'a> Header<'a> {
         entry.map_or(&[], |entry| entry.data.get(..entry.count).unwrap_or(entry.data))
     }
 
-    /// Whether there is an entry.
+    /// Whether an entry exists.
     pub(super) fn has(&self, tag: Tag) -> bool {
         self.entries.contains_key(&tag)
     }
@@ -162,7 +162,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// The big-endian number at this place of a row of them.
+/// The big-endian number at this index.
 fn number(row: &[u8], at: usize) -> Option<usize> {
     let bytes = row.get(4 * at..)?.first_chunk().copied()?;
     usize::try_from(u32::from_be_bytes(bytes)).ok()
@@ -192,12 +192,12 @@ mod tests {
         let header = Header::parse(&blob).unwrap();
         assert_eq!(header.text(Tag::NAME), Some("new"));
         assert_eq!(header.number(Tag::EPOCH), Some(7));
-        assert_eq!(header.text(Tag::EPOCH), None, "a number is no text");
+        assert_eq!(header.text(Tag::EPOCH), None, "a number is not text");
         assert_eq!(header.text(Tag::VERSION), None);
     }
 
     #[test]
-    fn counts_and_offsets_out_of_range_reach_no_further_than_the_store() {
+    fn counts_and_offsets_out_of_range_do_not_leave_the_store() {
         let blob = header(
             &[(1117, 8, 0, u32::MAX), (1116, 4, 4, u32::MAX), (1029, 1, 9, u32::MAX)],
             b"a\0b\0\0\0\0\x01\0\x02",
@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(parsed.numbers(Tag::DIRECTORY_INDEXES).collect::<Vec<_>>(), [1]);
         assert_eq!(parsed.bytes(Tag::FILE_STATES), [2]);
         for (blob, expected) in [
-            (header(&[(1000, 6, 5, 1)], b"abc\0"), "has an entry outside of its data"),
+            (header(&[(1000, 6, 5, 1)], b"abc\0"), "has an entry outside its data"),
             (vec![0; 7], "is shorter than a header"),
             (vec![0xff; 64], "has fewer entries than it says"),
             ([header(&[], b"a"), vec![0]].concat(), "is not as long as it says"),

@@ -1,6 +1,7 @@
-//! The list of packages in distroless images of Azure Linux, which have no rpm: one line a package, tabs between its fields.
+//! The list of packages in distroless images of Azure Linux, which have no rpm: one line per package, with tabs between
+//! fields.
 //!
-//! It is what `rpm -qa` prints for the format that is named in Azure Linux' scripts for images.
+//! It is what `rpm -qa` prints with the format in Azure Linux' scripts for images.
 //!
 //! ```text
 //! vim  9.0-1.cm2  1653816591  1653753130  Microsoft Corporation  2  45000  x86_64  2  vim-9.0-1.cm2.src.rpm
@@ -11,9 +12,9 @@ use super::package::{KEY, Package, Packages};
 use crate::cataloger::File;
 use crate::os::database::{Entries, is_word, words};
 
-/// Where it lies.
+/// Its path.
 pub(super) const PATH: &str = "var/lib/rpmmanifest/container-manifest-2";
-/// The same list beside it with the full names alone.
+/// The same list with only the full names.
 pub(super) const SHORT: &str = "var/lib/rpmmanifest/container-manifest-1";
 
 /// Reads the list.
@@ -26,7 +27,7 @@ pub(super) fn read(file: &File<'_>) -> Packages {
         if entries.is_full() {
             break;
         }
-        match str::from_utf8(line).map_err(|_| "is no text".to_owned()).and_then(package) {
+        match str::from_utf8(line).map_err(|_| "is not text".to_owned()).and_then(package) {
             Ok(Some(package)) => entries.package(package),
             Ok(None) => {}
             Err(what) => entries.broken(format!("line {number}: {what}")),

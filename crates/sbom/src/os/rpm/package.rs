@@ -1,7 +1,7 @@
-//! What a header says about its package, and which files the package brought.
+//! What a header says about its package, and which files the package installed.
 //!
-//! Ghost files belong to a package that does not bring them, and of others rpm notes that it did not install them
-//! (documentation that was left out, files of another architecture). Neither is claimed.
+//! A package owns its ghost files but does not contain them, and rpm marks others as not installed (excluded
+//! documentation, files of another architecture). Neither is claimed.
 
 use plimsoll_core::rootfs::Footprint;
 use serde::{Deserialize, Serialize};
@@ -10,10 +10,10 @@ use super::header::{Header, Tag};
 use crate::cataloger::File;
 use crate::inventory::origin::page;
 use crate::os::database::{Entries, Identity, Listed, is_word, words};
-use crate::os::files::{Brought, BroughtFiles};
+use crate::os::files::{OwnedFiles, OwnedFilesBuilder};
 use crate::ownership::RecordedDigest;
 
-/// What a database says.
+/// The content of a database.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Packages(pub(super) Entries<Package>);
 
@@ -32,7 +32,7 @@ pub(super) struct Package {
     pub(super) homepage: Option<String>,
     /// The module that it belongs to: `nodejs:18:8090020240101:rhel8`.
     pub(super) module: Option<String>,
-    pub(super) files: Brought,
+    pub(super) files: OwnedFiles,
 }
 
 impl Listed for Package {
@@ -71,7 +71,7 @@ impl Footprint for Packages {
 /// The names of pseudo packages in which rpm keeps the keys that it trusts.
 pub(super) const KEY: &str = "gpg-pubkey";
 
-/// The package of a header; none for a key.
+/// The package of a header. `None` for a key.
 pub(super) fn read(file: &File<'_>, blob: &[u8]) -> Result<Option<Package>, String> {
     let header = Header::parse(blob).map_err(|what| format!("a header {what}"))?;
     let name = header.text(Tag::NAME).filter(|name| is_word(name)).ok_or("a header has no usable name")?;
@@ -102,16 +102,16 @@ pub(super) fn read(file: &File<'_>, blob: &[u8]) -> Result<Option<Package>, Stri
     }))
 }
 
-/// The flag of a file that the package owns and does not bring.
+/// The flag of a file that the package owns but does not contain.
 const GHOST: u32 = 1 << 6;
 /// The state of a file that was installed.
 const INSTALLED: u8 = 0;
 
 /// The files that were installed.
-fn files(file: &File<'_>, header: &Header<'_>, bytes: usize) -> Brought {
+fn files(file: &File<'_>, header: &Header<'_>, bytes: usize) -> OwnedFiles {
     let directories: Vec<&[u8]> = header.texts(Tag::DIRECTORY_NAMES).collect();
     let split = header.texts(Tag::BASE_NAMES).zip(header.numbers(Tag::DIRECTORY_INDEXES));
-    // Before 1999, rpm wrote each path as a whole.
+    // Before 1999, rpm wrote each path as one text.
     let whole = header.texts(Tag::OLD_FILE_NAMES).map(|path| (&b""[..], path));
     let split =
         split.filter_map(|(name, index)| Some((*directories.get(usize::try_from(index).ok()?)?, name)));
@@ -119,16 +119,16 @@ fn files(file: &File<'_>, header: &Header<'_>, bytes: usize) -> Brought {
     let mut flags = header.numbers(Tag::FILE_FLAGS);
     let mut states = header.bytes(Tag::FILE_STATES).iter();
     let algorithm = header.number(Tag::FILE_DIGEST_ALGORITHM);
-    let mut brought = BroughtFiles::new(file, bytes);
+    let mut owned = OwnedFilesBuilder::new(file, bytes);
     for (directory, name) in split.chain(whole) {
         let (digest, flags, state) = (digests.next(), flags.next(), states.next());
         let is_ghost = flags.is_some_and(|flags| flags & GHOST != 0);
         let (Ok(directory), Ok(name)) = (str::from_utf8(directory), str::from_utf8(name)) else { continue };
         if !is_ghost && state.is_none_or(|state| *state == INSTALLED) {
-            brought.add_in(directory, name, digest.and_then(|digest| recorded(algorithm, digest)));
+            owned.add_in(directory, name, digest.and_then(|digest| recorded(algorithm, digest)));
         }
     }
-    brought.finish()
+    owned.finish()
 }
 
 /// The digest of a file, by the number of its algorithm in OpenPGP. Directories and links have none.
@@ -137,7 +137,7 @@ fn recorded(algorithm: Option<u32>, digest: &[u8]) -> Option<RecordedDigest> {
     match algorithm.unwrap_or(1) {
         1 => Some(RecordedDigest::md5(digest)),
         8 => Some(RecordedDigest::sha256(digest)),
-        // Nobody computes the others of a file, so they prove and disprove nothing.
+        // Other digests of a file are not computed, so they prove nothing.
         _ => None,
     }
 }

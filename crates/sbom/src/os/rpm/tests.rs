@@ -16,15 +16,15 @@ const SQLITE_FILE: &str = "var/lib/rpm/rpmdb.sqlite";
 const METADATA: &[u8] = b"Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n";
 const METADATA_PATH: &str = "usr/lib/python3.12/site-packages/demo-1.0.dist-info/METADATA";
 
-/// A header in the making.
+/// Builds a header.
 #[derive(Clone, Default)]
-struct Made {
+struct HeaderBuilder {
     entries: Vec<[u32; 4]>,
     store: Vec<u8>,
 }
 
-impl Made {
-    /// A package with what each has.
+impl HeaderBuilder {
+    /// A package with the entries that every package has.
     fn package(name: &str, version: &str, release: &str) -> Self {
         let texts = [(Tag::NAME, name), (Tag::VERSION, version), (Tag::RELEASE, release)];
         let made = texts.into_iter().fold(Self::default(), |made, (tag, text)| made.text(tag, text));
@@ -61,9 +61,9 @@ impl Made {
 }
 
 /// What `rpm -i` of a package with a configuration, a ghost and Python metadata leaves.
-fn demo() -> Made {
+fn demo() -> HeaderBuilder {
     let digest = hex::encode(Sha256::digest(METADATA));
-    Made::package("demo", "1.2~rc1", "3.el9")
+    HeaderBuilder::package("demo", "1.2~rc1", "3.el9")
         .numbers(Tag::EPOCH, &[2])
         .text(Tag::VENDOR, "Demo Vendor")
         .text(Tag::LICENSE, "MIT")
@@ -98,8 +98,8 @@ fn catalog(list: &[(&str, &[u8])]) -> Inventory {
     alone("rpm", &files(list), Some(system())).inventory
 }
 
-fn in_sqlite(packages: &[Made]) -> Vec<u8> {
-    let blobs: Vec<Vec<u8>> = packages.iter().map(Made::blob).collect();
+fn in_sqlite(packages: &[HeaderBuilder]) -> Vec<u8> {
+    let blobs: Vec<Vec<u8>> = packages.iter().map(HeaderBuilder::blob).collect();
     sample::sqlite(&blobs.iter().map(Vec::as_slice).collect::<Vec<_>>())
 }
 
@@ -109,8 +109,11 @@ fn purls(inventory: &Inventory) -> Vec<String> {
 
 #[test]
 fn each_form_of_the_database_gives_the_same_packages() {
-    let blobs =
-        [demo().blob(), Made::package("gpg-pubkey", "1", "2").blob(), Made::package("b", "1", "1").blob()];
+    let blobs = [
+        demo().blob(),
+        HeaderBuilder::package("gpg-pubkey", "1", "2").blob(),
+        HeaderBuilder::package("b", "1", "1").blob(),
+    ];
     let blobs: Vec<&[u8]> = blobs.iter().map(Vec::as_slice).collect();
     for (path, content) in [
         (SQLITE_FILE, sample::sqlite(&blobs)),
@@ -148,8 +151,8 @@ fn each_form_of_the_database_gives_the_same_packages() {
 }
 
 #[test]
-fn a_package_owns_the_files_that_it_brought() {
-    let owner = |package: Made, content: &[u8]| {
+fn a_package_owns_the_files_that_it_installed() {
+    let owner = |package: HeaderBuilder, content: &[u8]| {
         let database = in_sqlite(&[package]);
         let os = (&b"ID=rhel\nVERSION_ID=9.4\n"[..], "etc/os-release");
         let list = [(os.1, os.0), (SQLITE_FILE, database.as_slice()), (METADATA_PATH, content)];
@@ -163,7 +166,7 @@ fn a_package_owns_the_files_that_it_brought() {
     assert_eq!(owner(demo(), METADATA), by_demo(crate::OwnerEvidence::DigestsMatch));
     let changed = b"Metadata-Version: 2.1\nName: demo\nVersion: 1.0\nKeywords: more\n";
     assert_eq!(owner(demo(), changed), by_demo(crate::OwnerEvidence::DigestMismatch));
-    // Nobody computes a SHA-512 of the file.
+    // The SHA-512 of the file is not computed.
     assert_eq!(
         owner(demo().numbers(Tag::FILE_DIGEST_ALGORITHM, &[10]), METADATA),
         by_demo(crate::OwnerEvidence::Claimed)
@@ -173,18 +176,20 @@ fn a_package_owns_the_files_that_it_brought() {
 }
 
 #[test]
-fn what_cannot_be_read_breaks_the_inventory_and_hides_nothing_else() {
+fn an_unreadable_database_breaks_the_inventory_and_hides_nothing_else() {
     let bad = [
-        Made::default(),
-        Made::package("", "1", "1"),
-        Made::package("a b", "1", "1"),
-        Made::package("a", "1/2", "1"),
-        Made::package("a", "1", "1").text(Tag::EPOCH, "1"),
-        Made { entries: vec![[1000, 6, 9999, 1]], ..Made::default() },
+        HeaderBuilder::default(),
+        HeaderBuilder::package("", "1", "1"),
+        HeaderBuilder::package("a b", "1", "1"),
+        HeaderBuilder::package("a", "1/2", "1"),
+        HeaderBuilder::package("a", "1", "1").text(Tag::EPOCH, "1"),
+        HeaderBuilder { entries: vec![[1000, 6, 9999, 1]], ..HeaderBuilder::default() },
     ];
     for package in bad {
-        let found =
-            catalog(&[(SQLITE_FILE, &in_sqlite(&[demo(), package.clone(), Made::package("b", "1", "1")]))]);
+        let found = catalog(&[(
+            SQLITE_FILE,
+            &in_sqlite(&[demo(), package.clone(), HeaderBuilder::package("b", "1", "1")]),
+        )]);
         let [problem] = found.problems.as_slice() else { panic!("{:?}", found.problems) };
         assert_eq!(problem.code, ProblemCode::OsInventoryBroken);
         assert_eq!(found.components.len(), 2, "{problem:?}");
@@ -204,7 +209,7 @@ fn what_cannot_be_read_breaks_the_inventory_and_hides_nothing_else() {
 }
 
 #[test]
-fn changes_that_are_not_in_the_database_are_told() {
+fn changes_that_are_not_in_the_database_are_reported() {
     let database = in_sqlite(&[demo()]);
     let mut log = vec![0; 4096];
     log[..4].copy_from_slice(&0x377f_0682_u32.to_be_bytes());
@@ -218,8 +223,11 @@ fn changes_that_are_not_in_the_database_are_told() {
 }
 
 #[test]
-fn two_versions_are_two_packages_and_a_copy_of_the_database_is_none() {
-    let kernels = in_sqlite(&[Made::package("kernel", "5.14", "1"), Made::package("kernel", "5.14", "2")]);
+fn two_versions_are_two_packages_and_a_copy_of_the_database_adds_none() {
+    let kernels = in_sqlite(&[
+        HeaderBuilder::package("kernel", "5.14", "1"),
+        HeaderBuilder::package("kernel", "5.14", "2"),
+    ]);
     let found = catalog(&[(SQLITE_FILE, &kernels), ("usr/share/rpm/rpmdb.sqlite", &kernels)]);
     assert_eq!((found.components.len(), found.problems.len()), (2, 0));
 }
@@ -256,7 +264,7 @@ fn the_inventory_of_bottlerocket_is_read() {
 fn a_long_directory_with_many_files_costs_no_more_than_its_header() {
     let directory = format!("/{}/x.dist-info/", "d".repeat(4000));
     let names = vec!["METADATA"; 100_000];
-    let package = Made::package("bomb", "1", "1")
+    let package = HeaderBuilder::package("bomb", "1", "1")
         .texts(Tag::BASE_NAMES, &names)
         .numbers(Tag::DIRECTORY_INDEXES, &vec![0; names.len()])
         .texts(Tag::DIRECTORY_NAMES, &[&directory]);

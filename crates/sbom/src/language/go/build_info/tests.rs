@@ -1,4 +1,4 @@
-//! Programs of both forms, whole, cut and bent, in pieces of any size.
+//! Programs of both forms: complete, truncated and damaged, in pieces of any size.
 
 use super::super::sample::{MODULES, Sample};
 use super::*;
@@ -22,7 +22,7 @@ fn expected(go: &str) -> BuildInfo {
 }
 
 #[test]
-fn texts_behind_the_header_are_read_whatever_the_pieces() {
+fn texts_after_the_header_are_read_in_pieces_of_any_size() {
     for sample in [
         Sample::default(),
         Sample { marked: false, ..Sample::default() },
@@ -45,7 +45,7 @@ fn texts_behind_the_header_are_read_whatever_the_pieces() {
 }
 
 #[test]
-fn pointers_are_followed_to_what_has_gone_by() {
+fn pointers_are_followed_to_data_that_have_passed() {
     for sample in [
         Sample::default(),
         Sample { before: 100_000, ..Sample::default() },
@@ -61,7 +61,7 @@ fn pointers_are_followed_to_what_has_gone_by() {
             );
         }
     }
-    // Nothing shows that it is Go's before the header comes, so nothing was kept.
+    // Nothing shows that it is a Go program before the header comes, so nothing was kept.
     let unmarked = Sample { marked: false, ..Sample::default() };
     assert_eq!(read(&unmarked.pointers("go1.17.2"), 4096), Some(Err(Error::Pointers)));
     let elsewhere = Sample { headers_elsewhere: true, ..Sample::default() };
@@ -69,7 +69,7 @@ fn pointers_are_followed_to_what_has_gone_by() {
 }
 
 #[test]
-fn a_program_of_go_that_says_nothing_is_told_and_another_is_not() {
+fn a_go_program_without_build_information_is_reported_and_another_program_is_not() {
     let silent = Sample { blob: false, ..Sample::default() };
     assert_eq!(read(&silent.texts("go1.22.3"), 4096), Some(Err(Error::Missing)));
     let of_c = Sample { marked: false, ..silent };
@@ -79,7 +79,7 @@ fn a_program_of_go_that_says_nothing_is_told_and_another_is_not() {
 }
 
 #[test]
-fn what_is_cut_short_is_damaged_and_what_is_too_long_is_told() {
+fn a_truncated_list_is_damaged_and_one_that_is_too_long_is_reported() {
     let program = Sample::default().texts("go1.22.3");
     let header = memmem::find(&program, MAGIC).unwrap();
     for end in [header + 20, header + HEADER, header + HEADER + 4, program.len() - 1] {
@@ -87,13 +87,13 @@ fn what_is_cut_short_is_damaged_and_what_is_too_long_is_told() {
         assert!(matches!(read(cut, 100), Some(Err(Error::Damaged))) || end == program.len() - 1, "{end}");
     }
     assert_eq!(read_within(&program, 100, 10), Some(Err(Error::TooLong(10))));
-    // The text that the pointers lead to is as long, and is not kept.
+    // The text that the pointers refer to is as long, and is not kept.
     assert_eq!(read_within(&Sample::default().pointers("go1.17.2"), 100, 10), Some(Err(Error::Pointers)));
 }
 
 #[test]
-fn bytes_that_look_like_a_header_are_passed_over() {
-    // As programs have them that read the build information of others.
+fn bytes_that_look_like_a_header_are_ignored() {
+    // Programs that read the build information of others contain such bytes.
     let decoys = b"\xff Go buildinf:\x08\x02\xff Go buildinf:\0\0\xff Go buildinf:\x07\x01";
     for skew in [0, 8] {
         let between = [vec![0; skew], decoys.to_vec(), vec![0; 80 - skew]].concat();
@@ -103,7 +103,7 @@ fn bytes_that_look_like_a_header_are_passed_over() {
 }
 
 #[test]
-fn pointers_that_lead_nowhere_or_round_about_give_an_error() {
+fn dangling_and_circular_pointers_give_an_error() {
     let program = Sample::default().pointers("go1.17.2");
     let header = memmem::find(&program, MAGIC).unwrap();
     for at in [16, 24, 32, 40, 48, 56] {
@@ -122,7 +122,7 @@ fn pointers_that_lead_nowhere_or_round_about_give_an_error() {
 }
 
 #[test]
-fn a_million_beginnings_cost_what_they_are_long() {
+fn a_million_beginnings_cost_no_more_than_their_length() {
     let between = [BEGINNING.as_slice(), b"go1.", MAGIC].concat().repeat(100_000);
     let program = Sample { between, ..Sample::default() }.texts("go1.22.3");
     let begun = std::time::Instant::now();

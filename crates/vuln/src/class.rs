@@ -1,5 +1,5 @@
-//! What kind of statement an advisory makes: most say that a package can be attacked, some that it is the attack, and some only
-//! what one should know.
+//! The kind of statement that an advisory makes: most say that a package is vulnerable, some that it is malicious, and
+//! some only inform.
 
 use std::fmt;
 
@@ -12,26 +12,26 @@ pub enum Class {
     /// The package has a vulnerability.
     #[default]
     Vulnerability,
-    /// The package does harm by itself, and was published to do so.
+    /// The package itself is malicious, and was published to do harm.
     Malicious,
-    /// The package has no known vulnerability, but its users should know something.
+    /// The package has no known vulnerability, but the advisory informs its users.
     Informational(Topic),
 }
 
-/// What users should know.
+/// The topic of an informational advisory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Topic {
-    /// Nobody will repair it.
+    /// It is unmaintained.
     Unmaintained,
-    /// Its interface allows what the language promises to prevent.
+    /// Its interface is unsound: it allows what the language promises to prevent.
     Unsound,
     /// Anything else.
     Notice,
 }
 
 impl Class {
-    /// Its number in database files; 0 is that of a vulnerability.
+    /// Its number in database files. A vulnerability has 0.
     pub(crate) fn number(self) -> u8 {
         match self {
             Self::Vulnerability => 0,
@@ -54,7 +54,7 @@ impl Class {
         all.into_iter().find(|class| class.number() == number)
     }
 
-    /// The class of what two advisories say about the same: the graver one.
+    /// The class of two advisories about the same vulnerability: the graver one.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         let gravity = |class| match class {
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_told_apart_and_the_graver_class_counts() {
+    fn numbers_are_distinct_and_the_graver_class_counts() {
         for number in 0..=u8::MAX {
             assert!(Class::of_number(number).is_none_or(|class| class.number() == number));
         }

@@ -22,7 +22,7 @@ pub struct Conditions<'a> {
 /// The properties of a component in the inventory that conditions may need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Traits<'a> {
-    /// The module it is from, `name:stream` and more; empty if it is from none.
+    /// The module that it is from, `name:stream` and more. Empty if it is from none.
     pub module: Option<&'a str>,
     /// The architecture it was built for.
     pub architecture: Option<&'a str>,
@@ -30,7 +30,7 @@ pub struct Traits<'a> {
 
 impl<'a> Traits<'a> {
     /// The traits that a component's package URL contains, `rpmmod` and `arch`, and its version: distributions write
-    /// `.module` into the release of each package that they build for a module, so one without it is from none.
+    /// `.module` into the release of each package that they build for a module, so a package without it is from none.
     pub fn of_component(component: &'a Component) -> Self {
         let in_none = (!component.version.contains(".module")).then_some("");
         let purl = &component.purl;
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_module_holds_for_every_build_of_its_stream() {
+    fn a_module_condition_is_met_by_every_build_of_its_stream() {
         let conditions = Conditions { module: Some("nodejs:18"), ..Conditions::default() };
         for (module, expected) in [
             (Some("nodejs:18"), Some(true)),
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_inventory_does_not_say_is_not_decided() {
+    fn a_condition_that_the_inventory_does_not_answer_is_undecided() {
         let architectures = Conditions { architectures: vec!["x86_64", "aarch64"], ..Conditions::default() };
         assert_eq!(architectures.hold(&traits(None, Some("aarch64"))), Some(true));
         assert_eq!(architectures.hold(&traits(None, Some("noarch"))), Some(true));

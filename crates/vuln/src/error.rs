@@ -9,7 +9,7 @@ use plimsoll_core::{Classify, Kind, LimitExceeded, Stopped};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The directory holds no database, or does not exist.
+    /// The directory contains no database, or does not exist.
     #[error("no vulnerability database in {}", dir.display())]
     NoDatabase {
         /// The directory.
@@ -41,7 +41,7 @@ pub enum Error {
         /// The format that this version reads.
         expected: u32,
     },
-    /// The directory holds files of a database, but no list of them: another version of Plimsoll wrote them.
+    /// The directory contains files of a database, but no list of them: another version of Plimsoll wrote them.
     #[error("{} has files of a database, but no database.json that lists them", dir.display())]
     Unlisted {
         /// The directory.
@@ -85,7 +85,7 @@ pub enum Damage {
         /// Index, package record or advisory record.
         part: &'static str,
     },
-    /// The list of the database's files is not one, or has files that no database has.
+    /// The list of the database's files is invalid, or contains files that no database has.
     #[error("not a list of database files")]
     List,
     /// The file's name means another ecosystem than its content.

@@ -1,8 +1,8 @@
-//! What is in a database, for people who look things up: the advisories about a package, or with an identifier, and what
-//! changed between two databases.
+//! Lookups in a database, for people: the advisories about a package or with an identifier, and the changes between two
+//! databases.
 //!
-//! It judges nothing: [`crate::scan()`] does. A package is named as the advisories name it (a source package of Debian, a
-//! normalised name of PyPI).
+//! Nothing is matched here: [`crate::scan()`] does that. A package is named as in advisories (a Debian source package,
+//! a normalised PyPI name).
 
 mod difference;
 
@@ -20,16 +20,16 @@ use crate::severity::{Severity, SeveritySource};
 
 pub use difference::{Change, Changed, Difference, difference};
 
-/// How many names are offered instead of one that is not there.
+/// How many similar names are offered if a name is not found.
 const MOST_NAMES: usize = 10;
 
-/// What one advisory says about one package.
+/// One advisory's statement about one package.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Advice {
     /// OSV's name of the ecosystem.
     pub ecosystem: &'static str,
-    /// The release, in an ecosystem that has some.
+    /// The release, in an ecosystem that has releases.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release: Option<String>,
     /// The package as the advisory names it.
@@ -46,18 +46,18 @@ pub struct Advice {
     pub severity: Severity,
     /// The source of the severity.
     pub severity_source: SeveritySource,
-    /// The affected versions, from `introduced` on.
+    /// The ranges of affected versions.
     pub affected: Vec<Range>,
-    /// Versions of which the publisher's data does not say clearly whether they are affected.
+    /// Ranges of versions for which the publisher's data is unclear.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub undecided: Vec<Range>,
-    /// Single affected versions outside of these.
+    /// Single affected versions outside these ranges.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub versions: Vec<String>,
-    /// What is known about a fix where no range names one.
+    /// What is known about a fix if no range names one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<&'static str>,
-    /// The module, in a distribution that has some.
+    /// The module, in a distribution that has modules.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub module: Option<String>,
     /// The only affected architectures; empty if that makes no difference.
@@ -85,7 +85,7 @@ impl Advice {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Range {
-    /// The first affected version; without it and `after`, from the very first.
+    /// The first affected version. Without it and `after`, the range starts at the very first version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub introduced: Option<String>,
     /// The last version before those that are affected.
@@ -105,14 +105,14 @@ pub struct Range {
 /// The answer to a search.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// By ecosystem, release, package and advisory.
+    /// Sorted by ecosystem, release, package and advisory.
     pub advice: Vec<Advice>,
     /// Names of packages that contain the text, shortest first, if nothing was found.
     pub similar: Vec<String>,
 }
 
-/// Everything about the package called `text`, in any case; if there is none, about the advisory with that identifier or alias.
-/// Only in these places, an ecosystem or a release of one, or in all if none are named.
+/// Everything about the package named `text`, in upper or lower case. If there is none, everything about the advisory
+/// with that identifier or alias. The search covers the given ecosystems or releases, or all if none are given.
 pub fn search(
     database: &Database,
     text: &str,
@@ -153,7 +153,7 @@ pub fn search(
     Ok(Answer { advice, similar: similar.into_iter().map(|(_, name)| name).take(MOST_NAMES).collect() })
 }
 
-/// Adds what the advisories say about the package under `key`, if `wanted` says so.
+/// Adds the statements about the package under `key` for which `wanted` is true.
 fn about_package(
     advisories: &Advisories,
     key: &str,

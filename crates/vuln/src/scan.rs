@@ -6,8 +6,8 @@
 //! - Packages of a distribution are looked up by their *source* package and its version, in the release of the image.
 //! - Several advisories about one vulnerability of one component are one [`Finding`]; advisories about
 //!   different packages are never joined, even if they share identifiers.
-//! - What a project declares for its development only is looked up, but neither its findings nor its gaps count unless that is
-//!   asked for: it is not there when the project runs. What is installed counts, whatever for.
+//! - Development dependencies of a project are looked up, but neither their findings nor their gaps count unless
+//!   requested: they are not present when the project runs. Installed packages always count.
 //! - A component that could not be matched is a [`Gap`], never silence: no feed, a release that the feed does not know,
 //!   a feed that is too old, an incomplete inventory, a version or an advisory that cannot be compared.
 
@@ -58,12 +58,12 @@ pub struct ScanSettings {
     pub now: Timestamp,
     /// A feed older than this is a gap.
     pub max_age: SignedDuration,
-    /// Whether findings count in what a project needs only to develop, build or test it.
+    /// Whether findings in development dependencies of a project count.
     pub development: bool,
 }
 
 impl ScanSettings {
-    /// Settings for a scan at `now` with feeds of at most 24 hours, of what is installed or needed to run.
+    /// Settings for a scan at `now` with feeds of at most 24 hours, of installed packages and runtime dependencies.
     pub fn at(now: Timestamp) -> Self {
         Self { now, max_age: SignedDuration::from_hours(24), development: false }
     }
@@ -75,7 +75,7 @@ impl ScanSettings {
 pub struct Scan {
     /// Sorted by component, then identifier.
     pub findings: Vec<Finding>,
-    /// What is known about components and is no vulnerability: that nobody maintains one. Sorted as findings.
+    /// Facts about components that are not vulnerabilities, such as that one is unmaintained. Sorted like findings.
     pub informational: Vec<Finding>,
     /// Findings that do not count, with the reason.
     pub suppressed: Vec<Suppressed>,
@@ -83,7 +83,7 @@ pub struct Scan {
     pub set_aside: Vec<SetAside>,
     /// What was not covered, sorted.
     pub gaps: Vec<Gap>,
-    /// What was odd in the inventory and hides nothing.
+    /// Problems of the inventory that hide nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub noted: Vec<Noted>,
     /// The feeds of the database.
@@ -95,7 +95,7 @@ pub struct Scan {
     pub components: usize,
     /// How many of them were looked up in a feed.
     pub matched_components: usize,
-    /// How many of them were compared without epochs, because their document names none.
+    /// How many of them were compared without epochs, because their document states none.
     #[serde(skip_serializing_if = "is_zero")]
     pub compared_without_epochs: usize,
     /// The number of components that were looked up, sorted by ecosystem.
@@ -216,7 +216,8 @@ pub fn scan_until(
     Ok(scan)
 }
 
-/// The problems of the inventory that hide no components, but for what was set aside, which is told by itself.
+/// The problems of the inventory that hide no components, except files that were set aside, which are listed
+/// separately.
 fn noted(inventory: &Inventory) -> impl Iterator<Item = Noted> {
     let harmless = |problem: &&Problem| !problem.hides_components() && problem.code != ProblemCode::SetAside;
     inventory.problems.iter().filter(harmless).map(|problem| Noted {
@@ -250,7 +251,7 @@ struct Found {
 }
 
 impl Found {
-    /// Adds the answer under another name; what is known already is one finding.
+    /// Adds the answer under another name. Known vulnerabilities remain one finding.
     fn add<'a>(
         &mut self,
         findings: impl Iterator<Item = Finding>,
@@ -391,8 +392,8 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Whether the component is nothing that was looked into, but an image that a Dockerfile in it names: its packages are in that
-/// image.
+/// Whether the component is only an image that a Dockerfile names, whose content was not examined: its packages are in
+/// that image.
 fn is_named_only(component: &Component) -> bool {
     component.found_by.is_some() && component.purl.package_type() == "oci"
 }
@@ -434,7 +435,7 @@ struct Subject<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Epochs {
     Counted,
-    /// That of the component is not known.
+    /// The epoch of the component is unknown.
     Ignored,
 }
 

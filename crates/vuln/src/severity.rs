@@ -95,7 +95,7 @@ impl Severity {
     }
 }
 
-/// Whether every mandatory metric is there. The crate scores a vector without them as 0.0, so `CVSS:3.1/AV:N` would
+/// Whether every mandatory metric is present. The crate scores a vector without them as 0.0, so `CVSS:3.1/AV:N` would
 /// look harmless.
 fn has_base_metrics(vector: &str) -> bool {
     let mandatory: &[&str] = if vector.starts_with("CVSS:4") {

@@ -1,9 +1,9 @@
-//! Sets of versions: what two of them share, and what none of several contains.
+//! Sets of versions: the intersection of two, and the complement of several.
 //!
-//! Some publishers do not say which versions are affected, but which are not: `>= 4.2.5.1, ~> 4.2.5` is an intersection of two
-//! sets, and what is affected is everything outside of all such intersections.
+//! Some publishers do not state the affected versions, but the unaffected ones: `>= 4.2.5.1, ~> 4.2.5` is an
+//! intersection of two sets, and everything outside all such intersections is affected.
 //!
-//! A set is an [`Interval`]. Both of its ends are cuts between versions, before or after the one that they name.
+//! A set is an [`Interval`]. Both ends are cuts between versions, before or after the one that they name.
 
 use std::cmp::Ordering;
 
@@ -18,7 +18,7 @@ enum Cut<'a> {
     Before(&'a str),
     After(&'a str),
     Highest,
-    /// Somewhere around a version, which only publishers' unclear bounds are.
+    /// Somewhere around a version: only for publishers' unclear bounds.
     Unclear(&'a str),
 }
 
@@ -56,7 +56,7 @@ pub fn outside<'a>(
     Ok(free)
 }
 
-/// The ends of an interval, whose versions are valid from here on.
+/// The ends of an interval. Their versions were checked, and are valid from here on.
 fn cuts<'a>(order: &dyn VersionOrder, interval: Interval<'a>) -> Result<(Cut<'a>, Cut<'a>), InvalidVersion> {
     let low = match interval.from {
         Start::First => Cut::Lowest,
@@ -81,7 +81,7 @@ fn interval<'a>(low: Cut<'a>, high: Cut<'a>) -> Option<Interval<'a>> {
     let from = match low {
         Cut::Lowest => Start::First,
         Cut::Before(version) => Start::At(version),
-        // What is not clear stays outside: it may be affected.
+        // An unclear part stays outside: it may be affected.
         Cut::After(version) | Cut::Unclear(version) => Start::After(version),
         Cut::Highest => return None,
     };
@@ -95,7 +95,7 @@ fn interval<'a>(low: Cut<'a>, high: Cut<'a>) -> Option<Interval<'a>> {
     Some(Interval { from, end })
 }
 
-/// The order of cuts, whose versions are valid.
+/// Compares cuts with valid versions.
 fn compare(order: &dyn VersionOrder, a: Cut<'_>, b: Cut<'_>) -> Ordering {
     let key = |cut| match cut {
         Cut::Lowest => (0, None),
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_outside_of_patched_versions_is_affected() {
+    fn versions_outside_the_patched_ones_are_affected() {
         let patched = [
             at(Start::At("4.2.5.1"), End::Before("4.3.A")),
             at(Start::At("5.0"), End::Open),
@@ -179,7 +179,7 @@ mod tests {
         }
 
         #[test]
-        fn an_intersection_has_what_both_have(a in intervals(), b in intervals()) {
+        fn an_intersection_contains_the_versions_of_both(a in intervals(), b in intervals()) {
             let both: Vec<_> = intersection(&Gem, a, b).unwrap().into_iter().collect();
             for version in VERSIONS.iter().chain(&["0.1", "1.5.rc2", "1.9", "9"]) {
                 let expected = holds(vec![a], version) && holds(vec![b], version);

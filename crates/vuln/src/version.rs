@@ -136,7 +136,7 @@ fn compare_digits(a: &[u8], b: &[u8]) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
-/// Compares two words byte by byte, in which the case of ASCII letters does not count.
+/// Compares two words byte by byte, ignoring the case of ASCII letters.
 fn compare_without_case(a: &[u8], b: &[u8]) -> Ordering {
     a.iter().map(u8::to_ascii_lowercase).cmp(b.iter().map(u8::to_ascii_lowercase))
 }
@@ -152,8 +152,8 @@ fn split_digits(text: &[u8]) -> (&[u8], &[u8]) {
     text.split_at_checked(digits).unwrap_or((text, &[]))
 }
 
-/// Compares two sequences part by part, as `parts` says; where one has ended, its part is `None`. The first parts that differ
-/// decide.
+/// Compares two sequences part by part with `parts`. If one has ended, its part is `None`. The first difference
+/// decides.
 fn compare_each<T>(
     mut a: impl Iterator<Item = T>,
     mut b: impl Iterator<Item = T>,
@@ -170,7 +170,7 @@ fn compare_each<T>(
     }
 }
 
-/// Compares sequences of which a prefix comes before the longer one.
+/// Compares sequences. A prefix comes before the longer one.
 fn compare_shorter_first<T>(
     a: impl Iterator<Item = T>,
     b: impl Iterator<Item = T>,
@@ -182,8 +182,8 @@ fn compare_shorter_first<T>(
     })
 }
 
-/// The identifiers of a pre-release of semantic versions: numbers by value and before words, words as `words` says, a prefix
-/// before the longer list.
+/// Compares identifiers of pre-releases of semantic versions: numbers by value and before words, words by `words`, a
+/// prefix before the longer list.
 fn compare_identifiers<'a>(
     a: impl Iterator<Item = &'a [u8]>,
     b: impl Iterator<Item = &'a [u8]>,
@@ -197,7 +197,7 @@ fn compare_identifiers<'a>(
     })
 }
 
-/// What stands before the first `separator`, and what behind it.
+/// The text before the first `separator`, and the text after it.
 fn split_at_first(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
     match text.iter().position(|b| *b == separator) {
         Some(place) => (text.get(..place).unwrap_or_default(), text.get(place + 1..)),

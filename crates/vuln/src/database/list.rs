@@ -1,8 +1,7 @@
 //! The list of the files that make up a database: `database.json`.
 //!
-//! Files are called by what is in them, so a new one never replaces an old one: whoever changes the database writes the new
-//! files, and then replaces the list. Whoever reads it sees either the old files or the new ones, and a crash in between
-//! changes nothing.
+//! Files are named after their content, so a new file never replaces an old one: a writer adds the new files, and then
+//! replaces the list. A reader sees either the old files or the new ones, and a crash in between changes nothing.
 //!
 //! ```text
 //! DIR/database.json     {"files":{"CVE":"sha256:9f…","PyPI":"sha256:1c…"},"schemaVersion":1}
@@ -25,7 +24,7 @@ use crate::error::{Damage, Error};
 
 /// The name of the list in the database's folder.
 pub const LIST: &str = "database.json";
-/// The version of the list's shape.
+/// The version of the list's format.
 const SCHEMA: u32 = 1;
 /// Bytes of the signature of a list. A bundle with a certificate, log entries and timestamps has some 20 KiB.
 pub const MAX_SIGNATURE: u64 = 1024 * 1024;
@@ -40,7 +39,7 @@ pub struct FileList {
     files: BTreeMap<String, Digest>,
 }
 
-/// What the lists of all versions have.
+/// The member that lists of all versions have.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Version {
@@ -57,7 +56,8 @@ impl FileList {
     /// Bytes of a list. Each of its files takes less than 200, and there are fewer than a hundred.
     pub const MAX_BYTES: u64 = 64 * 1024;
 
-    /// The list of the database in `dir`; `None` if there is no database. Files from before there were lists are an error.
+    /// The list of the database in `dir`; `None` if there is no database. Files without a list, which older versions
+    /// wrote, are an error.
     pub fn read(dir: &Path) -> Result<Option<Self>, Error> {
         let path = dir.join(LIST);
         match read_within(&path, Self::MAX_BYTES, "database_list_bytes", "the list of the database's files")?
@@ -100,7 +100,7 @@ impl FileList {
         read_within(&path, MAX_SIGNATURE, "database_signature_bytes", "the signature of the database")
     }
 
-    /// Makes this file the one with its content.
+    /// Adds this file in place of one about the same ecosystem.
     pub fn insert(&mut self, content: &str, digest: Digest) {
         self.files.insert(content.to_owned(), digest);
     }
@@ -158,7 +158,7 @@ fn read_within(path: &Path, limit: u64, name: &'static str, what: &str) -> Resul
 }
 
 fn holds_files(dir: &Path) -> bool {
-    // Only for a better message than that there is no database.
+    // Only for a better message than "no vulnerability database".
     let entries = fs::read_dir(dir).into_iter().flatten().filter_map(Result::ok);
     entries
         .map(|entry| PathBuf::from(entry.file_name()))

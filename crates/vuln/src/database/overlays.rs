@@ -1,9 +1,10 @@
 //! Facts about a vulnerability by its CVE identifier, independent of packages: how likely it is to be exploited (EPSS),
 //! whether it is exploited (KEV), and vendors' statements about their products (VEX).
 //!
-//! One file, [`STEM`], beside those of the ecosystems, with the same layout. A record is a block of CVEs that differ in their
-//! last two digits, and its name in the index is what they share: `CVE-2024-123` has `CVE-2024-12300` to `CVE-2024-12399`.
-//! With a record for each of the 300,000 CVEs that have an EPSS, every scan would read and hash an index of ten megabytes.
+//! One file, [`STEM`], in addition to those of the ecosystems, with the same layout. A record is a block of CVEs that
+//! differ in their last two digits, and its name in the index is the part that they share: `CVE-2024-123` has
+//! `CVE-2024-12300` to `CVE-2024-12399`. With a record for each of the 300,000 CVEs that have an EPSS, every scan would
+//! read and hash an index of ten megabytes.
 //!
 //! A database without the file is a database without overlays. Nothing here judges: an overlay lowers a finding only if a
 //! policy says so.
@@ -54,7 +55,7 @@ pub struct Epss {
 pub struct Kev {
     /// When it was added, in seconds since 1970.
     pub added: i64,
-    /// When it has to be fixed, in seconds since 1970.
+    /// When it must be fixed, in seconds since 1970.
     pub due: Option<i64>,
     /// Whether ransomware is known to use it.
     pub ransomware: bool,
@@ -138,7 +139,7 @@ pub fn is_cve(text: &str) -> bool {
     split(text).is_some()
 }
 
-/// The block of a CVE and its number in it. `None` if the text is no CVE identifier: `CVE-`, a year, and at least four digits.
+/// The block of a CVE and its number in it. `None` if the text is not a CVE identifier: `CVE-`, a year, and at least four digits.
 pub(super) fn split(cve: &str) -> Option<(&str, u8)> {
     /// More than enough: there are five to seven.
     const DIGITS: std::ops::RangeInclusive<usize> = 4..=19;

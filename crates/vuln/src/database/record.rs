@@ -173,7 +173,8 @@ fn interval<'a>(reader: &mut Reader<'a>) -> Option<Interval<'a>> {
     Some(Interval { from, end })
 }
 
-/// Appends what has the same content under several identifiers: an erratum says the same of each vulnerability that it fixes.
+/// Appends a statement that several identifiers share: an erratum makes the same statement about each vulnerability
+/// that it fixes.
 pub(super) fn put_entries(out: &mut Vec<u8>, ids: &[&str], content: &[u8]) {
     put_list(out, ids, |out, id| put_text(out, id));
     out.extend_from_slice(content);

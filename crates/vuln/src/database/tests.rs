@@ -146,7 +146,7 @@ fn every_truncation_and_every_addition_is_noticed() {
 }
 
 #[test]
-fn a_header_that_asks_for_the_moon_gets_nothing() {
+fn a_header_with_excessive_lengths_is_refused() {
     // Digests that match do not mean that lengths are right.
     let good = file(Ecosystem::PyPI, &["django"]).bytes;
     let length = u32::from_le_bytes(good[12..16].try_into().unwrap()) as usize;
@@ -197,7 +197,7 @@ fn other_formats_and_missing_databases_say_what_to_do() {
 }
 
 #[test]
-fn what_is_listed_must_be_there_and_be_known() {
+fn listed_files_must_exist_and_be_known() {
     let bytes = file(Ecosystem::PyPI, &["django"]).bytes;
     let dir = folder(&bytes);
     let path = dir.path().join(LIST);
@@ -295,7 +295,7 @@ fn words(dir: &Path, key: &str) -> Vec<(String, String, String, String)> {
 }
 
 #[test]
-fn several_publishers_speak_about_one_package_each_with_its_own_age() {
+fn several_publishers_about_one_package_keep_their_own_ages() {
     let mut writer = Writer::new(Ecosystem::PyPI);
     let old =
         FeedDescription { as_of: "2026-01-01T00:00:00Z".parse().unwrap(), unproven: true, ..about("old") };
@@ -343,7 +343,7 @@ fn several_publishers_speak_about_one_package_each_with_its_own_age() {
 }
 
 #[test]
-fn an_entry_of_a_feed_or_label_that_is_not_there_is_damage() {
+fn an_entry_with_a_missing_feed_or_label_is_damage() {
     let mut writer = Writer::new(Ecosystem::PyPI);
     writer.feed(about("only"));
     let detail = writer.advisory(0, &Detail::default()).unwrap();
@@ -405,7 +405,7 @@ fn overlays_are_found_by_cve_and_count_for_the_digest() {
     assert_eq!(second.kev, Some(Kev { added: 1_700_000_000, due: Some(1_701_000_000), ransomware: true }));
     assert_eq!((second.vex.len(), second.vex[0].status), (1, VexStatus::NotAffected));
     assert_eq!(known("CVE-2024-10003").unwrap().kev.unwrap().added, -1);
-    // The first two are in blocks that are there.
+    // The first two are in blocks that exist.
     for unknown in ["CVE-2024-0004", "CVE-2024-10004", "CVE-2024-0101", "CVE-2023-0001", "CVE-2024-00001"] {
         assert_eq!(known(unknown), None, "{unknown}");
     }
@@ -436,7 +436,7 @@ fn every_flipped_bit_of_overlays_is_noticed() {
 }
 
 #[test]
-fn what_several_identifiers_share_is_stored_once() {
+fn content_that_several_identifiers_share_is_stored_once() {
     let sizes = |identifiers: usize| {
         let mut writer = Writer::new(Ecosystem::PyPI);
         let feed = writer.feed(about("test"));

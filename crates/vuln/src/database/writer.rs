@@ -72,7 +72,7 @@ pub struct NewEntry<'a> {
 pub struct Writer {
     file: FileWriter,
     labels: Labels,
-    /// Where each detail is, by the digest of its stored form: all vulnerabilities of an erratum have one.
+    /// The place of each detail, by the digest of its stored form: all vulnerabilities of an erratum share one.
     details: HashMap<Digest, Place>,
     /// By lookup name: each entry with its advisory's identifier and its feed, by which they are sorted.
     packages: BTreeMap<String, Vec<(String, usize, Vec<u8>)>>,
@@ -142,7 +142,7 @@ impl Writer {
             entries.sort();
             let mut speaking = vec![false; self.file.feeds.len()];
             let mut content = Vec::new();
-            // The same content under several identifiers is stored once, where the first of them sorts.
+            // Content that several identifiers share is stored once, at the place of the first identifier.
             let mut ids: HashMap<(usize, &[u8]), Vec<&str>> = HashMap::new();
             for (id, feed, encoded) in &entries {
                 ids.entry((*feed, encoded)).or_default().push(id);
@@ -189,7 +189,7 @@ impl OverlayWriter {
         number
     }
 
-    /// The facts about a CVE so far, to add to; `None` if the text is no CVE identifier.
+    /// The facts about a CVE so far, to add to; `None` if the text is not a CVE identifier.
     pub fn overlay(&mut self, cve: &str) -> Option<&mut Overlay> {
         let (block, number) = overlays::split(cve)?;
         if !self.blocks.contains_key(block) {

@@ -76,7 +76,7 @@ fn a_range_that_ends_before_it_starts_decides_nothing_below_its_start() {
 }
 
 #[test]
-fn what_cannot_be_read_is_undecided_for_every_version() {
+fn an_unreadable_list_is_undecided_for_every_version() {
     for (events, oddity) in [
         (&[(I, "trunk"), (F, "9.3")][..], RangeProblem::InvalidBound),
         (&[(I, "0.5"), (F, "master")], RangeProblem::InvalidBound),
@@ -90,7 +90,7 @@ fn what_cannot_be_read_is_undecided_for_every_version() {
 }
 
 #[test]
-fn an_end_that_is_no_version_leaves_only_its_neighbours_open() {
+fn an_end_that_is_not_a_version_leaves_only_its_neighbours_undecided() {
     let events = [(I, "0"), (L, "2.6.0-NA")];
     assert!(matches!(judge(&events, "2.5.1").0, Status::Affected(fixes) if fixes.is_empty()));
     for version in ["2.6.0", "2.6.0rc1", "2.6.0+cu124"] {
@@ -125,7 +125,7 @@ fn a_range_is_empty_however_its_ends_are_spelled() {
 }
 
 #[test]
-fn an_empty_range_among_others_leaves_only_its_version_open() {
+fn an_empty_range_among_others_leaves_only_its_version_undecided() {
     let events = [(I, "0.23.0"), (F, "0.23.0"), (I, "0.23.13"), (F, "0.23.18")];
     assert_eq!(judge(&events, "0.23.0"), (Status::Undecided, vec![RangeProblem::Empty]));
     assert_eq!(judge(&events, "0.23.5").0, Status::NotAffected);

@@ -1,4 +1,4 @@
-//! What changed from one database to another.
+//! The changes from one database to another.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::{Advice, about_package};
 use crate::database::{Advisories, Database};
 use crate::error::Error;
 
-/// What changed.
+/// The kind of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
@@ -16,20 +16,20 @@ pub enum Change {
     Added,
     /// Only the old database has it.
     Removed,
-    /// Both have it, with other content.
+    /// Both have it, with different content.
     Changed,
 }
 
-/// One advisory about one package that is not the same in both databases.
+/// One advisory about one package that differs between the databases.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Changed {
-    /// What changed.
+    /// The kind of a change.
     pub change: Change,
-    /// What the old database says; more than once if the advisory has several statements about the package.
+    /// The statements in the old database. An advisory may have several about one package.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub old: Vec<Advice>,
-    /// What the new database says.
+    /// The statements in the new database.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub new: Vec<Advice>,
 }
@@ -44,7 +44,7 @@ pub struct Difference {
     pub changes: Vec<Changed>,
 }
 
-/// What changed from `old` to `new`, by ecosystem; ecosystems without a change are left out.
+/// The changes from `old` to `new`, by ecosystem. Ecosystems without a change are left out.
 pub fn difference(old: &Database, new: &Database) -> Result<Vec<Difference>, Error> {
     let mut files: BTreeMap<&str, [Option<&Advisories>; 2]> = BTreeMap::new();
     for (which, database) in [old, new].into_iter().enumerate() {
@@ -64,7 +64,7 @@ pub fn difference(old: &Database, new: &Database) -> Result<Vec<Difference>, Err
     Ok(differences)
 }
 
-/// One key at a time, so that two large databases are not in memory.
+/// One key at a time, so that two large databases are not in memory at once.
 fn changes(old: Option<&Advisories>, new: Option<&Advisories>) -> Result<Vec<Changed>, Error> {
     let keys = |file: Option<&Advisories>| file.map_or_else(|| Ok(Vec::new()), Advisories::keys);
     let mut all = keys(old)?;
@@ -91,7 +91,7 @@ fn changes(old: Option<&Advisories>, new: Option<&Advisories>) -> Result<Vec<Cha
     Ok(changes)
 }
 
-/// What is said about the package under `key`, by publisher and advisory.
+/// The statements about the package under `key`, by publisher and advisory.
 fn by_advisory(
     file: Option<&Advisories>,
     key: &str,

@@ -1,5 +1,5 @@
-//! What no advisory of its own covers but the distribution's advisories do, because a package of the distribution installed it:
-//! files that no cataloger reads, and components of ecosystems without advisories. Everything that is set aside is listed.
+//! Sets aside files that no cataloger reads and components of ecosystems without advisories, if a package of the
+//! distribution installed them: then the distribution's advisories cover them. Everything that is set aside is listed.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -41,7 +41,7 @@ impl Asides {
             let package = problem.owner.as_ref().and_then(|owner| packages.get(owner));
             let coverage = match package {
                 Some(package) => owner::coverage(targets, package)?,
-                // Nobody says which package installed them, or it is not in the inventory.
+                // Their package is unknown, or not in the inventory.
                 None => Coverage::None,
             };
             let uncovered = package.and_then(|package| owner::uncovered(targets, package));
@@ -116,7 +116,7 @@ struct Programs {
 }
 
 impl Programs {
-    /// Adds those of one package. A document may state any number of them.
+    /// Adds the programs of one package. A document may state any number of them.
     fn add(&mut self, problem: &Problem) {
         let number = problem.detail.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(1);
         self.files = self.files.saturating_add(number);

@@ -1,27 +1,27 @@
-//! Packages of rpm whose document does not say their epochs.
+//! rpm packages whose document does not state their epochs.
 //!
-//! A package URL has the epoch as a qualifier, `pkg:rpm/redhat/bind-libs@9.11-1?epoch=32`, and leaves it out where it is 0. Some
-//! tools leave it out always. Then `9.11-1` is below every fix `32:…`, and each of them would be a finding. Where a document
-//! names no epoch of any package, the epochs in advisories do not count for its packages either, which the scan says: a fix that
-//! differs in nothing but the epoch is not told from none.
+//! A package URL has the epoch as a qualifier, `pkg:rpm/redhat/bind-libs@9.11-1?epoch=32`, and omits it if it is 0.
+//! Some tools always omit it. Then `9.11-1` is below every fix `32:…`, and each of them would be a finding. If a
+//! document states no epoch of any package, the epochs in advisories do not count for its packages either, and the scan
+//! reports this: a fix that differs only in the epoch is not recognised.
 //!
-//! What was read from an image has its epoch, 0 included.
+//! Packages that were read from an image have their epoch, including 0.
 
 use plimsoll_sbom::Component;
 
 use crate::affected::{Affected, End, Interval, Start};
 
-/// Whether a package of rpm says its epoch.
+/// Whether an rpm package states its epoch.
 pub(super) fn is_named(component: &Component) -> bool {
     is_rpm(component) && (component.purl.qualifier("epoch").is_some() || split(&component.version).is_some())
 }
 
-/// Whether the epoch of a package is not known, unless the document names others.
+/// Whether the epoch of a package is unknown, unless the document states other epochs.
 pub(super) fn is_unknown(component: &Component) -> bool {
     is_rpm(component) && component.found_by.is_none() && !is_named(component)
 }
 
-/// The same versions without epochs; `None` if there are no epochs in them.
+/// The same versions without epochs. `None` if they contain no epochs.
 pub(super) fn without<'a>(affected: &Affected<'a>) -> Option<Affected<'a>> {
     let mut found = false;
     let mut bare = |text: &'a str| match split(text) {
@@ -65,7 +65,7 @@ fn is_rpm(component: &Component) -> bool {
     component.purl.package_type() == "rpm"
 }
 
-/// The epoch in front of a version, and the rest.
+/// The epoch before a version, and the rest.
 fn split(version: &str) -> Option<(&str, &str)> {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     version.split_once(':').filter(|(epoch, _)| is_number(epoch))

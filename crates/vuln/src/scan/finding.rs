@@ -46,7 +46,7 @@ pub struct Finding {
     /// does not tell. What is not there counts all the same, unless a policy says otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub linked: Option<bool>,
-    /// Whether epochs in advisories did not count, because the component's document names none.
+    /// Whether epochs in advisories were ignored, because the component's document states none.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub without_epochs: bool,
     /// Whether a newer version fixes it.
@@ -126,9 +126,9 @@ impl SetAside {
 pub struct Noted {
     /// What went wrong.
     pub problem: ProblemCode,
-    /// With which file; empty if it concerns the whole.
+    /// The file. Empty if it concerns the whole.
     pub path: String,
-    /// In words, as the inventory has them.
+    /// The details, in the words of the inventory.
     pub detail: String,
 }
 
@@ -162,7 +162,7 @@ pub enum Suppression {
     },
     /// The advisory is about the kernel, and the component is header files or documentation made from its source.
     NotTheKernel,
-    /// A project declares the component, and only to develop, build or test it.
+    /// A project declares the component only for development, builds or tests.
     ForDevelopment,
 }
 

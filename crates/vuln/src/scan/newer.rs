@@ -53,7 +53,7 @@ pub(super) fn fixed(
 }
 
 /// The version that fixes the last of the intervals, if all of them have one. Without a fix, a version
-/// outside of the intervals is no evidence of one.
+/// outside of the intervals is not evidence of one.
 fn last_fix<'a>(affected: &Affected<'a>) -> Option<&'a str> {
     let fixes = affected.intervals.iter().map(|interval| match interval.end {
         End::Before(fix) => Some(fix),

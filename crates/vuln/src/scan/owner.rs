@@ -115,7 +115,7 @@ fn is_in_place(component: &Component) -> bool {
     locations.peek().is_some() && locations.all(|location| is_of_distributions(&location.path))
 }
 
-/// The parts of Python's standard library that have metadata of their own, with versions that Python does not have.
+/// The parts of Python's standard library that have their own metadata, with other versions than Python's.
 const STANDARD_LIBRARY: [&str; 3] = ["argparse", "distutils", "wsgiref"];
 
 /// Whether it is a package of Python itself, which contains its standard library: `python3.11`,

@@ -1,7 +1,8 @@
-//! What is known about findings by their CVEs, and which of two findings is the greater risk.
+//! Facts about findings by their CVEs, and the order of findings by risk.
 //!
-//! A finding has what is known about any of its identifiers: an advisory of Go or RubySec is exploited if its CVE is. Of
-//! several CVEs, the first that was found exploited and the likeliest to be counts.
+//! The facts about all identifiers of a finding count: a Go or RubySec advisory is exploited if its CVE is. If a
+//! finding has several CVEs, the one that was first known to be exploited and the one with the highest probability
+//! count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -25,21 +26,21 @@ pub struct Exploited {
     pub cve: String,
     /// When it was added.
     pub added: Date,
-    /// When agencies have to have it fixed.
+    /// When agencies must have fixed it.
     pub due: Option<Date>,
     /// Whether ransomware is known to use it.
     pub ransomware: bool,
 }
 
-/// How likely the Exploit Prediction Scoring System thinks that it is exploited within thirty days.
+/// The Exploit Prediction Scoring System's estimate for the next thirty days.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Likelihood {
-    /// The CVE that the score is of.
+    /// The CVE of the score.
     pub cve: String,
     /// The probability.
     pub score: Share,
-    /// The share of all CVEs that are at most as likely.
+    /// The share of all CVEs with at most this probability.
     pub percentile: Share,
     /// The day of the score.
     pub date: Option<Date>,
@@ -50,7 +51,7 @@ pub struct Likelihood {
 pub struct Share(pub u32);
 
 impl Share {
-    /// All of it.
+    /// The largest share, 1.
     pub const ONE: Self = Self(100_000);
 
     /// As a number from 0 to 1.
@@ -86,7 +87,7 @@ pub struct Risk {
 }
 
 impl Finding {
-    /// By which findings are sorted where the worst comes first.
+    /// The sort key of findings with the worst first.
     pub fn risk(&self) -> Risk {
         Risk {
             malicious: self.class == Class::Malicious,
@@ -96,7 +97,7 @@ impl Finding {
         }
     }
 
-    /// All its identifiers that are CVEs.
+    /// The CVEs among its identifiers.
     fn cves(&self) -> impl Iterator<Item = &str> {
         let all = std::iter::once(&self.id).chain(&self.aliases).map(String::as_str);
         all.filter(|id| id.starts_with("CVE-"))
@@ -110,7 +111,7 @@ pub(super) fn add<'f>(
 ) -> Result<(), Error> {
     let Some(overlays) = database.overlays() else { return Ok(()) };
     let mut findings: Vec<&mut Finding> = findings.collect();
-    // In the order of the file, each once: neighbours are read together.
+    // In the order of the file, each once, because neighbours are read together.
     let cves: BTreeSet<&str> = findings.iter().flat_map(|finding| finding.cves()).collect();
     let mut known: BTreeMap<String, Overlay> = BTreeMap::new();
     for cve in cves {

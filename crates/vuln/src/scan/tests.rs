@@ -137,7 +137,7 @@ fn python_names_match_in_any_spelling_and_say_what_fixes_them() {
 }
 
 #[test]
-fn what_only_development_needs_is_set_aside_unless_it_is_asked_for() {
+fn development_dependencies_are_set_aside_unless_requested() {
     let feeds = || [(Ecosystem::PyPI, &[][..], vec![Advisory::new("PYSEC-1", "a", BEFORE_2)])];
     let mut declared = inventory(&["pkg:pypi/a@1.0", "pkg:npm/unknown@1.0"]);
     for component in &mut declared.components {
@@ -147,7 +147,7 @@ fn what_only_development_needs_is_set_aside_unless_it_is_asked_for() {
     assert_eq!(ids(&scan), Vec::<&str>::new());
     let aside: Vec<_> = scan.suppressed.iter().map(|it| (it.finding.id.as_str(), &it.reason)).collect();
     assert_eq!(aside, [("PYSEC-1", &Suppression::ForDevelopment)]);
-    assert_eq!(scan.gaps, [], "what is not there when it runs is not missing");
+    assert_eq!(scan.gaps, [], "a package that is not present at run time is not missing");
     let dir = tempfile::tempdir().unwrap();
     let settings = ScanSettings { development: true, ..ScanSettings::at(AS_OF.parse().unwrap()) };
     let scan = super::scan(&declared, &database(dir.path(), &feeds()), &settings).unwrap();
@@ -270,7 +270,7 @@ fn a_document_that_names_no_source_is_a_gap_unless_the_feed_knows_the_name() {
 }
 
 #[test]
-fn a_version_of_a_newer_release_has_what_was_fixed_there() {
+fn a_version_of_a_newer_release_has_the_fixes_of_that_release() {
     let advisories = vec![
         Advisory::new("CVE-1", "bookworm/bashlike", &[(None, End::Open)]),
         Advisory::new("CVE-1", "sid/bashlike", &[(None, End::Before("5.2-3"))]),
@@ -302,7 +302,7 @@ fn a_version_of_a_newer_release_has_what_was_fixed_there() {
 }
 
 #[test]
-fn what_no_feed_covers_is_a_gap_and_not_clean() {
+fn a_component_without_a_feed_is_a_gap_and_not_clean() {
     let debian_feed = (Ecosystem::Debian, &["bookworm"][..], vec![]);
     let gap = |inventory: &Inventory| {
         let scan = run(&[debian_feed_again(&debian_feed)], inventory, AS_OF);
@@ -367,7 +367,7 @@ fn versions_that_cannot_be_compared_match_by_their_text_or_are_gaps() {
         assert_eq!(scan.findings, []);
         assert!(matches!(reasons(&scan)[..], [GapReason::InvalidVersion { .. }]), "{:?}", scan.gaps.len());
     }
-    // The same where versions are only enumerated, as for malicious packages.
+    // The same if versions are only enumerated, as for malicious packages.
     let mut malicious = Advisory::new("MAL-1", "mal", &[]);
     malicious.affected.versions = vec!["1.0.0"];
     let feeds_of_mal = [(Ecosystem::Npm, &[][..], vec![malicious])];
@@ -394,7 +394,7 @@ fn doubtful_data_is_a_gap_with_the_advisories_named() {
 }
 
 #[test]
-fn holes_in_the_inventory_are_gaps() {
+fn problems_of_the_inventory_are_gaps() {
     let problem = |code| Problem::new(code, "var/lib/dpkg/status", "line 7");
     let mut inventory = debian(Some("12"), None, &[]);
     inventory.problems = vec![
@@ -470,7 +470,7 @@ fn only_proven_ownership_by_a_covered_debian_package_suppresses() {
 }
 
 #[test]
-fn an_owner_that_the_distribution_never_heard_of_proves_nothing() {
+fn an_owner_that_the_feed_does_not_know_proves_nothing() {
     let vendor = "pkg:deb/debian/vendor-agent@1.0-1";
     assert!(!is_aside("pkg:pypi/a@1.0", IN_PLACE, vendor, OwnerEvidence::DigestsMatch, &[], AS_OF));
     let own = "pkg:deb/debian/python3-a@1.0-1?upstream=a";
@@ -521,7 +521,7 @@ fn an_owner_of_another_name_version_or_place_proves_nothing() {
     assert!(!aside("pkg:pypi/requests@2.0", IN_PLACE, "pkg:deb/debian/base-files@12.4", "base-files"));
     assert!(!aside("pkg:pypi/requests@2.0", IN_PLACE, "pkg:deb/debian/python3-a@2.0-1", "python3-a"));
     assert!(!aside("pkg:pypi/requests@2.0", IN_PLACE, "pkg:deb/debian/python3-pip@2.0-1", "python3-pip"));
-    // An older copy beside the one that the package installed.
+    // An older copy in addition to the one that the package installed.
     assert!(!aside("pkg:pypi/pyyaml@5.1", IN_PLACE, yaml, "pyyaml"));
     assert!(!aside("pkg:pypi/pyyaml@6.0.1", IN_PLACE, yaml, "pyyaml"));
     for path in ["opt/app/PyYAML-6.0.egg-info/PKG-INFO", "usr/local/lib/python3/x/METADATA", "srv/METADATA"] {
@@ -530,7 +530,7 @@ fn an_owner_of_another_name_version_or_place_proves_nothing() {
 }
 
 #[test]
-fn what_has_no_advisories_is_a_gap_unless_the_distribution_speaks_for_what_it_brought() {
+fn a_component_without_advisories_is_a_gap_unless_its_package_is_covered() {
     let erlang = "pkg:deb/debian/erlang-base@1:25.2.3-1?upstream=erlang";
     let outcome = |component: &str, path: Option<&str>, known: &[&str], evidence: Option<OwnerEvidence>| {
         let advisories = known.iter().map(|key| Advisory::new("CVE-1", key, &[])).collect();
@@ -560,12 +560,12 @@ fn what_has_no_advisories_is_a_gap_unless_the_distribution_speaks_for_what_it_br
     for path in [None, Some("opt/app/stdlib.app"), Some("usr/local/lib/erlang/stdlib.app")] {
         assert_eq!(outcome(stdlib, path, &known, proven), gap("otp"), "{path:?}");
     }
-    // Where advisories exist and nobody has them, the package of the distribution does not replace them.
+    // If advisories exist but are not in the database, the package of the distribution does not replace them.
     assert_eq!(outcome("pkg:npm/a@1.0.0", Some(in_place), &known, proven), gap("npm"));
 }
 
 #[test]
-fn what_nobody_reads_is_a_gap_and_what_the_distribution_knows_is_set_aside() {
+fn unread_files_are_gaps_and_those_of_covered_packages_are_set_aside() {
     let node = "pkg:deb/debian/nodejs@18.19-1";
     let kernel =
         "pkg:deb/debian/linux-image-6.1.0-17-amd64@6.1.76-1?upstream=linux-signed-amd64%406.1.76%2B1";
@@ -591,7 +591,7 @@ fn what_nobody_reads_is_a_gap_and_what_the_distribution_knows_is_set_aside() {
     };
     assert_eq!(scanned(problem(ProblemCode::NotRead, None), &[]), (vec![gap.clone()], 0));
     assert_eq!(scanned(problem(ProblemCode::SetAside, Some(node)), &["bookworm/nodejs"]), (vec![], 1));
-    // Nobody says which package installed them.
+    // Their package is unknown.
     let unowned = problem(ProblemCode::SetAside, None);
     assert_eq!(scanned(unowned, &["bookworm/nodejs"]), (vec![gap.clone()], 0));
     // Advisories name a signed kernel by its unsigned source, here as in a lookup.
@@ -604,7 +604,7 @@ fn what_nobody_reads_is_a_gap_and_what_the_distribution_knows_is_set_aside() {
 }
 
 #[test]
-fn programs_are_set_aside_by_package_and_told_together() {
+fn programs_are_set_aside_by_package_and_reported_together() {
     let (bash, dash, vendor) =
         ("pkg:deb/debian/bash@5.2-1", "pkg:deb/debian/dash@0.5-1", "pkg:deb/debian/acme@1-1");
     let foreign = "pkg:deb/acme/agent@1";
@@ -632,7 +632,7 @@ fn programs_are_set_aside_by_package_and_told_together() {
     let of_vendor = "1 file of packages that no advisory names usr/bin/acme".to_owned();
     let all = vec!["3 files usr/bin/ash".to_owned(), of_vendor.clone()];
     assert_eq!(scanned(problems(), AS_OF), (all, vec![]));
-    // Without a package, of another vendor, without a feed that is fresh.
+    // Without a package, of another vendor, without a fresh feed.
     let unproven = vec![
         problem(None, "4 files", "usr/bin/x"),
         problem(Some(foreign), "1 file", "usr/bin/agent"),
@@ -695,7 +695,7 @@ fn go_modules_and_the_standard_library_match() {
 }
 
 #[test]
-fn an_advisory_for_other_builds_is_no_finding_and_for_unknown_ones_a_gap() {
+fn an_advisory_for_other_builds_is_not_a_finding_and_for_unknown_ones_a_gap() {
     let scan_of = |purl: &str| {
         let mut advisory = Advisory::new("CVE-1", "v3.20/openssl", &[(None, End::Before("3.3.1-r3"))]);
         advisory.conditions.architectures = vec!["x86_64"];
@@ -761,7 +761,7 @@ fn a_stale_publisher_is_a_gap_beside_a_fresh_one() {
 }
 
 #[test]
-fn epochs_that_a_document_does_not_name_do_not_count() {
+fn epochs_do_not_count_if_a_document_states_none() {
     let advisories = || {
         vec![
             Advisory::new("CVE-1", "9/bind", &[(None, End::Before("32:9.11.5-1"))]),
@@ -779,11 +779,11 @@ fn epochs_that_a_document_does_not_name_do_not_count() {
     };
     let told =
         |ids: &[(&str, bool)]| ids.iter().map(|(id, bare)| ((*id).to_owned(), *bare)).collect::<Vec<_>>();
-    // Nothing has an epoch, not even what has none: only what is not fixed by any reading is found.
+    // No package states an epoch: only vulnerabilities that are unfixed by either reading are found.
     let document = inventory(&[bind, bash]);
     assert_eq!(found(&document), (told(&[("CVE-3", false), ("CVE-2", true)]), 1));
     let upgrade = run(&feeds(), &document, AS_OF).findings[1].fix.clone();
-    assert_eq!(upgrade.nearest(), Some("32:9.16-1"), "a fix is told as its publisher writes it");
+    assert_eq!(upgrade.nearest(), Some("32:9.16-1"), "a fix is shown as its publisher writes it");
     // Another package has one, so this one has epoch 0.
     let named = inventory(&[bind, bash, "pkg:rpm/almalinux/dbus@1.12-1?epoch=1&distro=almalinux-9"]);
     assert_eq!(found(&named), (told(&[("CVE-3", false), ("CVE-1", false), ("CVE-2", false)]), 0));
@@ -791,7 +791,7 @@ fn epochs_that_a_document_does_not_name_do_not_count() {
     assert_eq!(found(&zero), (told(&[("CVE-1", false), ("CVE-2", false)]), 0));
     let stated = inventory(&["pkg:rpm/almalinux/bind@9.11.9-1?distro=almalinux-9&epoch=32"]);
     assert_eq!(found(&stated), (told(&[("CVE-2", false)]), 0));
-    // What was read from an image has its epoch.
+    // Packages that were read from an image have their epoch.
     let mut read = inventory(&[bind]);
     read.components[0].found_by = Some("rpm");
     assert_eq!(found(&read), (told(&[("CVE-1", false), ("CVE-2", false)]), 0));

@@ -1,10 +1,10 @@
-//! Which findings are too many for whoever asked: `--fail-on`.
+//! Which findings make a scan fail: `--fail-on`.
 //!
 //! ```text
 //! high               a severity of at least that; a finding without a rating counts as high, as in policies, and a malicious
 //!                    package as critical
 //! kev                known to be exploited
-//! epss>0.1           likelier to be exploited than that
+//! epss>0.1           a higher probability of exploitation
 //! fixable            a newer version fixes it
 //! high+fixable       both
 //! ```
@@ -17,7 +17,7 @@ use super::{Finding, Fix};
 use crate::class::Class;
 use crate::severity::Severity;
 
-/// A condition on a finding: all its parts have to hold.
+/// A condition on a finding: all its parts must be met.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Threshold(Vec<Part>);
 
@@ -33,17 +33,17 @@ enum Part {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("got `{got}`, expected low, medium, high, critical, kev, fixable, epss>0.1, or several joined by +")]
 pub struct InvalidThreshold {
-    /// The part that is none.
+    /// The invalid part.
     got: String,
 }
 
 impl Threshold {
-    /// Whether `finding` is one that it is about.
+    /// Whether `finding` meets it.
     pub fn is_met_by(&self, finding: &Finding) -> bool {
         self.0.iter().all(|part| part.holds(finding))
     }
 
-    /// The publishers, by their identifiers, without whose facts it cannot be decided.
+    /// The identifiers of the publishers whose facts it needs.
     pub fn needs(&self) -> impl Iterator<Item = &'static str> {
         self.0.iter().filter_map(|part| match part {
             Part::Exploited => Some("kev"),
@@ -57,7 +57,7 @@ impl Part {
     fn holds(self, finding: &Finding) -> bool {
         match self {
             Self::Severity(least) => {
-                // As in policies: that nobody rated it does not make it harmless.
+                // As in policies: a missing rating does not make it harmless.
                 let counted = match (finding.class, finding.severity) {
                     (Class::Malicious, _) => Severity::Critical,
                     (_, Severity::Unrated) => Severity::High,
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_threshold_says_what_is() {
+    fn an_invalid_threshold_says_what_is_expected() {
         for (text, shown) in [
             ("high", "high"),
             ("HIGH+Fixable", "high+fixable"),

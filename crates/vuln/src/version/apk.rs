@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_version_may_be_is_refused_for_matching() {
+    fn invalid_versions_are_refused_for_matching() {
         for text in ["1", "01.002", "6.6.2p1-r0", "1.2.3_git20240101_p1~00ff-r12", " 1.0-r0 "] {
             assert!(Version::parse(text).is_ok(), "{text}");
         }
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_that_is_no_version_still_has_its_numbers() {
+    fn a_bound_that_is_not_a_version_still_has_its_numbers() {
         for (text, numbers) in [("0.8.21.r2", "0.8.21"), ("1.0.4.-r0", "1.0.4"), ("2.7.16-33", "2.7.16")] {
             assert_eq!(Version::leading_numbers(text), Some(numbers));
         }

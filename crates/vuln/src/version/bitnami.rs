@@ -1,4 +1,4 @@
-//! The order of Bitnami's packages: semantic versions with a revision of the package behind them.
+//! The order of Bitnami's packages: semantic versions, followed by a revision of the package.
 //!
 //! ```
 //! use std::cmp::Ordering;
@@ -7,8 +7,8 @@
 //! assert_eq!(bitnami::compare("1.0.0-rc.1", "1.0.0"), Ok(Ordering::Less));
 //! ```
 //!
-//! `2.4.57-1` is the second build of 2.4.57, and no pre-release: only a hyphen with nothing but digits behind it is a
-//! revision. Bitnami's advisories state no revisions, so a bound is reached by each build of its version.
+//! `2.4.57-1` is the second build of 2.4.57, not a pre-release: a hyphen followed only by digits starts a revision.
+//! Bitnami's advisories state no revisions, so each build of a version reaches its bound.
 
 use std::cmp::Ordering;
 
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_version_is_refused() {
+    fn invalid_versions_are_refused() {
         for text in ["", "-1", "latest", "1.x-1", "1.0.0-a..b"] {
             assert!(compare(text, "1.0.0").is_err(), "{text:?}");
         }

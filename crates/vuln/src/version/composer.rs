@@ -13,7 +13,8 @@
 //! `2.x-dev` comes after every release of 2. A branch without numbers, such as `dev-main`, has no place in the order
 //! and is refused: Composer compares it with nothing.
 //!
-//! PHP alone has 1.0 before 1.0.0. Composer does not, and a last affected version of 1.0 would miss 1.0.0.
+//! PHP itself orders 1.0 before 1.0.0. Composer does not; otherwise a last affected version of 1.0 would not include
+//! 1.0.0.
 
 use std::cmp::Ordering;
 
@@ -35,7 +36,7 @@ pub fn compare(a: &str, b: &str) -> Result<Ordering, InvalidVersion> {
     super::compare::<Version<'_>>(a, b)
 }
 
-/// How finished a version is.
+/// The stability of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stability {
     Alpha,
@@ -61,12 +62,12 @@ const STABILITIES: [(&str, Stability); 10] = [
 /// A parsed version of a PHP package.
 #[derive(Debug, Clone, Copy)]
 pub struct Version<'a> {
-    /// Numbers, with separators between them; `x` is more than every number.
+    /// Numbers, with separators between them. `x` is greater than every number.
     numbers: &'a [u8],
     stability: Stability,
     /// The numbers of the stability, with separators between them: `2.1` of `beta2.1`.
     step: &'a [u8],
-    /// Whether it is a state on the way to this version.
+    /// Whether it is a development state before this version.
     is_dev: bool,
 }
 
@@ -100,14 +101,14 @@ impl<'a> super::Version<'a> for Version<'a> {
             return Err(INVALID);
         }
         match stability {
-            // Composer forgets what follows `stable`.
+            // Composer drops what follows `stable`.
             Stability::Release => Ok(Self { numbers, stability: *stability, step: b"", is_dev: false }),
             _ => Ok(Self { numbers, stability: *stability, step, is_dev }),
         }
     }
 }
 
-/// The text without `word` at its end, in any case.
+/// The text without `word` at its end, in upper or lower case.
 fn cut<'a>(text: &'a [u8], word: &str) -> Option<&'a [u8]> {
     let (rest, end) = text.split_at_checked(text.len().checked_sub(word.len())?)?;
     end.eq_ignore_ascii_case(word.as_bytes()).then_some(rest)
@@ -143,7 +144,8 @@ fn numbers(text: &[u8], is_branch: bool) -> Result<(&[u8], &[u8]), InvalidVersio
     }
 }
 
-/// Compares numbers one by one; a missing one counts as 0, and what is no number is more than every number.
+/// Compares numbers one by one; a missing one counts as 0, and anything that is not a number is greater than every
+/// number.
 fn compare_numbers(a: &[u8], b: &[u8]) -> Ordering {
     let is_separator = |b: &u8| b".-_:".contains(b);
     let is_wild = |text: &[u8]| text.first().is_some_and(|b| !b.is_ascii_digit());
@@ -158,7 +160,7 @@ fn compare_numbers(a: &[u8], b: &[u8]) -> Ordering {
 
 impl Ord for Version<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
-        // What is on the way to a release, without a word, comes before its first alpha.
+        // A development state without a word comes before the first alpha.
         let place = |version: &Self| match (version.stability, version.is_dev) {
             (Stability::Release, true) => None,
             (stability, _) => Some(stability),

@@ -7,9 +7,9 @@
 //! assert_eq!(dart::compare("1.0.0-dev+1", "1.0.0"), Ok(Ordering::Less));
 //! ```
 //!
-//! `Version.compareTo` of `pub_semver`: a version with build metadata comes after the same version without, and the
-//! identifiers of both kinds compare alike.
-//! Beyond what pub takes, missing numbers are 0, and numbers after the third count as build metadata.
+//! `Version.compareTo` of `pub_semver`: a version with build metadata comes after the same version without, and
+//! identifiers of both kinds compare the same way. In versions that pub itself refuses, missing numbers are 0, and
+//! numbers after the third count as build metadata.
 
 use std::cmp::Ordering;
 
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_pub_refuses_is_refused() {
+    fn versions_that_pub_refuses_are_refused() {
         for text in ["", "a", "1.x", "1.0.x", "1.0.0-", "1.0.0+", "1.0.0-a..b", "^1.0.0"] {
             assert!(compare(text, "1.0.0").is_err(), "{text:?}");
         }

@@ -11,8 +11,8 @@
 //! A version is a sequence of numbers and words; words come before numbers, and a version with a word is a pre-release. A
 //! hyphen stands for `.pre.`. Zeros that end the numbers before the first word, or the version, do not count.
 //!
-//! `1beta`, which RubyGems refuses, is read as `1.beta`. A version for a platform (`1.15.0-x86_64-linux`) is refused, because the hyphen would make it a pre-release: catalogers
-//! take the platform off.
+//! `1beta`, which RubyGems refuses, is read as `1.beta`. A version for a platform (`1.15.0-x86_64-linux`) is refused,
+//! because the hyphen would make it a pre-release: catalogers remove the platform.
 
 use std::cmp::Ordering;
 
@@ -77,7 +77,7 @@ fn is_platform(text: &[u8]) -> bool {
         .any(|part| SYSTEMS.iter().any(|system| part.starts_with(system.as_bytes())))
 }
 
-/// Cuts off segments that are zero.
+/// Removes trailing zero segments.
 fn without_zeros_at_the_end(mut text: &[u8]) -> &[u8] {
     loop {
         let trimmed = text.len() - text.iter().rev().take_while(|b| **b == b'.').count();

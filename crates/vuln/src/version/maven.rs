@@ -8,12 +8,12 @@
 //! assert_eq!(maven::compare("31.1-jre", "31.1-android"), Ok(Ordering::Greater));
 //! ```
 //!
-//! A version is a sequence of numbers and words, each after a dot or a hyphen; where a digit meets anything else, a hyphen is
-//! implied. Zeros, `ga`, `final` and `release` that end the sequence, or that stand before a hyphen or a word, do not count.
-//! Any text is a version.
+//! A version is a sequence of numbers and words, each after a dot or a hyphen. Between a digit and anything else, a
+//! hyphen is implied. Zeros, `ga`, `final` and `release` at the end of the sequence, or before a hyphen or a word, do
+//! not count. Any text is a version.
 //!
-//! Differs from `ComparableVersion` of Maven 3.9 where that is no order: it has 1-alpha < 1 < 1.sp.2 < 1-alpha, because it
-//! nests what follows a hyphen and not what follows a dot.
+//! It differs from `ComparableVersion` of Maven 3.9 where that is inconsistent: it has 1-alpha < 1 < 1.sp.2 < 1-alpha,
+//! because it nests what follows a hyphen but not what follows a dot.
 //!
 //! Written here because `maven-version` 0.1.0 fails the published vectors.
 
@@ -47,7 +47,7 @@ pub struct Version<'a>(&'a [u8]);
 impl<'a> super::Version<'a> for Version<'a> {
     fn parse(text: &'a str) -> Result<Self, InvalidVersion> {
         let text = bounded(text)?;
-        // A property that nobody resolved, or a range, is no version.
+        // An unresolved property or a range is not a version.
         let no_version = |b: &u8| b.is_ascii_whitespace() || b.is_ascii_control() || b"${}[](),".contains(b);
         if text.iter().any(no_version) { Err(INVALID) } else { Ok(Self(text)) }
     }
@@ -80,11 +80,11 @@ enum Token<'a> {
     },
 }
 
-/// The place of a release among the words.
+/// The rank of a release among the words.
 const RELEASE: u8 = 5;
 
 impl Token<'_> {
-    /// Whether it is worth nothing at the end of a version.
+    /// Whether it does not count at the end of a version.
     fn is_null(self) -> bool {
         match self {
             Self::Dotted(digits) | Self::Hyphenated(digits) => without_leading_zeros(digits).is_empty(),
@@ -92,7 +92,7 @@ impl Token<'_> {
         }
     }
 
-    /// The place of a word among those with a meaning; the others come after them, in alphabetical order.
+    /// The rank of a word with a meaning. Other words come after these, in alphabetical order.
     fn rank(self) -> u8 {
         let Self::Word { text, before_digit } = self else { return u8::MAX };
         let is = |names: &[&str]| names.iter().any(|name| text.eq_ignore_ascii_case(name.as_bytes()));
@@ -142,7 +142,7 @@ impl Token<'_> {
 #[derive(Debug, Clone)]
 struct Tokens<'a> {
     rest: &'a [u8],
-    /// Whether the next number stands after a hyphen or a word.
+    /// Whether the next number follows a hyphen or a word.
     hyphenated: bool,
 }
 
@@ -175,7 +175,7 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
-/// Those tokens of a version that count.
+/// The tokens of a version that count.
 struct Counted<'a>(Tokens<'a>);
 
 impl<'a> Iterator for Counted<'a> {
@@ -184,7 +184,7 @@ impl<'a> Iterator for Counted<'a> {
     fn next(&mut self) -> Option<Token<'a>> {
         loop {
             let token = self.0.next()?;
-            // A null counts before a number after a dot that counts. Versions are short, so looking ahead is cheap.
+            // A null counts if a number after a dot that counts follows. Versions are short, so looking ahead is cheap.
             let mut ahead = self.0.clone();
             let mut next = || ahead.find(|next| !matches!(next, Token::Dotted(_)) || !next.is_null());
             if !token.is_null() || matches!(next(), Some(Token::Dotted(_))) {
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_with_a_meaning_come_in_their_order() {
+    fn words_with_a_meaning_are_in_order() {
         let order = [
             "1-alpha",
             "1-beta",
@@ -221,14 +221,14 @@ mod tests {
     }
 
     #[test]
-    fn an_order_is_kept_where_maven_has_a_circle() {
+    fn the_order_is_consistent_where_mavens_is_circular() {
         assert_eq!(compare("1-alpha", "1"), Ok(Ordering::Less));
         assert_eq!(compare("1", "1.sp.2"), Ok(Ordering::Less));
         assert_eq!(compare("1-alpha", "1.sp.2"), Ok(Ordering::Less));
     }
 
     #[test]
-    fn what_is_no_version_is_refused() {
+    fn invalid_versions_are_refused() {
         for text in ["", "${project.version}", "[1.0,2.0)", "1.0, 2.0", "1\n"] {
             assert!(compare(text, "1").is_err(), "{text:?}");
         }

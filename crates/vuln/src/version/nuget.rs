@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_nuget_refuses_is_refused() {
+    fn versions_that_nuget_refuses_are_refused() {
         for text in ["", "1.2.3.4.5", "1.x", "1.", "1.0-", "1.0-a..b", "1.0+", "[1.0,2.0)", "1.0-a_b"] {
             assert!(compare(text, "1").is_err(), "{text:?}");
         }

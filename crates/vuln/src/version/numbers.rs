@@ -1,4 +1,4 @@
-//! Orders whose versions are nothing but numbers: Haskell's and R's.
+//! Orders whose versions consist only of numbers: Haskell's and R's.
 //!
 //! ```
 //! use std::cmp::Ordering;
@@ -97,11 +97,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_but_numbers_is_a_version() {
+    fn only_numbers_are_a_version() {
         for text in ["", "1.", ".1", "1..2", "1.a", "1-", "1_0", "-1"] {
             assert!(compare_cran(text, "1").is_err(), "{text:?}");
             assert!(compare_hackage(text, "1").is_err(), "{text:?}");
         }
-        assert!(compare_hackage("1-0", "1").is_err(), "tags were given up");
+        assert!(compare_hackage("1-0", "1").is_err(), "tags are deprecated");
     }
 }

@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_that_is_no_version_still_has_its_numbers() {
+    fn a_bound_that_is_not_a_version_still_has_its_numbers() {
         for (text, numbers) in [
             ("2.6.0-NA", "2.6.0"),
             ("2.6.0-cu124", "2.6.0"),
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_specification_does_not_define_is_not_a_version_for_matching() {
+    fn versions_outside_the_specification_are_refused_for_matching() {
         for text in
             ["", "trunk", "0.3X", "9.3.1-2.1", "1.0+", "1.0+a..b", "1!", "!1", "1..0", "1.0é", "2024-09-25"]
         {

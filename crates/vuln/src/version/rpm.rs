@@ -9,7 +9,8 @@
 //! ```
 //!
 //! No epoch is epoch 0. A version without a release sorts before the same version with one, so an advisory that states
-//! no release means every release from there on. Whatever is no letter, digit, `~` or `^` separates, as it does for rpm.
+//! no release means every release from there on. Every character except letters, digits, `~` and `^` is a separator, as
+//! in rpm.
 //!
 //! Written here because `rpm-version` 0.5.1 allocates for each part and refuses what rpm compares.
 
@@ -86,7 +87,7 @@ enum Piece<'a> {
     Digits(&'a [u8]),
 }
 
-/// The first piece, and what follows it.
+/// The first piece, and the rest.
 fn next(text: &[u8]) -> (Piece<'_>, &[u8]) {
     let separators = text.iter().take_while(|b| !b.is_ascii_alphanumeric() && !b"~^".contains(b)).count();
     let text = text.get(separators..).unwrap_or_default();
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_package_can_have_is_refused() {
+    fn versions_that_no_package_can_have_are_refused() {
         for text in ["", "-1", "1:", "1:-1", "1.0 2", "1.0\n", "\u{7}"] {
             assert!(compare(text, "1").is_err(), "{text:?}");
         }

@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn go_forms_sort_where_go_sorts_them() {
+    fn versions_of_go_sort_as_in_go() {
         for (a, b) in [
             ("v0.0.0-20190101000000-aaaaaaaaaaaa", "v0.0.0-20200101000000-000000000000"),
             ("v1.2.4-0.20200101000000-000000000000", "v1.2.4"),
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_version_is_refused() {
+    fn invalid_versions_are_refused() {
         for text in [
             "",
             "(devel)",

@@ -18,7 +18,7 @@ const MAX_SUMMARY: usize = 160;
 #[derive(Debug)]
 pub(crate) struct Draft {
     pub(crate) id: String,
-    /// The file or entry it came from, which orders two with the same identifier.
+    /// The file or entry that it came from, by which advisories with the same identifier are ordered.
     pub(crate) origin: String,
     pub(crate) detail: Detail,
     /// The rating of the vulnerability itself, for other advisories about it.
@@ -40,7 +40,7 @@ pub(crate) struct PackageStatement {
     pub(crate) affected: Vec<u8>,
 }
 
-/// What a publisher says about a CVE, whichever packages have it.
+/// A publisher's statement about a CVE, regardless of packages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CveFact {
     pub(crate) cve: String,
@@ -52,7 +52,8 @@ pub(crate) struct CveFact {
 pub(crate) enum Fact {
     /// It is known to be exploited.
     Exploited(Kev),
-    /// It is exploited with this probability, in hundred-thousandths as the share of CVEs that are at most as likely.
+    /// Its probability of exploitation, and the share of CVEs with at most this probability, both in
+    /// hundred-thousandths.
     Likely { probability: u32, percentile: u32 },
 }
 
@@ -103,7 +104,7 @@ pub(crate) fn is_web(url: &str) -> bool {
         && !url.chars().any(|c| c.is_control() || c.is_whitespace())
 }
 
-/// The beginning of the day with which a text starts, in seconds since 1970.
+/// The start of the day that a text begins with, in seconds since 1970.
 pub(crate) fn midnight(text: &str) -> Option<i64> {
     let day: Date = text.get(..10)?.parse().ok()?;
     Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second())

@@ -61,10 +61,10 @@ pub enum Error {
     /// The result could not be written.
     #[error(transparent)]
     Write(#[from] plimsoll_files::Error),
-    /// A publisher's server could not be asked, or stopped answering.
+    /// A publisher's server could not be reached, or stopped answering.
     #[error(transparent)]
     Http(#[from] plimsoll_http::Error),
-    /// A publisher's server has no such file, or does not give it.
+    /// A publisher's server has no such file, or refuses it.
     #[error("{url}: got status {status}, expected a file")]
     Answer {
         /// The address.
@@ -72,14 +72,14 @@ pub enum Error {
         /// The HTTP status.
         status: u16,
     },
-    /// A file changed each time its download was to go on.
-    #[error("{url} changes while it is read")]
+    /// A file changed each time its download was continued.
+    #[error("{url} changes during its download")]
     Changing {
         /// The address.
         url: Url,
     },
-    /// An address, or what a server said, cannot be used in a request.
-    #[error("cannot ask for `{base}`: {reason}")]
+    /// An address, or a value from a server, cannot be used in a request.
+    #[error("cannot request `{base}`: {reason}")]
     Address {
         /// The text.
         base: String,
@@ -158,18 +158,18 @@ pub enum DocumentProblem {
         /// The field.
         field: &'static str,
     },
-    /// A requirement on versions admits none, or is none.
-    #[error("{got} is no requirement on versions")]
+    /// A requirement on versions is invalid, or no version meets it.
+    #[error("{got} is not a valid requirement on versions")]
     Requirement {
-        /// It, or what is wrong with it.
+        /// The requirement, or what is wrong with it.
         got: String,
     },
-    /// There are more or fewer entries than the document says.
+    /// The number of entries differs from the stated one.
     #[error("got {got} entries, expected {expected}")]
     Count {
-        /// The entries in it.
+        /// The number of entries.
         got: u64,
-        /// The number that it says.
+        /// The number that the document states.
         expected: u64,
     },
     /// A member of an object occurs twice.

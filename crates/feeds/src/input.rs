@@ -1,4 +1,4 @@
-//! A publisher's files in a folder, and how they are read one after the other within the limits.
+//! A publisher's files in a folder, which are read one after the other within the limits.
 
 use std::fs;
 use std::io;
@@ -68,8 +68,8 @@ pub(crate) fn folders(parent: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
     Ok(folders)
 }
 
-/// Documents of a repository: its `archive` in `folder`, or those with this ending so many levels below `root`. `None` if there
-/// are neither.
+/// Documents of a repository: its `archive` in `folder`, or those with this ending, this many levels below `root`.
+/// `None` if there are neither.
 pub(crate) fn tree(
     folder: PathBuf,
     archive: &str,

@@ -1,7 +1,7 @@
 //! Puts new files into the folder of a database.
 //!
-//! The list of the files is replaced last, so readers see all of them or none. Files of ecosystems that are not among the new
-//! ones stay. What no list names any more, or never did because a process was killed, is removed afterwards.
+//! The list of the files is replaced last, so readers see all new files or none. Files of other ecosystems stay. Files
+//! that are not in the list, also those of a killed process, are removed afterwards.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,7 +13,7 @@ use plimsoll_vuln::database::{ENDING, File, FileList, LIST, is_signature};
 use crate::Error;
 use crate::lock::{Occupied, lock};
 
-/// Makes `files` those of the database in `folder`.
+/// Installs `files` in the database in `folder`.
 pub(crate) fn install(folder: &Path, files: &[File]) -> Result<(), Error> {
     let change = Change::begin(folder)?;
     let mut list = change.before.clone();
@@ -36,17 +36,17 @@ impl<'a> Change<'a> {
     /// Waits until nobody else changes the database in `folder`.
     pub(crate) fn begin(folder: &'a Path) -> Result<Self, Error> {
         plimsoll_files::create_folder(folder)?;
-        // Two processes that put different files into one list would lose some.
+        // Two processes that update the list at the same time would lose files.
         let lock = lock(folder, Occupied::Wait)?;
         let before = match FileList::read(folder) {
             Ok(list) => list.unwrap_or_default(),
-            // That is how a database is mended.
+            // This repairs a damaged database.
             Err(DatabaseError::Damaged { .. } | DatabaseError::Unlisted { .. }) => FileList::default(),
-            // Also a list by another version, whose files would be lost.
+            // A list by another version is an error too, because its files would be lost.
             Err(error) => return Err(error.into()),
         };
         if !folder.join(LIST).exists() {
-            // So that nobody takes files that are not listed yet for those of an older version.
+            // The list comes first, so that files without a list are not mistaken for those of an older version.
             plimsoll_files::replace(&folder.join(LIST), &before.encode())?;
         }
         Ok(Self { folder, before, _lock: lock })
@@ -72,7 +72,7 @@ fn remove_others(folder: &Path, names: &BTreeSet<String>) -> Result<(), Error> {
         let is_of_database = Path::new(&name).extension().is_some_and(|ending| ending == ENDING)
             || name.to_str().is_some_and(is_signature);
         if is_of_database && !name.to_str().is_some_and(|name| names.contains(name)) {
-            // It costs room, nothing else.
+            // A file that cannot be removed only takes space.
             let _ = fs::remove_file(entry.path());
         }
     }

@@ -140,7 +140,7 @@ struct ReadFeed {
     report: FeedReport,
 }
 
-/// What the database says about a feed.
+/// The database's description of a feed.
 fn description(
     publisher: &dyn Publisher,
     reading: &mut Reading,
@@ -208,7 +208,7 @@ impl Entry<'_> {
         self.name.map_or_else(|| self.file.display().to_string(), str::to_owned)
     }
 
-    /// The part of the path before so many others: 0 is the file's name.
+    /// The part of the path at this place from the end: 0 is the file's name.
     fn part(&self, from_end: usize) -> Option<&str> {
         match self.name {
             Some(name) => name.rsplit('/').nth(from_end),

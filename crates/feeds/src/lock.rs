@@ -1,20 +1,20 @@
-//! One process at a time in a folder.
+//! A lock that admits one process at a time to a folder.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 
 use crate::Error;
 
-/// What to do while another process has the folder.
+/// What to do if another process has the lock.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Occupied {
-    /// Wait. For work that takes moments.
+    /// Wait, for work that takes moments.
     Wait,
-    /// An error.
+    /// Fail.
     Refuse,
 }
 
-/// Takes the folder's `lock`. It ends with the file, or with the process.
+/// Takes the folder's `lock`. It is released when the file is closed or the process ends.
 pub(crate) fn lock(folder: &Path, occupied: Occupied) -> Result<File, Error> {
     let path = folder.join("lock");
     let failed = |source| Error::Read { path: path.clone(), source };

@@ -1,6 +1,6 @@
-//! A place inside a network where a publisher's files lie: `osv=https://mirror.example.com/osv`.
+//! A copy of a publisher's files inside a network: `osv=https://mirror.example.com/osv`.
 //!
-//! Below it, files have the names that they have at the publisher.
+//! Files have the same names below it as at the publisher.
 
 use std::str::FromStr;
 
@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::publisher::{PUBLISHERS, Publisher};
 
-/// Where a publisher's files lie instead of at its own server.
+/// The place of a publisher's files in place of its own server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mirror {
     publisher: &'static str,
@@ -37,13 +37,13 @@ pub enum InvalidMirror {
         /// The text.
         got: String,
     },
-    /// Nobody has this identifier.
+    /// No publisher has this identifier.
     #[error("got publisher `{got}`, expected one of {}", PUBLISHERS.map(Publisher::id).join(", "))]
     Publisher {
         /// The identifier.
         got: String,
     },
-    /// The address is not one of a server.
+    /// The address is not that of a server.
     #[error("got address `{got}`, expected https://…")]
     Address {
         /// The address.
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_mirror_says_what_was_expected() {
+    fn an_invalid_mirror_says_what_was_expected() {
         for (text, expected) in [
             ("https://mirror.example.com", "expected PUBLISHER=URL"),
             (

@@ -1,4 +1,4 @@
-//! Which ecosystems and releases publishers have files about, by the names that users write.
+//! The ecosystems and releases that publishers cover, by the names that users write.
 
 use std::str::FromStr;
 
@@ -9,7 +9,7 @@ use crate::publisher::PUBLISHERS;
 use crate::wanted::{CVES, Wanted};
 
 impl Wanted {
-    /// The names of everything that can be wanted.
+    /// The names of everything that can be requested.
     pub fn names() -> impl Iterator<Item = &'static str> {
         let offered = |ecosystem: &&Ecosystem| {
             PUBLISHERS.iter().any(|publisher| !publisher.locations(&Self::whole(**ecosystem)).is_empty())
@@ -18,7 +18,7 @@ impl Wanted {
     }
 }
 
-/// A name that no publisher has files about.
+/// A name that no publisher covers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no publisher has advisories about `{name}`; {}", instead(*nearest))]
 pub struct UnknownEcosystem {
@@ -66,7 +66,7 @@ mod tests {
     use crate::wanted::COMMON;
 
     #[test]
-    fn names_are_read_in_any_case_and_a_release_only_where_there_are_files_for_it() {
+    fn names_are_read_in_any_case_and_releases_only_if_they_have_their_own_files() {
         for (text, expected) in [
             ("pypi", Some("PyPI")),
             ("Debian", Some("Debian")),
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn the_usual_is_offered() {
+    fn the_default_selection_is_offered() {
         for ecosystem in COMMON {
             assert!(Wanted::names().any(|name| name == ecosystem.name()), "{ecosystem}");
         }

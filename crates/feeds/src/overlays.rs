@@ -1,4 +1,4 @@
-//! The file of facts by CVE, from all feeds that have any.
+//! The file of facts by CVE, from all feeds of such facts.
 
 use plimsoll_vuln::database::{Epss, File, OverlayWriter};
 
@@ -7,7 +7,7 @@ use crate::error::DocumentProblem;
 use crate::wanted::CVES;
 use crate::{Entry, Error, ReadFeed, description};
 
-/// Each publisher states another fact, so none overwrites that of another.
+/// Each publisher states a different kind of fact, so none overwrites another's.
 pub(crate) fn write(feeds: &mut [&mut ReadFeed]) -> Result<File, Error> {
     let mut writer = OverlayWriter::default();
     for ReadFeed { publisher, reading, report } in feeds {

@@ -1,4 +1,4 @@
-//! The list of publishers: whose advisories are read, which files in a folder are theirs, and how they are interpreted.
+//! The list of publishers: their files in a folder, and how their advisories are interpreted.
 //!
 //! A member of the list is a file with a type that implements [`Publisher`], and a line in [`PUBLISHERS`]. Several
 //! publishers may cover one ecosystem; each keeps its own age, digest and counts.
@@ -61,10 +61,10 @@ pub(crate) trait Publisher: fmt::Debug + Sync {
         false
     }
 
-    /// Where its files lie, unless a mirror has them.
+    /// The address of its files, unless a mirror is used.
     fn address(&self) -> &'static str;
 
-    /// Its files about what is wanted; empty if it has none.
+    /// Its files about `wanted`. Empty if it has none.
     fn locations(&self, wanted: &Wanted) -> Vec<Location>;
 
     /// Finds its feeds in the folder `from`.
@@ -93,7 +93,7 @@ pub(crate) struct Reading {
     pub(crate) published: Option<Timestamp>,
     /// The releases that it covers, sorted; empty if the ecosystem has none.
     pub(crate) releases: Vec<String>,
-    /// The digest of all that was read.
+    /// The digest of everything that was read.
     pub(crate) source: Digest,
 }
 
@@ -102,15 +102,15 @@ pub(crate) struct Reading {
 pub(crate) enum Covers {
     /// Packages of an ecosystem.
     Packages(Ecosystem),
-    /// CVEs, whichever packages have them.
+    /// CVEs, regardless of packages.
     Cves,
     /// Packages that the database does not support: its advisories only rate others by their aliases.
     Nothing,
 }
 
 impl Reading {
-    /// Of a feed in which nothing was read yet.
-    fn of(covers: Covers, source: Digest) -> Self {
+    /// A feed of which nothing was read yet.
+    fn empty(covers: Covers, source: Digest) -> Self {
         let (drafts, facts, releases) = (Vec::new(), Vec::new(), Vec::new());
         Self { covers, drafts, facts, published: None, releases, source }
     }
@@ -128,7 +128,7 @@ fn fact_files(from: &Path, id: &str, fits: impl Fn(&str) -> bool) -> Result<Vec<
             );
         }
     }
-    // Several are several inputs, which are refused as ambiguous.
+    // Several files are several inputs, which are refused as ambiguous.
     Ok(found.into_iter().map(|path| Input { content: CVES.to_owned(), files: Files::One(path) }).collect())
 }
 
@@ -137,7 +137,7 @@ pub(crate) fn owns_folder(name: &str) -> bool {
     PUBLISHERS.iter().any(|publisher| publisher.id() == name)
 }
 
-/// Reads a repository that has a file for each advisory about packages of `ecosystem`.
+/// Reads a repository with one file per advisory about packages of `ecosystem`.
 fn read_repository(
     ecosystem: Ecosystem,
     input: &Input,
@@ -150,10 +150,11 @@ fn read_repository(
         drafts.extend(read(&entry, report)?);
         Ok(())
     })?;
-    Ok(Reading { drafts, ..Reading::of(Covers::Packages(ecosystem), source) })
+    Ok(Reading { drafts, ..Reading::empty(Covers::Packages(ecosystem), source) })
 }
 
-/// What the file of an advisory says about the package under `key`. If it cannot be read, that is undecided in every version.
+/// The statement of an advisory's file about the package under `key`. If the file cannot be read, every version is
+/// undecided.
 fn read_advisory<T: DeserializeOwned>(
     entry: &Entry<'_>,
     report: &mut FeedReport,
@@ -175,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn publishers_are_told_apart() {
+    fn publishers_have_distinct_names() {
         for publisher in PUBLISHERS {
             let same = PUBLISHERS.iter().filter(|other| other.id() == publisher.id());
             assert_eq!(same.count(), 1, "{publisher:?}");

@@ -91,7 +91,7 @@ pub enum Skip {
     /// The distribution never had the vulnerability in that release.
     #[error("not affected")]
     NotAffected,
-    /// It repairs bugs or adds features, and names no vulnerability.
+    /// It fixes bugs or adds features, and names no vulnerability.
     #[error("no vulnerability")]
     NoVulnerability,
     /// A statement names no vulnerability.
@@ -142,7 +142,7 @@ impl Serialize for Doubt {
     }
 }
 
-/// A line for the feed, and one for each reason that something was skipped or is not clear.
+/// A line for the feed, and one for each reason why documents were skipped or are unclear.
 impl fmt::Display for FeedReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ecosystem = terminal(&self.ecosystem);
@@ -235,7 +235,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_is_a_line_for_each_thing_to_know() {
+    fn a_report_has_one_line_per_fact() {
         let mut report = FeedReport::new(
             "PyPI",
             "OSV",

@@ -1,4 +1,4 @@
-//! Requirements on versions, in which some publishers say what is patched, or affected: `~> 4.2.5, >= 4.2.5.1`.
+//! Requirements on versions, by which some publishers state patched or affected versions: `~> 4.2.5, >= 4.2.5.1`.
 //!
 //! | constraint | versions |
 //! | --- | --- |
@@ -6,7 +6,7 @@
 //! | `= 1.2`, `== 1.2`, `1.2` | equal in that order |
 //! | `~> 1.2.3` | from 1.2.3, below every version of 1.3, its pre-releases included, as RubyGems reads it |
 //!
-//! Anything else is no constraint; `!= 1.2` is not one that publishers use.
+//! Anything else is not a constraint. Publishers do not use `!= 1.2`.
 
 use plimsoll_vuln::affected::{End, Interval, Start};
 use plimsoll_vuln::order::VersionOrder;
@@ -14,10 +14,10 @@ use plimsoll_vuln::spans;
 
 use crate::error::DocumentProblem;
 
-/// Constraints in one requirement. Two suffice for an interval, and no real one has more than three.
+/// Constraints in one requirement. Two are enough for an interval, and no real one has more than three.
 const MAX_CONSTRAINTS: usize = 16;
 
-/// One constraint, with bounds of its own.
+/// One constraint, with its bounds.
 #[derive(Debug)]
 struct Constraint {
     from: Option<Bound>,
@@ -30,13 +30,15 @@ struct Bound {
     is_inside: bool,
 }
 
-/// Constraints that all have to hold.
+/// Constraints that must all be met.
 #[derive(Debug)]
 pub(crate) struct Requirement(Vec<Constraint>);
 
 impl Requirement {
     /// Reads constraints.
-    pub(crate) fn of<'t>(constraints: impl Iterator<Item = &'t str>) -> Result<Self, DocumentProblem> {
+    pub(crate) fn from_constraints<'t>(
+        constraints: impl Iterator<Item = &'t str>,
+    ) -> Result<Self, DocumentProblem> {
         let read = constraints
             .take(MAX_CONSTRAINTS + 1)
             .map(|text| Constraint::read(text).ok_or_else(|| invalid(text)));
@@ -47,7 +49,7 @@ impl Requirement {
         Ok(Self(read))
     }
 
-    /// The versions that it admits. That there are none, or that a bound is no version, is a mistake.
+    /// The versions that meet it. An error if there are none, or if a bound is not a version.
     pub(crate) fn interval(&self, order: &dyn VersionOrder) -> Result<Interval<'_>, DocumentProblem> {
         let mut all = Interval::ALL;
         for constraint in &self.0 {
@@ -97,7 +99,7 @@ impl Constraint {
 }
 
 fn invalid(text: &str) -> DocumentProblem {
-    /// Enough to find it.
+    /// The requirement, shortened for messages.
     const SHOWN: usize = 60;
     DocumentProblem::Requirement {
         got: plimsoll_core::text::terminal(&text.chars().take(SHOWN).collect::<String>()).into_owned(),
@@ -106,8 +108,8 @@ fn invalid(text: &str) -> DocumentProblem {
 
 /// The lowest pre-release of the version that ends `~> version`: `4.3.A` for `4.2.5`, `5.A` for `4.2`, `3.A` for `2`.
 ///
-/// RubyGems takes the words off, then the last number, adds one to what is last then, and admits no pre-release of it. Words
-/// come before numbers, and `A` before every other word.
+/// RubyGems removes the words, then the last number, increments the number that is last then, and excludes its
+/// pre-releases. Words come before numbers, and `A` before every other word.
 fn next_but_one(version: &str) -> Option<String> {
     let numbers: Vec<&str> = version
         .split('.')
@@ -121,7 +123,7 @@ fn next_but_one(version: &str) -> Option<String> {
     Some(parts.join("."))
 }
 
-/// The number after one of any length.
+/// The successor of a number of any length.
 fn successor(number: &str) -> String {
     let mut digits: Vec<u8> = number.bytes().collect();
     for digit in digits.iter_mut().rev() {
@@ -141,7 +143,7 @@ mod tests {
     use super::*;
 
     fn interval(text: &str) -> Option<String> {
-        let requirement = Requirement::of(text.split(',')).ok()?;
+        let requirement = Requirement::from_constraints(text.split(',')).ok()?;
         let Interval { from, end } = requirement.interval(&Gem).ok()?;
         Some(format!("{from:?} {end:?}"))
     }

@@ -1,19 +1,20 @@
-//! Fetching the publishers' files into a folder that [`crate::build`] reads: only what is wanted, and of that only what changed.
+//! Fetches the publishers' files into a folder that [`crate::build`] reads: only requested files, and only if they
+//! changed.
 //!
 //! ```text
 //! FOLDER/osv/PyPI/all.zip             as the publisher serves it
-//! FOLDER/osv/PyPI/all.zip.part        as far as a download came that was interrupted
+//! FOLDER/osv/PyPI/all.zip.part        the received part of an interrupted download
 //! FOLDER/debian/tracker.json
 //! FOLDER/feeds.json                   what was fetched from where, with the server's validators
-//! FOLDER/lock                         held by the one update that may run
+//! FOLDER/lock                         locked by a running update
 //! ```
 //!
-//! A file is asked for with the validators of the last answer, so an unchanged one costs a request. A download that breaks
-//! off goes on where it ended, if the server still has the same file (`If-Range`). A file counts once it has arrived whole;
-//! until then the old one stays.
+//! A file is requested with the validators of the last answer, so an unchanged file costs one request. An interrupted
+//! download continues where it ended, if the server still has the same file (`If-Range`). A file replaces the old one
+//! only when it has been received completely.
 //!
-//! Nothing here reads advisories: whether a file is one is found out by building, and a database that cannot be built
-//! completely is not replaced.
+//! Nothing here reads advisories. Building finds invalid files, and a database that cannot be built completely is not
+//! replaced.
 
 mod download;
 mod state;
@@ -38,27 +39,27 @@ use state::State;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// A file is asked for.
+    /// A file is requested.
     Asked {
         /// Its name in the folder.
         file: &'a str,
     },
-    /// So many bytes arrive, if the server says how many.
+    /// The size of the answer, if the server states it.
     Expected(u64),
-    /// So many bytes arrived.
+    /// This many bytes were received.
     Arrived(u64),
 }
 
-/// Who hears of [`Event`]s.
+/// Receives [`Event`]s.
 pub type Listener = Arc<dyn Fn(Event<'_>) + Send + Sync>;
 
 /// How files are fetched.
 pub struct Settings<'a> {
-    /// Where they are kept; created if it is not there.
+    /// The folder where they are kept. Created if missing.
     pub folder: &'a Path,
-    /// What is fetched besides what was before; if there is neither, [`COMMON`].
+    /// What is fetched in addition to what was fetched before. If there is neither, [`COMMON`].
     pub wanted: &'a [Wanted],
-    /// Where publishers' files lie instead of at their own servers; the last one for a publisher counts.
+    /// Mirrors that replace publishers' servers. The last one for a publisher counts.
     pub mirrors: &'a [Mirror],
     /// The client for all requests.
     pub client: &'a Client,
@@ -66,18 +67,18 @@ pub struct Settings<'a> {
     pub limits: &'a Limits,
     /// The current time.
     pub now: Timestamp,
-    /// Stops requests and downloads. What has arrived stays for the next time.
+    /// Stops requests and downloads. Received bytes are kept for the next time.
     pub cancel: &'a Cancel,
-    /// Hears of progress.
+    /// Receives the progress.
     pub listener: Listener,
 }
 
-/// What became of one file.
+/// The result for one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileReport {
     /// Its name in the folder.
     pub file: String,
-    /// Where it is from.
+    /// Its address.
     pub url: Url,
     /// How many bytes were received; `None` if it had not changed.
     pub received: Option<u64>,
@@ -85,11 +86,12 @@ pub struct FileReport {
     pub bytes: u64,
 }
 
-/// Fetches everything that is wanted. What was fetched before an error is kept, so a second run goes on from there.
+/// Fetches everything that was requested. Files that were fetched before an error are kept, so a second run continues
+/// from there.
 pub fn update(settings: &Settings<'_>) -> Result<Vec<FileReport>, Error> {
     let folder = settings.folder;
     plimsoll_files::create_folder(folder)?;
-    // Two updates would only fetch the same twice.
+    // Two updates at once would only fetch the same files twice.
     let _lock = lock(folder, Occupied::Refuse)?;
     let mut state = State::open(folder);
     let before: Vec<Wanted> = state.wanted().collect();
@@ -97,7 +99,7 @@ pub fn update(settings: &Settings<'_>) -> Result<Vec<FileReport>, Error> {
     state.want(folder, &wanted)?;
     let fetched = fetch_all(settings, &mut state, &wanted);
     if let Err(Error::Answer { .. }) = fetched {
-        // What a publisher does not have would stop every later update as well.
+        // A file that a publisher does not have would stop every later update as well.
         state.want(folder, &before)?;
     }
     fetched
@@ -122,7 +124,7 @@ fn fetch_all(
     Ok(reports)
 }
 
-/// What is wanted now and what was before, or the usual.
+/// What is requested now and what was before, or the default.
 fn selection(asked: &[Wanted], before: &[Wanted]) -> Vec<Wanted> {
     let mut wanted: Vec<Wanted> = asked.iter().chain(before).cloned().collect();
     if wanted.is_empty() {
@@ -133,7 +135,7 @@ fn selection(asked: &[Wanted], before: &[Wanted]) -> Vec<Wanted> {
     wanted
 }
 
-/// The files about what is wanted, each with its publisher.
+/// The requested files, each with its publisher.
 fn locations(wanted: &[Wanted]) -> impl Iterator<Item = (Location, &'static dyn Publisher)> {
     let mut files: BTreeMap<String, (Location, &'static dyn Publisher)> = BTreeMap::new();
     for publisher in PUBLISHERS {
@@ -150,7 +152,7 @@ fn address(base: &str, location: &Location) -> Result<Url, Error> {
     url.map_err(|error| Error::Address { base, reason: error.to_string() })
 }
 
-/// Fetches one file; returns how many bytes were received, `None` if it had not changed.
+/// Fetches one file. Returns how many bytes were received, or `None` if it had not changed.
 fn fetch(settings: &Settings<'_>, state: &mut State, file: &str, url: &Url) -> Result<Option<u64>, Error> {
     let path = settings.folder.join(file);
     if let Some(parent) = path.parent() {

@@ -1,10 +1,10 @@
-//! What a database is to cover: an ecosystem, one release of a distribution, or what is known by CVE.
+//! What a database covers: an ecosystem, one release of a distribution, or facts by CVE.
 
 use std::fmt;
 
 use plimsoll_core::Ecosystem;
 
-/// The packages that are covered when nobody says what is wanted; facts by CVE as well.
+/// What is covered by default: packages of these ecosystems, and facts by CVE.
 pub const COMMON: [Ecosystem; 10] = [
     Ecosystem::Alpine,
     Ecosystem::CratesIo,
@@ -18,7 +18,7 @@ pub const COMMON: [Ecosystem; 10] = [
     Ecosystem::RubyGems,
 ];
 
-/// The name of what is known by CVE, as the database has it.
+/// The database's name for facts by CVE.
 pub(crate) const CVES: &str = "CVE";
 
 /// An ecosystem, `PyPI`, one release, `Alpine:v3.20`, or `CVE`.
@@ -28,15 +28,15 @@ pub enum Wanted {
     Packages {
         /// The ecosystem.
         ecosystem: Ecosystem,
-        /// The release, for publishers with files of their own for each.
+        /// The release, for publishers with separate files for each.
         release: Option<String>,
     },
-    /// What is known about CVEs, whichever package has them: whether they are exploited, and how likely that is.
+    /// Facts about CVEs, regardless of packages: whether they are exploited, and how likely that is.
     Cves,
 }
 
 impl Wanted {
-    /// All that publishers have about an ecosystem.
+    /// Everything that publishers have about an ecosystem.
     pub fn whole(ecosystem: Ecosystem) -> Self {
         Self::Packages { ecosystem, release: None }
     }

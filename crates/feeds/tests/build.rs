@@ -1,4 +1,5 @@
-//! Building a database, as a user sees it: what is found, what is refused, and what remains afterwards.
+//! Building a database through the public interface: which inputs are found, which are refused, and what remains
+//! afterwards.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code")]
 
@@ -86,7 +87,7 @@ impl Place {
         scan(&inventory, &database, &ScanSettings::at(time(AS_OF))).unwrap()
     }
 
-    /// What the files of the database are about. There is nothing else beside their list and the lock.
+    /// The subjects of the database's files. Besides them there are only the list and the lock.
     fn files(&self) -> Vec<String> {
         let Ok(entries) = fs::read_dir(self.out()) else { return Vec::new() };
         let (mut files, mut others) = (Vec::new(), Vec::new());
@@ -169,7 +170,7 @@ fn more_releases_than_a_feed_can_have_are_refused() {
 }
 
 #[test]
-fn a_feed_that_is_there_twice_is_refused() {
+fn a_feed_that_occurs_twice_is_refused() {
     for second in ["osv/PyPI", "PyPI"] {
         let place = Place::new();
         loose(&place.from().join("PyPI"), &[advisory("PYSEC-1", "PyPI", "a", "2")]);
@@ -182,7 +183,7 @@ fn a_feed_that_is_there_twice_is_refused() {
 }
 
 #[test]
-fn nothing_to_build_from_is_said_with_the_expected_layout() {
+fn an_empty_folder_is_an_error_with_the_expected_layout() {
     let error = Place::new().build().unwrap_err();
     assert_eq!(error.kind().exit_code(), 4, "{error}");
     assert!(error.hint().unwrap().contains("PyPI/all.zip"));
@@ -207,13 +208,13 @@ fn the_same_data_gives_the_same_bytes() {
 }
 
 #[test]
-fn a_new_build_replaces_what_it_covers_and_removes_what_nobody_lists() {
+fn a_new_build_replaces_what_it_covers_and_removes_unlisted_files() {
     let place = Place::new();
     loose(&place.from().join("PyPI"), &[advisory("PYSEC-1", "PyPI", "a", "2")]);
     loose(&place.from().join("Go"), &[advisory("GO-1", "Go", "example.org/b", "2.0.0")]);
     place.build().unwrap();
     let before = place.bytes();
-    // What a killed process or an older version left.
+    // Files that a killed process or an older version left.
     for left in ["pypi.plimsolldb", "npm-00.plimsolldb"] {
         fs::write(place.out().join(left), "left").unwrap();
     }
@@ -224,7 +225,7 @@ fn a_new_build_replaces_what_it_covers_and_removes_what_nobody_lists() {
     assert_ne!(place.bytes(), before);
     let scan = place.scan(None, &["pkg:pypi/a@1", "pkg:golang/example.org/b@v1.0.0"]);
     assert_eq!(scan.findings.len(), 3);
-    // One by another version is none that this version may replace.
+    // This version may not replace a database of another version.
     let list = fs::read(place.out().join("database.json")).unwrap();
     let newer = r#"{"schemaVersion":2,"parts":[]}"#;
     fs::write(place.out().join("database.json"), newer).unwrap();
@@ -232,14 +233,14 @@ fn a_new_build_replaces_what_it_covers_and_removes_what_nobody_lists() {
     assert_eq!(fs::read_to_string(place.out().join("database.json")).unwrap(), newer);
     fs::write(place.out().join("database.json"), list).unwrap();
     assert_eq!(place.files(), ["go", "pypi"]);
-    // A database that cannot be read any more is made again.
+    // An unreadable database is rebuilt.
     fs::write(place.out().join("database.json"), "{").unwrap();
     place.build().unwrap();
     assert_eq!(place.files(), ["pypi"]);
 }
 
 #[test]
-fn builders_at_the_same_time_lose_nothing_of_each_other() {
+fn concurrent_builds_do_not_lose_files_of_each_other() {
     let place = Place::new();
     let ecosystems = ["PyPI", "npm", "Go", "crates.io", "RubyGems", "NuGet"];
     std::thread::scope(|scope| {
@@ -300,7 +301,7 @@ fn one_broken_feed_keeps_all_databases_as_they_were() {
 }
 
 #[test]
-fn archives_are_bounded_by_what_comes_out_of_them() {
+fn archives_are_bounded_by_their_inflated_size() {
     let place = Place::new();
     let document = advisory("PYSEC-1", "PyPI", "a", "2");
     let mut long = document.clone();
@@ -529,7 +530,7 @@ fn several_publishers_about_one_ecosystem_are_one_finding_and_two_feeds() {
 }
 
 #[test]
-fn malicious_packages_and_what_only_informs_are_classes_of_their_own() {
+fn malicious_packages_and_informational_advisories_have_their_own_classes() {
     let place = Place::new();
     let document = |id: &str, ecosystem: &str, change: Value| {
         let mut document = advisory(id, ecosystem, "a", "2.0.0");
@@ -551,7 +552,7 @@ fn malicious_packages_and_what_only_informs_are_classes_of_their_own() {
             informational("RUSTSEC-1", "unmaintained", json!({})),
             informational("RUSTSEC-2", "unsound", json!({"aliases": ["GHSA-1"]})),
             informational("RUSTSEC-3", "notice", json!({})),
-            // Somebody holds these for vulnerabilities all the same.
+            // Somebody considers these vulnerabilities anyway.
             informational("RUSTSEC-4", "unsound", json!({"aliases": ["CVE-2026-0004"]})),
             informational("RUSTSEC-5", "unsound", rated),
             informational("RUSTSEC-6", "unheard-of", json!({})),

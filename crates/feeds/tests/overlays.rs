@@ -1,4 +1,4 @@
-//! What is known by CVE, from the publishers' files to findings: KEV and EPSS.
+//! Facts by CVE, from the publishers' files to findings: KEV and EPSS.
 
 #![allow(
     clippy::unwrap_used,
@@ -25,7 +25,7 @@ const SCORES: &str = "#model_version:v2025.03.14,score_date:2026-11-19T12:55:00Z
 struct Place(tempfile::TempDir);
 
 impl Place {
-    /// With advisories about a package of PyPI, of which `CVE-2024-1111` is only an alias.
+    /// With advisories about a PyPI package; `CVE-2024-1111` is only an alias of one.
     fn new() -> Self {
         let place = Self(tempfile::tempdir().unwrap());
         for (id, aliases) in
@@ -62,7 +62,7 @@ impl Place {
         self.build_within(&Limits::default())
     }
 
-    /// The message with which a build is refused that leaves nothing behind.
+    /// The error of a refused build, which leaves nothing behind.
     fn refused(&self) -> String {
         let error = self.build().unwrap_err().to_string();
         assert!(!self.out().exists() && error.len() < 1_000, "{error}");
@@ -95,7 +95,7 @@ fn gzip(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn findings_have_what_is_known_about_any_of_their_identifiers() {
+fn findings_have_the_facts_about_all_their_identifiers() {
     let place = Place::new();
     place.put(&format!("kev/{KEV}"), &catalogue(&[exploited("CVE-2024-1111"), exploited("CVE-2020-9999")]));
     let scores = format!("{SCORES}CVE-2024-1111,0.94358,0.99962\nCVE-2024-2222,0.00043,0.07811\n");
@@ -130,7 +130,7 @@ fn findings_have_what_is_known_about_any_of_their_identifiers() {
 }
 
 #[test]
-fn files_are_also_found_as_they_were_downloaded() {
+fn files_are_also_found_under_their_original_names() {
     let place = Place::new();
     place.put(KEV, &catalogue(&[exploited("CVE-2024-2222")]));
     place.put("epss_scores-2026-11-19.csv", format!("{SCORES}CVE-2024-2222,0.5,1\r\n").as_bytes());
@@ -147,7 +147,7 @@ fn files_are_also_found_as_they_were_downloaded() {
 }
 
 #[test]
-fn facts_alone_are_no_database() {
+fn facts_alone_are_not_a_database() {
     let place = Place::new();
     fs::remove_dir_all(place.from()).unwrap();
     place.put(KEV, &catalogue(&[exploited("CVE-2024-2222")]));
@@ -155,7 +155,7 @@ fn facts_alone_are_no_database() {
 }
 
 #[test]
-fn a_catalogue_that_is_not_as_it_was_published_is_refused() {
+fn a_malformed_catalogue_is_refused() {
     let with = |member: &str, value: Value| {
         let mut entry = exploited("CVE-2024-2222");
         entry[member] = value;
@@ -183,7 +183,7 @@ fn a_catalogue_that_is_not_as_it_was_published_is_refused() {
 }
 
 #[test]
-fn scores_that_are_not_as_they_were_published_are_refused() {
+fn malformed_scores_are_refused() {
     let many = "x".repeat(1 << 20);
     for (text, expected) in [
         ("", "score_date is not valid"),
@@ -195,7 +195,7 @@ fn scores_that_are_not_as_they_were_published_are_refused() {
         (&format!("{SCORES}CVE-2024-2222,NaN,0.5\n"), "epss is not valid"),
         (&format!("{SCORES}\nCVE-2024-2222,0.5,0.5\n"), "cve is not valid"),
         (&format!("{SCORES}GHSA-1,0.5,0.5\n"), "cve is not valid"),
-        // Cut off in the middle of a number.
+        // Truncated in the middle of a number.
         (&format!("{SCORES}CVE-2024-2222,0.5,0.7"), "line is not valid"),
         (&format!("{SCORES}CVE-2024-2222,0.5,0.7\nCVE-2024-2222,0.5,0.7\n"), "occurs twice"),
         (&format!("{SCORES}{many}\n"), "line is not valid"),
@@ -235,7 +235,7 @@ fn scores_are_bounded_in_number_and_after_inflating() {
 }
 
 #[test]
-fn the_real_catalogue_is_read_whole() {
+fn the_real_catalogue_is_read_completely() {
     let Some(path) = plimsoll_testkit::published_data("feeds/cisa-kev.tar.gz") else { return };
     let archive = flate2::read::GzDecoder::new(fs::File::open(path).unwrap());
     let mut found = Vec::new();

@@ -1,5 +1,5 @@
-//! RubySec's and FriendsOfPHP's advisories as they are published: every file is read, and every answer is that of the rules by
-//! which their own tools read them.
+//! The published advisories of RubySec and FriendsOfPHP: every file is read, and every answer follows the rules of
+//! their own tools.
 
 #![allow(
     clippy::unwrap_used,
@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 
 const AS_OF: &str = "2026-08-22T00:00:00Z";
 
-/// A database of what lies in `folder`, read as `publisher`.
+/// A database from the files in `folder`, read as those of `publisher`.
 struct Built {
     dir: tempfile::TempDir,
     report: FeedReport,
@@ -72,7 +72,7 @@ impl Built {
     }
 }
 
-/// A constraint as the publisher's own tool understands it, on a version of RubyGems or Composer.
+/// Whether a version of RubyGems or Composer meets a constraint, by the rules of the publisher's own tool.
 fn admits(order: &str, constraint: &str, version: &str) -> bool {
     let constraint = constraint.trim();
     let at = constraint.find(|c: char| c.is_ascii_alphanumeric()).unwrap();
@@ -101,7 +101,7 @@ fn admits(order: &str, constraint: &str, version: &str) -> bool {
 }
 
 #[test]
-fn a_gem_is_affected_where_nothing_says_that_it_is_not() {
+fn a_gem_is_affected_unless_stated_otherwise() {
     if plimsoll_testkit::published_data("feeds/ruby-advisory-db.tar.gz").is_none() {
         return;
     }
@@ -123,7 +123,7 @@ fn a_gem_is_affected_where_nothing_says_that_it_is_not() {
     };
     let mut compared = 0;
     for (gem, documents) in &gems {
-        // Every bound, and what is right below and above it.
+        // Every bound, and the versions just below and above it.
         let mut versions = BTreeSet::from(["0".to_owned(), "99999".to_owned()]);
         for requirement in documents.iter().flat_map(|(_, document)| safe(document)) {
             for bound in requirement.split(',').map(|it| it.trim_start_matches(|c: char| !c.is_ascii_digit()))
@@ -155,13 +155,13 @@ fn a_gem_is_affected_where_nothing_says_that_it_is_not() {
 }
 
 #[test]
-fn a_package_of_composer_is_affected_in_each_branch() {
+fn a_composer_package_is_affected_in_each_branch() {
     if plimsoll_testkit::published_data("feeds/php-security-advisories.tar.gz").is_none() {
         return;
     }
     let built =
         built(|from| unpacked("feeds/php-security-advisories.tar.gz", &from.join("friendsofphp")).unwrap());
-    // One file is the repository's own.
+    // One file belongs to the repository itself.
     assert_eq!((built.report.read, built.report.kept), (1593, 1592));
     eprintln!("{}", built.report);
     let mut documents = built.documents("friendsofphp", 2);

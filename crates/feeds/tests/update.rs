@@ -1,4 +1,5 @@
-//! Fetching the publishers' files: only what changed, from where a download broke off, and never a mixture of two versions.
+//! Fetching the publishers' files: only changed files, continuing interrupted downloads, and never a mixture of two
+//! versions.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code")]
 
@@ -62,7 +63,7 @@ impl Place {
     }
 }
 
-/// Bytes that differ everywhere, so that a piece at the wrong place is noticed.
+/// Bytes without repetition, so that a piece at the wrong place is noticed.
 fn bytes(length: usize) -> Vec<u8> {
     (0..length).map(|index| u8::try_from(index * 7 % 251).unwrap()).collect()
 }
@@ -72,13 +73,13 @@ fn received(reports: &[FileReport]) -> Vec<Option<u64>> {
 }
 
 #[test]
-fn only_what_changed_is_received_again() {
+fn only_changed_files_are_received_again() {
     let place = Place::new();
     place.server.put(PYPI, &bytes(1000));
     assert_eq!(received(&place.update(&["PyPI"]).unwrap()), [Some(1000)]);
     assert_eq!(place.server.asked(), [Asked { path: PYPI.to_owned(), range: None, conditional: false }]);
 
-    // What was wanted once is wanted again without being named.
+    // What was requested once is requested again without being named.
     assert_eq!(received(&place.update(&[]).unwrap()), [None]);
     assert_eq!(place.server.asked(), [Asked { path: PYPI.to_owned(), range: None, conditional: true }]);
 
@@ -88,7 +89,7 @@ fn only_what_changed_is_received_again() {
 }
 
 #[test]
-fn a_file_that_somebody_changed_here_is_fetched_again() {
+fn a_file_that_was_modified_locally_is_fetched_again() {
     let place = Place::new();
     place.server.put(PYPI, &bytes(1000));
     place.update(&["PyPI"]).unwrap();
@@ -102,7 +103,7 @@ fn a_file_that_somebody_changed_here_is_fetched_again() {
 }
 
 #[test]
-fn a_download_goes_on_where_it_broke_off() {
+fn an_interrupted_download_continues_where_it_ended() {
     let place = Place::new();
     place.server.put(PYPI, &bytes(1000));
     place.server.fail(PYPI, &[Fault::CutAfter(400), Fault::CutAfter(300)]);
@@ -115,10 +116,10 @@ fn a_download_goes_on_where_it_broke_off() {
 }
 
 #[test]
-fn a_later_update_goes_on_with_what_an_earlier_one_left() {
+fn a_later_update_continues_the_download_of_an_earlier_one() {
     let place = Place::new();
     place.server.put(PYPI, &bytes(1000));
-    // Not one byte more each time, so the first update gives up.
+    // No further byte each time, so the first update fails.
     place.server.fail(PYPI, &[Fault::CutAfter(400), Fault::CutAfter(0)]);
     let error = place.update(&["PyPI"]).unwrap_err();
     assert_eq!(error.kind(), Kind::Transient, "{error}");
@@ -145,7 +146,7 @@ fn two_versions_of_a_file_are_never_mixed() {
 }
 
 #[test]
-fn an_old_file_stays_until_the_new_one_is_whole() {
+fn an_old_file_stays_until_the_new_one_is_complete() {
     let place = Place::new();
     place.server.put(PYPI, &bytes(1000));
     place.update(&["PyPI"]).unwrap();
@@ -156,7 +157,7 @@ fn an_old_file_stays_until_the_new_one_is_whole() {
 }
 
 #[test]
-fn a_server_that_asks_to_wait_is_asked_again_and_one_without_the_file_is_told() {
+fn a_server_that_asks_to_wait_is_asked_again_and_a_missing_file_is_an_error() {
     let place = Place::new();
     place.server.put(PYPI, &bytes(10));
     place.server.fail(PYPI, &[Fault::Status(429), Fault::Status(503)]);
@@ -165,7 +166,7 @@ fn a_server_that_asks_to_wait_is_asked_again_and_one_without_the_file_is_told() 
     assert!(error.to_string().ends_with("/Go/all.zip: got status 404, expected a file"), "{error}");
     assert_eq!(error.kind(), Kind::NotFound);
     assert!(error.hint().unwrap().contains("--mirror"));
-    // It is not asked for again unless somebody wants it again.
+    // It is not requested again unless it is named again.
     assert_eq!(received(&place.update(&[]).unwrap()), [None]);
 }
 
@@ -180,7 +181,7 @@ fn a_file_beyond_the_limit_is_refused_before_it_is_received() {
 }
 
 #[test]
-fn each_publisher_is_asked_for_what_is_wanted_and_nothing_else() {
+fn each_publisher_is_asked_only_for_requested_files() {
     let place = Place::new();
     let files = [
         "/data/json",

@@ -15,13 +15,12 @@
 //! | another version | affected before that version |
 //! | several versions for one vulnerability | affected before the last of them: the earlier fixes were incomplete |
 //!
-//! Until 2020, the same was published as YAML, which is also read.
+//! Until 2020, the same data was published as YAML, which is also read.
 //!
 //! Text after an identifier contains other identifiers of the same vulnerability, and remarks. A second CVE
-//! in it is another vulnerability. An identifier beside several CVEs (one Xen advisory covers many) is not an
-//! alias of any of them. The database has no ratings and lists only fixed vulnerabilities, so a package that
-//! it does not list has no *fixed* one; unfixed ones are not in it. A release with a missing repository is
-//! not covered.
+//! in it is another vulnerability. An identifier next to several CVEs (one Xen advisory covers many) is not an alias of
+//! any of them. The database has no ratings and lists only fixed vulnerabilities, so a package that it does not list
+//! has no *fixed* one; unfixed ones are not in it. A release with a missing repository is not covered.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -49,8 +48,8 @@ const TRACKER: &str = "https://security.alpinelinux.org/vuln/";
 #[derive(Debug)]
 pub(super) struct Alpine;
 
-/// The releases that are fetched unless one is named. Alpine has no list of them; a release that is not here is a gap of the
-/// scan, which says so.
+/// The releases that are fetched unless one is named. Alpine publishes no list of them. A release that is missing here
+/// is a gap in scans.
 const RELEASES: [&str; 5] = ["v3.20", "v3.21", "v3.22", "v3.23", "edge"];
 
 impl Publisher for Alpine {
@@ -113,7 +112,7 @@ impl Publisher for Alpine {
             missing.is_none().then_some(release)
         };
         let releases = releases.into_iter().filter_map(whole).collect();
-        Ok(Reading { drafts, releases, ..Reading::of(Covers::Packages(Ecosystem::Alpine), source) })
+        Ok(Reading { drafts, releases, ..Reading::empty(Covers::Packages(Ecosystem::Alpine), source) })
     }
 }
 
@@ -190,7 +189,7 @@ impl Database<'_> {
 
     /// One identifier, or several with remarks, that a version fixed.
     fn statement(&mut self, key: &str, version: &str, text: &str) {
-        // Some are typed by hand: `CVE_2019-2426`, `CVE 2018-16859`.
+        // Some are written by hand: `CVE_2019-2426`, `CVE 2018-16859`.
         let text = text.replace("CVE_", "CVE-").replace("CVE ", "CVE-");
         let identifiers = identifiers(&text);
         let (cves, others): (Vec<&str>, Vec<&str>) =

@@ -110,7 +110,7 @@ fn read(path: &Path, limits: &Limits, report: &mut FeedReport) -> Result<Reading
     Ok(Reading {
         drafts: drafts.into_values().collect(),
         releases: releases.into_iter().collect(),
-        ..Reading::of(Covers::Packages(Ecosystem::Debian), digest)
+        ..Reading::empty(Covers::Packages(Ecosystem::Debian), digest)
     })
 }
 

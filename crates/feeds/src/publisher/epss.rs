@@ -6,8 +6,8 @@
 //! CVE-1999-0001,0.01141,0.77824
 //! ```
 //!
-//! One line for each published CVE, some 300,000, each day anew. It is read as a stream. A line that is not as above fails the
-//! build: where one column is missing, nothing says which numbers the others are.
+//! One line for each published CVE, some 300,000, published anew each day. It is read as a stream. A line with another
+//! format fails the build: if a column were missing, the meaning of the other numbers would be unknown.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -28,7 +28,7 @@ use crate::input::Input;
 use crate::wanted::Wanted;
 use crate::{Entry, Error, FeedReport};
 
-/// The name at the publisher of the last day's file.
+/// The publisher's name for the latest file.
 const CURRENT: &str = "epss_scores-current.csv.gz";
 /// The columns.
 const HEADER: &str = "cve,epss,percentile";
@@ -88,7 +88,7 @@ impl Publisher for Epss {
             read(&mut Lines { inner: stored, path, limits, read: 0 }, report)?
         };
         let (source, _) = hashed.finish();
-        Ok(Reading { facts, published, ..Reading::of(Covers::Cves, source) })
+        Ok(Reading { facts, published, ..Reading::empty(Covers::Cves, source) })
     }
 }
 
@@ -116,7 +116,7 @@ impl<R: BufRead> Lines<'_, R> {
             return Ok(None);
         }
         let line = line.strip_suffix(b"\n").map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-        // A last line without an end may be part of one: `0.7` of `0.77824`.
+        // A last line without a line break may be truncated: `0.7` of `0.77824`.
         let line = line.and_then(|line| std::str::from_utf8(line).ok());
         line.map(|line| Some(line.to_owned())).ok_or_else(|| self.broken("line"))
     }
@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_are_hundred_thousandths_and_nothing_else_is_one() {
+    fn only_hundred_thousandths_are_shares() {
         for (text, expected) in [
             ("0.01141", Some(1141)),
             ("1", Some(100_000)),

@@ -1,5 +1,5 @@
-//! FriendsOfPHP's security advisories: <https://github.com/FriendsOfPHP/security-advisories>. A file for each advisory about a
-//! package of Composer.
+//! FriendsOfPHP's security advisories: <https://github.com/FriendsOfPHP/security-advisories>. One file per advisory
+//! about a Composer package.
 //!
 //! ```yaml
 //! # cakephp/cakephp/CVE-2019-11458.yaml
@@ -15,9 +15,9 @@
 //!
 //! | statement | what it becomes |
 //! | --- | --- |
-//! | the `versions` of a branch | affected where all of its constraints hold |
+//! | the `versions` of a branch | affected if all its constraints are met |
 //! | `cve` | its identifier; without one, that of the GitHub advisory to which `link` leads, or `FOP-` and the file's name |
-//! | a file that cannot be read | undecided in every version of the package in whose folder it lies |
+//! | a file that cannot be read | undecided in every version of the package of its folder |
 //!
 //! There are no severities: those of other advisories about the same vulnerability count.
 
@@ -99,7 +99,7 @@ struct Branch {
     versions: Vec<String>,
 }
 
-/// One file; `None` if it is no advisory, which the report counts.
+/// One file; `None` if it is not an advisory, which the report counts.
 fn read(entry: &Entry<'_>, report: &mut FeedReport) -> Result<Option<Draft>, Error> {
     let path = entry.path();
     // A folder in an archive.
@@ -118,7 +118,7 @@ fn read(entry: &Entry<'_>, report: &mut FeedReport) -> Result<Option<Draft>, Err
     }
     let name = format!("{vendor}/{package}");
     let id = format!("FOP-{vendor}.{package}-{stem}");
-    // Without a name, nothing could be said to be undecided.
+    // Without a package name, it is unknown what is undecided.
     if !is_package_name(&name) || !is_identifier(&id) {
         return Err(entry.broken(DocumentProblem::Name { field: "file" }));
     }
@@ -145,7 +145,7 @@ fn draft(advisory: &Advisory, name: &str, own: &str) -> Result<Draft, DocumentPr
     affected.fix_state = events::fix_state(&affected);
     let mut encoded = Vec::new();
     affected.encode(&mut encoded);
-    // The day on which the first branch was mended; some have `~` or text instead.
+    // The day on which the first branch was fixed. Some have `~` or text instead.
     let times = advisory.branches.values().filter_map(|branch| midnight(branch.time.as_deref()?));
     Ok(Draft {
         id,
@@ -175,7 +175,7 @@ fn requirements(advisory: &Advisory) -> Result<Vec<Requirement>, DocumentProblem
         return Err(DocumentProblem::Requirement { got: format!("{count} branches") });
     }
     let branches = advisory.branches.values();
-    branches.map(|branch| Requirement::of(branch.versions.iter().map(String::as_str))).collect()
+    branches.map(|branch| Requirement::from_constraints(branch.versions.iter().map(String::as_str))).collect()
 }
 
 /// The identifier in `https://github.com/advisories/GHSA-8xf4-w7qw-pjjw` or `…/security/advisories/GHSA-…`.

@@ -6,8 +6,8 @@
 //!    "knownRansomwareCampaignUse": "Unknown", "vendorProject": "Git", "product": "Git", …}]}
 //! ```
 //!
-//! An entry is about a CVE, whichever packages have it. `Known` means that ransomware is known to use it, every other word
-//! that CISA does not know. A catalogue with another `count` than entries is one that was cut or put together wrongly.
+//! An entry is about a CVE, regardless of packages. `Known` means that ransomware is known to use it; any other word
+//! means that this is unknown. A catalogue whose `count` differs from the number of entries is truncated or corrupt.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -65,7 +65,7 @@ impl Publisher for Kev {
             Ok(())
         })?;
         let (facts, published) = catalogue.unwrap_or_default();
-        Ok(Reading { facts, published, ..Reading::of(Covers::Cves, source) })
+        Ok(Reading { facts, published, ..Reading::empty(Covers::Cves, source) })
     }
 }
 

@@ -115,7 +115,7 @@ impl Publisher for Osv {
                 .extend(statements.filter_map(|statement| Some(statement.key.split_once('/')?.0.to_owned())));
         }
         let covers = target.map_or(Covers::Nothing, |target| Covers::Packages(target.ecosystem));
-        Ok(Reading { drafts, releases: releases.into_iter().collect(), ..Reading::of(covers, source) })
+        Ok(Reading { drafts, releases: releases.into_iter().collect(), ..Reading::empty(covers, source) })
     }
 }
 
@@ -239,7 +239,7 @@ fn read(
             return Err(entry.broken(DocumentProblem::Name { field }));
         }
     }
-    // One that is to be withdrawn later still counts.
+    // An advisory that will be withdrawn later still counts.
     if advisory.withdrawn.is_some_and(|withdrawn| withdrawn <= report.as_of) {
         report.withdrawn += 1;
         return Ok(Vec::new());
@@ -353,8 +353,8 @@ fn statement(
     })
 }
 
-/// OpenSSF's records of malicious packages have identifiers of their own. RustSec says which of its advisories only inform, but
-/// a CVE or a rating means that somebody holds it for a vulnerability all the same.
+/// OpenSSF's records of malicious packages have their own identifiers. RustSec marks advisories that only inform, but a
+/// CVE or a rating means that somebody considers it a vulnerability.
 fn class(advisory: &Advisory, affected: &AffectedPackage) -> Class {
     if advisory.id.starts_with("MAL-") {
         return Class::Malicious;
@@ -365,7 +365,7 @@ fn class(advisory: &Advisory, affected: &AffectedPackage) -> Class {
         Some("unmaintained") => Class::Informational(Topic::Unmaintained),
         Some("unsound") => Class::Informational(Topic::Unsound),
         Some("notice") => Class::Informational(Topic::Notice),
-        // A word that is not known may mean anything.
+        // An unknown word may mean anything.
         _ => Class::Vulnerability,
     }
 }

@@ -1,4 +1,4 @@
-//! RubySec's advisory database: <https://github.com/rubysec/ruby-advisory-db>. A file for each advisory about a gem.
+//! RubySec's advisory database: <https://github.com/rubysec/ruby-advisory-db>. One file per advisory about a gem.
 //!
 //! ```yaml
 //! # gems/actionpack/CVE-2016-0751.yml
@@ -16,13 +16,13 @@
 //!
 //! | statement | what it becomes |
 //! | --- | --- |
-//! | `patched_versions`, `unaffected_versions` | affected outside of all of them |
+//! | `patched_versions`, `unaffected_versions` | affected outside all of them |
 //! | neither | affected in every version, not fixed |
-//! | `cvss_v4`, `cvss_v3`, `cvss_v2` | its severity; the first that there is |
-//! | a file that cannot be read | undecided in every version of the gem in whose folder it lies |
+//! | `cvss_v4`, `cvss_v3`, `cvss_v2` | its severity, by the first that exists |
+//! | a file that cannot be read | undecided in every version of the gem of its folder |
 //!
-//! Advisories about interpreters (`rubies/`) are about no gem. `platform: jruby` does not restrict an advisory here: a gem's
-//! name does not say which interpreter runs it.
+//! Advisories about interpreters (`rubies/`) are not about a gem. `platform: jruby` does not restrict an advisory here:
+//! a gem's name does not say which interpreter runs it.
 
 use std::path::Path;
 
@@ -105,7 +105,7 @@ struct Advisory {
     patched_versions: Option<Vec<String>>,
 }
 
-/// One file; `None` if it is no advisory about a gem, which the report counts.
+/// One file; `None` if it is not an advisory about a gem, which the report counts.
 fn read(entry: &Entry<'_>, report: &mut FeedReport) -> Result<Option<Draft>, Error> {
     let path = entry.path();
     // A folder in an archive.
@@ -125,7 +125,7 @@ fn read(entry: &Entry<'_>, report: &mut FeedReport) -> Result<Option<Draft>, Err
         report.skip(Skip::NotAnAdvisory, &path);
         return Ok(None);
     }
-    // Without a name, nothing could be said to be undecided.
+    // Without the name of a gem, it is unknown what is undecided.
     if !is_package_name(gem) || !is_identifier(id) {
         return Err(entry.broken(DocumentProblem::Name { field: "file" }));
     }
@@ -179,7 +179,7 @@ fn requirements(advisory: &Advisory) -> Result<Vec<Requirement>, DocumentProblem
     let all = advisory.patched_versions.iter().chain(&advisory.unaffected_versions).flatten();
     let requirements: Vec<Requirement> = all
         .take(MAX_REQUIREMENTS + 1)
-        .map(|text| Requirement::of(text.split(',')))
+        .map(|text| Requirement::from_constraints(text.split(',')))
         .collect::<Result<_, _>>()?;
     if requirements.len() > MAX_REQUIREMENTS {
         return Err(DocumentProblem::Requirement { got: "too many requirements".to_owned() });
@@ -202,7 +202,7 @@ fn affected<'r>(
     Ok(affected)
 }
 
-/// By the newest score that it has.
+/// The rating by the score of the newest CVSS version.
 fn rating(advisory: &Advisory) -> Result<Rating, DocumentProblem> {
     let scores = [("4", advisory.cvss_v4), ("3", advisory.cvss_v3), ("2", advisory.cvss_v2)];
     let Some((version, score)) = scores.into_iter().find_map(|(version, score)| Some((version, score?)))

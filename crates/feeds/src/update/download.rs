@@ -1,8 +1,8 @@
-//! One file, from its publisher to a partial file beside its place.
+//! Downloads one file from its publisher to a partial file next to its place.
 //!
-//! The partial file and what the server said of it are on disk, so that also an update that was killed can be continued. A part
-//! is only ever continued with the bytes of the same file: the server must have named it by a strong `ETag`, and names the
-//! same one again in its answer. If it does not, the download begins anew.
+//! The partial file and the server's validators are on disk, so that even a killed update can be continued. A part is
+//! only continued with bytes of the same file: the server must have sent a strong `ETag`, and must send the same one
+//! again. Otherwise the download starts again.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -17,12 +17,12 @@ use url::Url;
 use super::{Event, Listener};
 use crate::Error;
 
-/// How often a download goes on after it broke off.
+/// How often a download continues after an interruption.
 const CONTINUATIONS: u32 = 8;
-/// A continuation needs nothing longer than a few lines.
+/// Bytes of a note, which has a few lines.
 const NOTE_BYTES: u64 = 16 * 1024;
 
-/// What a server said about a version of a file, to ask later whether it is still the newest.
+/// A server's validators of a version of a file, to ask later whether it is still current.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Validators {
@@ -38,7 +38,7 @@ impl Validators {
         Self { etag: text(&header::ETAG), last_modified: text(&header::LAST_MODIFIED) }
     }
 
-    /// The tag that names exactly these bytes.
+    /// The strong tag, which identifies exactly these bytes.
     fn strong(&self) -> Option<&str> {
         self.etag.as_deref().filter(|etag| !etag.starts_with("W/"))
     }
@@ -52,14 +52,14 @@ struct Note {
     validators: Validators,
 }
 
-/// What became of a download.
+/// The result of a download.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// The file that is there is the newest.
+    /// The existing file is current.
     Unchanged,
-    /// The partial file is whole.
+    /// The partial file is complete.
     Whole {
-        /// How many bytes were received for that.
+        /// How many bytes were received for it.
         received: u64,
         validators: Validators,
     },
@@ -69,11 +69,11 @@ pub(super) enum Outcome {
 pub(super) struct Download {
     pub(super) client: Client,
     pub(super) url: Url,
-    /// Where it is written to.
+    /// Its path.
     pub(super) partial: PathBuf,
-    /// The validators of the file that is there, if it is as it was fetched.
+    /// The validators of the existing file, if it was not modified.
     pub(super) known: Option<Validators>,
-    /// The most bytes that it may have.
+    /// Its maximum size.
     pub(super) limit: u64,
     pub(super) listener: Listener,
 }
@@ -82,7 +82,7 @@ pub(super) struct Download {
 enum Answer {
     Unchanged,
     Whole(Validators),
-    /// The server has another file now, or cannot go on: from the start.
+    /// The server has another file now, or cannot continue: start again.
     Again,
 }
 
@@ -100,9 +100,9 @@ impl Download {
                 }
                 Ok(Answer::Again) if left > 0 => remove(&self.partial)?,
                 Ok(Answer::Again) => return Err(Error::Changing { url: self.url.clone() }),
-                // Only what broke off in the middle goes on; the client itself repeats requests without an answer.
+                // Only an interrupted body is continued. The client itself repeats requests without an answer.
                 Err(Error::Http(error)) if left > 0 && received > before && may_go_on(&error) => {
-                    tracing::debug!(%error, received, "going on");
+                    tracing::debug!(%error, received, "continuing");
                 }
                 Err(error) => return Err(error),
             }
@@ -110,7 +110,7 @@ impl Download {
         }
     }
 
-    /// Asks once, and writes what comes.
+    /// Sends one request, and writes the answer.
     async fn answer(&self, received: &mut u64) -> Result<Answer, Error> {
         let part = self.part()?;
         let request = match &part {
@@ -151,8 +151,8 @@ impl Download {
         Ok(Answer::Whole(validators))
     }
 
-    /// The size of the partial file and the tag of the file that it is part of, if it can be continued. Otherwise there is no
-    /// partial file any more.
+    /// The size of the partial file and the tag of the complete file, if it can be continued. Otherwise the partial
+    /// file is removed.
     fn part(&self) -> Result<Option<(u64, String)>, Error> {
         let size = match fs::metadata(&self.partial) {
             Ok(metadata) => metadata.len(),
@@ -214,7 +214,7 @@ fn value(text: &str) -> Result<HeaderValue, Error> {
         .map_err(|error| Error::Address { base: text.to_owned(), reason: error.to_string() })
 }
 
-/// Whether `Content-Range` says that the body begins at `offset`.
+/// Whether `Content-Range` says that the body starts at `offset`.
 fn starts_at(response: &Response, offset: u64) -> bool {
     let range = response.header(&header::CONTENT_RANGE).and_then(|range| range.strip_prefix("bytes "));
     range.and_then(|range| range.split_once('-')).is_some_and(|(start, _)| start.parse() == Ok(offset))

@@ -1,7 +1,7 @@
 //! What was fetched before: `feeds.json` in the folder of the publishers' files.
 //!
-//! A file counts as fetched only if it still has the digest that it had then. A state that cannot be read is as good as none:
-//! everything is fetched again.
+//! A file counts as fetched only if its digest is unchanged. A state that cannot be read counts as missing: everything
+//! is fetched again.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -51,7 +51,7 @@ impl State {
         state.filter(|state| state.schema_version == SCHEMA).unwrap_or_default()
     }
 
-    /// What was wanted before.
+    /// What was requested before.
     pub(super) fn wanted(&self) -> impl Iterator<Item = Wanted> {
         self.wanted.iter().filter_map(|text| text.parse().ok())
     }
@@ -60,20 +60,20 @@ impl State {
         self.files.get(name)
     }
 
-    /// The validators of a file that is there, from this address, and unchanged.
+    /// The validators of an existing, unchanged file from this address.
     pub(super) fn validators(&self, folder: &Path, name: &str, url: &Url) -> Option<Validators> {
         let known = self.files.get(name).filter(|known| known.url == url.as_str())?;
         let (digest, bytes) = digest_of(&folder.join(name)).ok()?;
         (digest == known.digest && bytes == known.bytes).then(|| known.validators.clone())
     }
 
-    /// Notes what is wanted from now on.
+    /// Records what is requested from now on.
     pub(super) fn want(&mut self, folder: &Path, wanted: &[Wanted]) -> Result<(), Error> {
         self.wanted = wanted.iter().map(Wanted::to_string).collect();
         self.save(folder)
     }
 
-    /// Notes a file that has just been fetched.
+    /// Records a file that was fetched.
     pub(super) fn fetched(
         &mut self,
         folder: &Path,

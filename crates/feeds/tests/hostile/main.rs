@@ -37,7 +37,7 @@ fn built_in(folder: &str, file: &str, content: &[u8], limits: &Limits) -> Result
     {
         assert!(left.next().is_none(), "{left:?}");
     }
-    // And nothing is ever written beside it.
+    // And nothing is ever written next to it.
     assert_eq!(fs::read_dir(from.join(folder)).unwrap().count(), 1);
     result
 }
@@ -145,14 +145,14 @@ fn t16_a_zip_written_by_hand_is_read() {
 }
 
 #[test]
-fn t16_two_entries_of_one_name_are_refused_because_one_would_go_unseen() {
+fn t16_two_entries_of_one_name_are_refused_because_one_would_be_hidden() {
     let archive =
         zip(&[Entry::new("a.json", &document("PYSEC-1")), Entry::new("a.json", &document("PYSEC-2"))]);
     assert!(refused("all.zip", &archive).contains("there are duplicate names"));
 }
 
 #[test]
-fn t16_an_entry_that_the_directory_names_otherwise_than_it_does_itself() {
+fn t16_an_entry_with_another_name_than_in_the_directory() {
     let entry = Entry {
         local: "good.json".to_owned(),
         central: "evil.json".to_owned(),
@@ -160,14 +160,14 @@ fn t16_an_entry_that_the_directory_names_otherwise_than_it_does_itself() {
     };
     // Only the content counts here, and both readings have the same content; names are never used as paths.
     assert_eq!(built("all.zip", &zip(&[entry])).unwrap().feeds[0].kept, 1);
-    // The directory's length of the name reaches into the content, so what is read is not a document.
+    // The name's length in the directory extends into the content, so the result is not a document.
     let entry =
         Entry { local: "a".repeat(40), central: "a.json".to_owned(), ..Entry::new("", &document("PYSEC-1")) };
     assert_eq!(built("all.zip", &zip(&[entry])).unwrap().feeds[0].kept, 1);
 }
 
 #[test]
-fn t16_an_entry_of_which_the_checksum_or_size_is_another() {
+fn t16_an_entry_with_a_wrong_checksum_or_size() {
     let mut archive = zip(&[Entry::new("a.json", &document("PYSEC-1"))]);
     let at = archive.windows(7).position(|window| window == b"PYSEC-1").unwrap();
     archive[at + 6] = b'9';
@@ -212,7 +212,7 @@ fn t16_a_bomb_runs_into_a_named_limit() {
 }
 
 #[test]
-fn t16_archives_that_are_cut_off_or_something_else() {
+fn t16_archives_that_are_truncated_or_of_another_format() {
     let whole = zip(&[Entry::new("a.json", &document("PYSEC-1"))]);
     for cut in [0, 1, 10, 50, whole.len() - 30, whole.len() - 1] {
         refused("all.zip", &whole[..cut]);
@@ -279,7 +279,7 @@ fn places(value: &Value, at: &str, out: &mut Vec<String>) {
 }
 
 #[test]
-fn p08_another_shape_anywhere_in_an_advisory_is_never_a_panic_and_never_half_a_database() {
+fn p08_another_type_anywhere_in_an_advisory_is_never_a_panic_and_never_half_a_database() {
     let mut good = advisory("PYSEC-1");
     good["severity"] = json!([{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}]);
     good["aliases"] = json!(["CVE-2026-1"]);
@@ -332,7 +332,7 @@ fn repository(file: &str, content: &[u8]) -> Result<BuildReport, Error> {
 }
 
 #[test]
-fn p01_p02_p04_a_repository_of_alpine_that_readers_would_read_differently() {
+fn p01_p02_p04_a_repository_of_alpine_that_readers_interpret_differently() {
     assert_eq!(repository("main.json", REPOSITORY.as_bytes()).unwrap().feeds[0].kept, 1);
     for (from, to) in [
         ("\"v3.20\"", "\"v3.20\",\"distroversion\":\"edge\""),
@@ -356,7 +356,7 @@ fn p01_p02_p04_a_repository_of_alpine_that_readers_would_read_differently() {
 }
 
 #[test]
-fn p08_another_shape_anywhere_in_a_repository_is_never_a_panic_and_never_half_a_database() {
+fn p08_another_type_anywhere_in_a_repository_is_never_a_panic_and_never_half_a_database() {
     let document: Value = serde_json::from_str(REPOSITORY).unwrap();
     let mut all = Vec::new();
     places(&document, "", &mut all);

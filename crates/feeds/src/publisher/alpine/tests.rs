@@ -64,7 +64,7 @@ fn a_package_is_affected_before_the_last_version_that_fixed_it() {
 }
 
 #[test]
-fn identifiers_are_told_from_remarks_and_from_each_other() {
+fn identifiers_are_distinguished_from_remarks_and_from_each_other() {
     for (text, expected) in [
         ("CVE-2017-2620 XSA-209", &["CVE-2017-2620", "XSA-209"][..]),
         ("CVE-2018-14468 (FrameRelay)", &["CVE-2018-14468"]),
@@ -102,7 +102,7 @@ fn identifiers_are_told_from_remarks_and_from_each_other() {
 }
 
 #[test]
-fn a_version_that_is_none_leaves_its_neighbours_open() {
+fn an_invalid_version_leaves_its_neighbours_undecided() {
     let (reading, report) = one(&json!({"0.8.21.r2": ["CVE-1"], "0.8.20-r0": ["CVE-1"], "r2": ["CVE-2"]}));
     let around = Interval { from: Start::First, end: End::Around("0.8.21") };
     assert_eq!(reading.drafts[0].statements[0].affected, encoded(vec![before("0.8.20-r0"), around]));
@@ -110,7 +110,7 @@ fn a_version_that_is_none_leaves_its_neighbours_open() {
 }
 
 #[test]
-fn repositories_and_releases_come_together() {
+fn repositories_and_releases_are_combined() {
     let main = repository("v3.20", &json!({"a": {"1.0-r1": ["CVE-1"]}}));
     let mut community = main.clone();
     community["reponame"] = "community".into();
@@ -142,7 +142,7 @@ fn a_release_without_one_of_its_repositories_is_not_covered() {
 }
 
 #[test]
-fn documents_of_another_shape_fail_with_their_place() {
+fn documents_with_unexpected_types_fail_with_their_place() {
     let package = |name: &str| repository("v3.20", &json!({ name: {"1": ["CVE-1"]} }));
     for (document, reason) in [
         (json!([]), "main.json: invalid JSON"),

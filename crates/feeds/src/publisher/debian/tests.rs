@@ -89,7 +89,7 @@ fn a_vulnerability_of_two_packages_is_one_advisory() {
 }
 
 #[test]
-fn what_is_not_the_trackers_json_fails_with_its_file() {
+fn a_file_that_is_not_the_trackers_json_fails_with_its_name() {
     let state = r#"{"releases": {"sid": {"status": "open"}}}"#;
     for text in [
         "",

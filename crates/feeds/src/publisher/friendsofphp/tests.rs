@@ -31,7 +31,7 @@ fn read_file(path: &str, text: &str) -> (Result<Option<Draft>, Error>, FeedRepor
 }
 
 #[test]
-fn a_version_is_affected_if_all_constraints_of_a_branch_hold() {
+fn a_version_is_affected_if_it_meets_all_constraints_of_a_branch() {
     let (draft, report) = read_file(PATH, ADVISORY);
     let draft = draft.unwrap().unwrap();
     assert_eq!((report.read, report.kept, report.doubts.len()), (1, 1, 0));
@@ -59,7 +59,7 @@ fn a_version_is_affected_if_all_constraints_of_a_branch_hold() {
 }
 
 #[test]
-fn an_advisory_is_known_by_its_cve_then_by_githubs_then_by_its_file() {
+fn an_advisory_is_identified_by_its_cve_or_githubs_identifier_or_its_file() {
     let ids = |cve: &str, link: &str| {
         let text = ADVISORY
             .replace("cve: ~", cve)
@@ -83,7 +83,7 @@ fn an_advisory_is_known_by_its_cve_then_by_githubs_then_by_its_file() {
 }
 
 #[test]
-fn what_cannot_be_read_leaves_its_package_undecided() {
+fn an_unreadable_file_leaves_its_package_undecided() {
     let many: String =
         (0..300).map(|n| format!("    b{n}: {{ versions: ['<1'] }}\n")).fold(String::new(), |a, b| a + &b);
     for text in [
@@ -114,7 +114,7 @@ fn what_cannot_be_read_leaves_its_package_undecided() {
 }
 
 #[test]
-fn what_is_no_advisory_is_counted() {
+fn files_that_are_not_advisories_are_counted() {
     for path in
         ["master/README.md", "master/.github/workflows/x.yaml", "master/x.yaml", "x.yaml", "master/a/b/c.yml"]
     {

@@ -8,17 +8,18 @@
 //!                            "events": [{"introduced": "0"}, {"fixed": "1:18.16.1-1.module_el8.8.0+3613+1ed8c91d"}]}]}]}
 //! ```
 //!
-//! People ask for vulnerabilities, waivers and VEX documents name them, and others rate them, so an erratum becomes one
-//! advisory for each CVE that it names, with a link to itself. It is no alias of them: that would make one
-//! vulnerability of all. What only repairs bugs or adds features (`ALBA-…`, `RHEA-…`) and names no CVE is no advisory.
+//! Users, waivers, VEX documents and ratings refer to vulnerabilities, so an erratum becomes one advisory for each CVE
+//! that it names, with a link to itself. It is not an alias of them: that would join all of them into one
+//! vulnerability. An erratum that only fixes bugs or adds features (`ALBA-…`, `RHEA-…`) and names no CVE is not an
+//! advisory.
 //!
-//! The stream of a module stands nowhere but in the summary, and decides: `nodejs:16` has other fixes than `nodejs:18`.
+//! The stream of a module is only in the summary, and matters: `nodejs:16` has other fixes than `nodejs:18`.
 
 use plimsoll_vuln::Severity;
 
 use super::Advisory;
 
-/// The CVEs that an advisory of a distribution fixes, sorted; empty if it is one CVE itself, or names none.
+/// The CVEs that a distribution's advisory fixes, sorted. Empty if it is a single CVE itself, or names none.
 pub(super) fn vulnerabilities(advisory: &Advisory) -> Vec<&str> {
     let named = advisory.upstream.iter().chain(&advisory.related).flatten().map(String::as_str);
     let mut cves: Vec<&str> = named.filter(|id| id.starts_with("CVE-")).collect();
@@ -58,12 +59,12 @@ fn is_erratum(name: &str) -> bool {
         && year.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Whether a version is one of a package that was built for a module.
+/// Whether a version is that of a package built for a module.
 pub(super) fn is_of_module(version: &str) -> bool {
     version.contains(".module")
 }
 
-/// The severity in front of a summary, `Moderate: …`, or behind it, `… (Important)`.
+/// The severity before a summary, `Moderate: …`, or after it, `… (Important)`.
 pub(super) fn severity(summary: &str) -> Option<Severity> {
     let first = summary.split_once(':').and_then(|(word, _)| Severity::from_word(word.trim()));
     let last = || {
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn errata_about_bugs_are_told_by_their_identifier() {
+    fn errata_about_bugs_are_recognised_by_their_identifier() {
         for (id, expected) in [
             ("ALBA-2019:4275", true),
             ("RHEA-2024:1", true),

@@ -48,7 +48,7 @@ fn kept(document: &serde_json::Value) -> (Draft, FeedReport) {
 #[test]
 fn names_are_normalised_and_enumerated_versions_inside_the_range_are_dropped() {
     let (draft, report) = kept(&document());
-    let [statement] = &draft.statements[..] else { panic!("one word") };
+    let [statement] = &draft.statements[..] else { panic!("one statement") };
     assert_eq!(statement.key, "flask-babel");
     let mut expected = Vec::new();
     let intervals = vec![Interval { from: Start::First, end: End::Before("1.5") }];
@@ -194,7 +194,7 @@ fn a_feed_without_a_place_still_rates() {
 }
 
 #[test]
-fn the_year_one_is_no_time() {
+fn the_year_one_is_not_a_time() {
     let mut go = document();
     go["modified"] = "0001-01-01T00:00:00Z".into();
     assert_eq!(kept(&go).0.detail.modified, None);
@@ -230,7 +230,7 @@ fn an_erratum_is_one_advisory_for_each_cve_in_each_of_its_module_streams() {
     assert_eq!((ids, report.kept), (vec!["CVE-2023-1", "CVE-2023-2"], 1));
     for draft in drafts {
         assert_eq!(draft.detail.urls, ["https://errata.example.org/1"]);
-        assert!(draft.detail.aliases.is_empty(), "another CVE is no alias");
+        assert!(draft.detail.aliases.is_empty(), "another CVE is not an alias");
         let modules: Vec<_> = draft.statements.iter().map(|it| it.module.as_deref().unwrap()).collect();
         assert_eq!(modules, ["nodejs:18", "nodejs-devel:18"]);
         assert!(
@@ -241,16 +241,16 @@ fn an_erratum_is_one_advisory_for_each_cve_in_each_of_its_module_streams() {
 }
 
 #[test]
-fn an_erratum_without_module_or_cve_stays_what_it_is() {
+fn an_erratum_without_module_or_cve_stays_one_advisory() {
     let document = erratum("ALSA-2024:1", "Important: kernel:4.18.0 security update", "4.18.0-1.el8", &[]);
     let (drafts, _) = parse(Some(&almalinux()), &document);
     let [draft] = <[Draft; 1]>::try_from(drafts.unwrap()).unwrap();
     assert_eq!(draft.id, "ALSA-2024:1");
-    assert_eq!(draft.statements[0].module, None, "a version in the summary is no stream");
+    assert_eq!(draft.statements[0].module, None, "a version in the summary is not a stream");
 }
 
 #[test]
-fn an_erratum_about_bugs_is_no_advisory_unless_it_names_a_cve() {
+fn an_erratum_about_bugs_is_not_an_advisory_unless_it_names_a_cve() {
     let bug = |related: &[&str]| {
         let document = erratum("ALBA-2019:4275", "nodejs bug fix update", "1.18.3-1.el8", related);
         parse(Some(&almalinux()), &document)

@@ -40,7 +40,7 @@ related:
 ";
 
 #[test]
-fn what_is_neither_patched_nor_unaffected_is_affected() {
+fn versions_that_are_neither_patched_nor_unaffected_are_affected() {
     let (draft, report) = read_file("db-master/gems/actionpack/CVE-2016-0751.yml", ADVISORY);
     let draft = draft.unwrap().unwrap();
     assert_eq!((report.read, report.kept, report.doubts.len()), (1, 1, 0));
@@ -73,7 +73,7 @@ fn what_is_neither_patched_nor_unaffected_is_affected() {
 }
 
 #[test]
-fn what_cannot_be_read_leaves_its_gem_undecided() {
+fn an_unreadable_file_leaves_its_gem_undecided() {
     let bomb = format!("gem: actionpack\na: &a [x,x,x,x,x,x,x,x]\n{}", "b: [*a,*a,*a,*a]\n".repeat(40));
     let long = format!("gem: actionpack\npatched_versions: [{}]", "'>= 1',".repeat(300));
     for text in [
@@ -106,7 +106,7 @@ fn what_cannot_be_read_leaves_its_gem_undecided() {
 }
 
 #[test]
-fn what_is_no_advisory_about_a_gem_is_counted() {
+fn files_that_are_not_advisories_about_a_gem_are_counted() {
     for (path, skip) in [
         ("db-master/README.md", Some(Skip::NotAnAdvisory)),
         ("db-master/gems/actionpack/README.md", Some(Skip::NotAnAdvisory)),
@@ -120,7 +120,7 @@ fn what_is_no_advisory_about_a_gem_is_counted() {
         assert_eq!(report.skipped.keys().copied().next(), skip, "{path}");
         assert_eq!(report.read, report.skipped.values().map(|tally| tally.count).sum::<u64>(), "{path}");
     }
-    // Nobody could be told what is undecided.
+    // It would be unknown what is undecided.
     for path in ["db-master/gems/a b/x.yml", "db-master/gems//x.yml", "db-master/gems/a/ü.yml"] {
         assert!(read_file(path, ADVISORY).0.is_err(), "{path}");
     }

@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     /// Steps that are written `+` for a layer, then the command, then `//` and the remark.
-    fn of(steps: &[&str]) -> Option<(usize, Option<String>)> {
+    fn found_base(steps: &[&str]) -> Option<(usize, Option<String>)> {
         let steps: Vec<Step> = steps
             .iter()
             .map(|text| {
@@ -99,10 +99,10 @@ mod tests {
         let debian = ["+/bin/sh -c #(nop) ADD file:3ad9 in /", r#"/bin/sh -c #(nop)  CMD ["bash"]"#];
         let python = ["ENV PATH=/usr/local/bin", "+RUN /bin/sh -c apt-get update", r#"CMD ["python3"]"#];
         let app = ["WORKDIR /app", "+COPY . . # buildkit", r#"ENTRYPOINT ["app"]"#, r#"CMD ["--help"]"#];
-        assert_eq!(of(&debian), None, "a base itself");
-        assert_eq!(of(&[&debian[..], &python[..]].concat()), Some((1, None)));
-        assert_eq!(of(&[&debian[..], &python[..], &app[..]].concat()), Some((2, None)));
-        assert_eq!(of(&["+RUN x", "ENTRYPOINT [\"a\"]", "CMD [\"b\"]", "+COPY y"]), Some((1, None)));
+        assert_eq!(found_base(&debian), None, "a base itself");
+        assert_eq!(found_base(&[&debian[..], &python[..]].concat()), Some((1, None)));
+        assert_eq!(found_base(&[&debian[..], &python[..], &app[..]].concat()), Some((2, None)));
+        assert_eq!(found_base(&["+RUN x", "ENTRYPOINT [\"a\"]", "CMD [\"b\"]", "+COPY y"]), Some((1, None)));
     }
 
     #[test]
@@ -114,15 +114,15 @@ mod tests {
             "CMD b",
             "+/bin/sh -c c//FROM 3a5fce89bd6c",
         ];
-        assert_eq!(of(&steps), Some((1, Some("docker.io/library/debian:12".to_owned()))));
-        assert_eq!(of(&["+/bin/sh -c b//FROM scratch"]), None, "there is nothing below it");
+        assert_eq!(found_base(&steps), Some((1, Some("docker.io/library/debian:12".to_owned()))));
+        assert_eq!(found_base(&["+/bin/sh -c b//FROM scratch"]), None, "there is nothing below it");
     }
 
     #[test]
     fn what_tells_nothing_has_no_base() {
-        assert_eq!(of(&[]), None);
-        assert_eq!(of(&["CMD a", "+RUN b"]), None, "no layer below");
-        assert_eq!(of(&["+RUN a", "+RUN CMD", "+CMDER x", "+RUN b"]), None);
-        assert_eq!(of(&["+RUN a", "CMDS", "EXPOSE 80", "+RUN b"]), None);
+        assert_eq!(found_base(&[]), None);
+        assert_eq!(found_base(&["CMD a", "+RUN b"]), None, "no layer below");
+        assert_eq!(found_base(&["+RUN a", "+RUN CMD", "+CMDER x", "+RUN b"]), None);
+        assert_eq!(found_base(&["+RUN a", "CMDS", "EXPOSE 80", "+RUN b"]), None);
     }
 }

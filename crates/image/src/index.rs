@@ -219,7 +219,7 @@ impl Chooser {
 struct ReferrerSearch<'a, O> {
     wanted: &'a Digest,
     objects: &'a O,
-    /// What is no referrer is read only once as well, however often it is listed.
+    /// What is not a referrer is read only once as well, however often it is listed.
     seen: BTreeSet<Digest>,
     found: Referrers,
     /// Bytes of the manifests that were found: they bound what their annotations take.

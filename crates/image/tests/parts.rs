@@ -307,7 +307,7 @@ fn only_what_is_announced_once_is_believed() {
         assert!(error.to_string().contains("has another digest than the manifest says"), "{error}");
     }
     let position = "io.github.containers.zstd-chunked.manifest-position";
-    for (place, problem) in [("9:0:0:1", "another digest"), ("9:9999999:1:1", "outside of the layer")] {
+    for (place, problem) in [("9:0:0:1", "another digest"), ("9:9999999:1:1", "outside the layer")] {
         let layer = layer(TableFormat::ZstdChunked).build().annotation(position, place);
         let error = Place::new([layer]).read(LayerDigests::Optional).unwrap_err();
         assert!(error.to_string().contains(problem), "{place}: {error}");

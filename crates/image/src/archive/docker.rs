@@ -240,7 +240,7 @@ fn image_id(name: &str) -> Option<Digest> {
     format!("sha256:{hex}").parse().ok()
 }
 
-/// A name with the defaults filled in: `app:1` is `docker.io/library/app:1`. What is no reference stays as it is.
+/// A name with the defaults filled in: `app:1` is `docker.io/library/app:1`. What is not a reference stays as it is.
 pub(super) fn full_name(name: &str) -> String {
     name.parse::<Reference>().map_or_else(|_| name.to_owned(), |reference| reference.to_string())
 }

@@ -7,17 +7,18 @@
 //!   diff ID, and the table of contents that its manifest announces. The diff ID alone is not enough. A configuration can
 //!   claim the diff ID of a harmless layer for other content; engines that do not compare it when they unpack would run that
 //!   content. The digest of the stored bytes is what every runtime fetches by.
-//! - **A place whose users fetch by digest** ([`crate::Source::is_fetched_by_digest`]) is the only one for which earlier facts
-//!   count: a registry. What lies on this machine is read each time, and kept for when it is in a registry.
-//! - **What was made of it** depends on the selection with its version, on the limits, and on this program. All of them are
-//!   part of the name, so that nothing made by another version is found. Limits that a file exceeds give the same facts
+//! - **A place whose users fetch by digest** ([`crate::Source::is_fetched_by_digest`]), which means a registry, is the
+//!   only one for which earlier facts count. Layers on this machine are read each time, and their facts are kept for
+//!   later runs with a registry.
+//! - **The facts** depend on the selection with its version, on the limits, and on this program. All of them are part
+//!   of the name, so that facts of another version are not found. A file that exceeds a limit gives the same facts
 //!   again. A layer that cannot be read has no facts.
 //! - **Paths** are kept as keyed hashes (`paths.rs`). The key comes from the folder's secret, because the hashes of all
 //!   layers are compared with each other. Whoever can read the folder could prepare layers in which paths collide, so it is
 //!   0700 like everything there.
 //!
-//! Readers take no lock: an entry is whole or absent, or its checksum is wrong. Nothing here can fail a run. If the cache
-//! cannot be used, that is reported once, and layers are read.
+//! Readers take no lock: an entry is complete, missing, or has a wrong checksum. Nothing here can fail a run. If the
+//! cache cannot be used, this is reported once, and layers are read.
 
 pub(super) mod entry;
 
@@ -34,14 +35,14 @@ use super::facts::Facts;
 use super::key::{Fields, Key};
 use super::paths::Keyed;
 
-/// Raised whenever an entry is written in another way.
+/// Raised whenever the format of an entry changes.
 const FORMAT: &str = "plimsoll layer 1";
 const SECTION: &str = "layers";
 
 /// How a cache is used.
 #[derive(Debug, Clone)]
 pub struct LayerCacheSettings {
-    /// Its folder; created when something is first kept.
+    /// Its folder. Created when something is first kept.
     pub folder: PathBuf,
     /// Whether the user named the folder and so is warned if it cannot be used.
     pub named: bool,
@@ -90,7 +91,7 @@ pub(super) struct FactsCache<'a> {
     cache: LayerCache,
     codec: &'a dyn FactCodec,
     limits: Limits,
-    /// What all names of its entries have in common.
+    /// The common part of all names of its entries.
     common: OnceLock<Digest>,
 }
 
@@ -106,11 +107,11 @@ impl<'a> FactsCache<'a> {
         Keyed::with_key(key.as_bytes())
     }
 
-    /// The facts under `key`, if they are here.
+    /// The facts under `key`, if they are kept.
     pub(super) fn facts(&self, key: &Key) -> Option<Facts> {
         let opened = self.cache.opened()?;
         let name = self.name(opened, key);
-        // No larger one is ever kept.
+        // Larger entries are never kept.
         let most = self.cache.0.settings.bytes / 4;
         let bytes = match opened.files.read(SECTION, &name, most) {
             Ok(entry) => entry?.bytes,
@@ -128,7 +129,7 @@ impl<'a> FactsCache<'a> {
         None
     }
 
-    /// Keeps the facts under `key`, whose reading verified everything that is in it.
+    /// Keeps the facts under `key`, all parts of which were verified by the reading.
     pub(super) fn keep(&self, key: &Key, facts: &Facts) {
         let Some(opened) = self.cache.opened() else { return };
         let name = self.name(opened, key);
@@ -152,7 +153,7 @@ impl<'a> FactsCache<'a> {
         common.field(&opened.secret);
         common.field(self.cache.0.settings.program.as_bytes());
         common.field(self.codec.version().as_bytes());
-        // How much may be kept changes no fact.
+        // The size of the cache does not affect facts.
         for limit in self.limits.list().iter().filter(|limit| !limit.name.ends_with("cache_bytes")) {
             common.field(limit.name.as_bytes());
             common.field(&limit.value.to_le_bytes());
@@ -161,8 +162,8 @@ impl<'a> FactsCache<'a> {
     }
 }
 
-/// What follows the checksum of an entry, read and written again; `None` if that is not the facts of a layer. It is here for
-/// those who try to break the reader: runs use [`LayerCache`].
+/// Reads the part after the checksum of an entry and writes it again. `None` if it is not the facts of a layer. For
+/// fuzzing and tests: runs use [`LayerCache`].
 pub fn rewritten(bytes: &[u8], codec: &dyn FactCodec) -> Option<Vec<u8>> {
     entry::encode_layer(&entry::decode_layer(bytes, codec)?, Vec::new(), codec)
 }
@@ -173,7 +174,7 @@ impl Inner {
             Ok(opened) => Some(opened),
             Err(error) => {
                 let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
-                // A home folder that cannot be written needs no warning each time; one that others can write to does.
+                // A home folder that is not writable needs no warning each time, but one that others can write to does.
                 if self.settings.named || !matches!(error, plimsoll_files::Error::Io { .. }) {
                     tracing::warn!("layers are not cached: {error}{hint}");
                 } else {
@@ -195,7 +196,7 @@ impl Inner {
         Ok(Opened { files, secret })
     }
 
-    /// Reports once that something cannot be kept or read.
+    /// Reports once that entries cannot be kept or read.
     fn trouble(&self, error: &plimsoll_files::Error) {
         self.told.get_or_init(|| tracing::warn!("the cache of layers cannot be used: {error}"));
     }

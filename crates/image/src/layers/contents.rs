@@ -1,10 +1,10 @@
 //! Layers with their own table of contents: eStargz and zstd:chunked.
 //!
 //! Runtimes that pull lazily (the stargz snapshotter, podman's partial pulls) never see the tar: they show
-//! the files that the table lists, with the content of the listed digests. All others unpack the tar. A table
-//! that differs from the tar makes two images out of one. So the two are compared, entry by entry and byte by
-//! byte, and a layer in which they differ is refused. A table counts if the manifest names its digest;
-//! otherwise, runtimes do not use it.
+//! the files that the table lists, with the content of the listed digests. All others unpack the tar. A table that
+//! differs from the tar makes two images out of one. Therefore the two are compared, entry by entry and byte by byte,
+//! and a layer in which they differ is refused. A table counts if the manifest names its digest; otherwise, runtimes do
+//! not use it.
 //!
 //! Follows the stargz snapshotter's `docs/estargz.md` ("TOC, TOCEntries and Footer", "Content Verification") and
 //! containers/storage's `zstd:chunked` (`pkg/chunked`). Both list entries in the order of the tar.
@@ -75,7 +75,7 @@ pub(super) fn check(pipe: &Pipe<'_>) -> Result<(), Error> {
 }
 
 fn differs(what: &str, problem: &str) -> Error {
-    Error::malformed(what, format!("its table of contents, which runtimes that pull lazily go by, {problem}"))
+    Error::malformed(what, format!("its table of contents, which runtimes that pull lazily use, {problem}"))
 }
 
 fn parsed_digest(text: &str, what: &str) -> Result<Digest, Error> {
@@ -95,7 +95,7 @@ fn stargz_table(pipe: &Pipe<'_>, what: &str) -> Result<Vec<u8>, Error> {
             }
             within(reader.entry().size, what, limits)?;
             if table.replace(reader.content()?).is_some() {
-                return Err(differs(what, "is there twice"));
+                return Err(differs(what, "occurs twice"));
             }
         }
         reader.finish()?;
@@ -122,7 +122,7 @@ fn chunked(pipe: &Pipe<'_>, checksum: &str, position: &str, what: &str) -> Resul
     let Position { offset, length, unpacked } = position;
     within(length.max(unpacked), what, limits)?;
     if position.end(layer.descriptor.size).is_none() {
-        return Err(differs(what, "would be outside of the layer"));
+        return Err(differs(what, "would be outside the layer"));
     }
     let failed = |source| Error::io(what, source);
     let mut blob = source.blob(&layer.descriptor)?;
@@ -143,8 +143,8 @@ fn chunked(pipe: &Pipe<'_>, checksum: &str, position: &str, what: &str) -> Resul
     table.truncate(count);
     Ok(table)
 }
-/// What the manifest announces about a table of contents of this layer: the annotations, in a fixed order; none if there is no
-/// table.
+/// The annotations with which the manifest announces a table of contents of this layer, in a fixed order. Empty if
+/// there is no table.
 pub(super) fn announced(layer: &Descriptor) -> Vec<(&'static str, String)> {
     let names = format::LIST.into_iter().flat_map(format::Format::annotations);
     names.filter_map(|name| Some((*name, layer.annotations.get(*name)?.clone()))).collect()

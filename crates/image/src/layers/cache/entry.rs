@@ -1,13 +1,14 @@
-//! The facts of one layer as bytes.
+//! The encoding of the facts of one layer.
 //!
 //! ```text
-//! SHA-256 of the entry's name and of what follows     32 bytes
+//! SHA-256 of the entry's name and of the rest         32 bytes
 //! Layer, as MessagePack                               the rest
 //! ```
 //!
-//! The name in the checksum means that an entry under another name counts as damaged, too. Behind the checksum the bytes are
-//! what this program wrote, and reading them is bounded by their length in any case: hashes and names are copied from them,
-//! and lists take only what is there, whatever number they claim. Facts that several files share are written once.
+//! The checksum includes the name, so an entry under another name also counts as damaged. The bytes after the checksum
+//! are what this program wrote, and reading them is bounded by their length in any case: hashes and names are copied
+//! from them, and lists contain only items that are present, whatever number they claim. Facts that several files share
+//! are written once.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -25,7 +26,7 @@ use crate::layers::paths::Hashes;
 /// Bytes of the checksum.
 const SUM: usize = 32;
 
-/// The entry called `name` for `facts`; `None` if one of them is of a kind that is not kept.
+/// The entry named `name` for `facts`. `None` if one of them is of a kind that is not kept.
 pub(crate) fn encode(facts: &Facts, name: &str, codec: &dyn FactCodec) -> Option<Vec<u8>> {
     let mut bytes = encode_layer(facts, vec![0; SUM], codec)?;
     let (sum, rest) = bytes.split_at_mut_checked(SUM)?;
@@ -33,9 +34,9 @@ pub(crate) fn encode(facts: &Facts, name: &str, codec: &dyn FactCodec) -> Option
     Some(bytes)
 }
 
-/// What follows the checksum, behind `front`. Equal facts give equal bytes.
+/// Appends the part after the checksum to `front`. Equal facts give equal bytes.
 pub(crate) fn encode_layer(facts: &Facts, front: Vec<u8>, codec: &dyn FactCodec) -> Option<Vec<u8>> {
-    // Whoever finds an entry takes the layer for verified.
+    // A layer with an entry counts as verified.
     if facts.verified != Verified::Layer {
         return None;
     }
@@ -65,7 +66,7 @@ pub(crate) fn encode_layer(facts: &Facts, front: Vec<u8>, codec: &dyn FactCodec)
     Some(bytes)
 }
 
-/// The facts in the entry called `name`; `None` if it is damaged.
+/// The facts in the entry named `name`. `None` if it is damaged.
 pub(crate) fn decode(bytes: &[u8], name: &str, codec: &dyn FactCodec) -> Option<Facts> {
     let (sum, rest) = bytes.split_at_checked(SUM)?;
     if sum != checksum(name, rest).as_bytes() {
@@ -74,7 +75,7 @@ pub(crate) fn decode(bytes: &[u8], name: &str, codec: &dyn FactCodec) -> Option<
     decode_layer(rest, codec)
 }
 
-/// What follows the checksum.
+/// Decodes the part after the checksum.
 pub(crate) fn decode_layer(bytes: &[u8], codec: &dyn FactCodec) -> Option<Facts> {
     let layer: Layer<'_> = rmp_serde::from_slice(bytes).ok()?;
     let Layer { hashes, files, opaque_root, facts, recorded, by_ordinal, kept_bytes, name_bytes, aliases } =
@@ -89,7 +90,7 @@ pub(crate) fn decode_layer(bytes: &[u8], codec: &dyn FactCodec) -> Option<Facts>
     let by_ordinal = by_ordinal.into_iter().map(|(ordinal, node)| Some((ordinal, node.into_node(&facts)?)));
     let by_ordinal = by_ordinal.collect::<Option<BTreeMap<_, _>>>()?;
     let files: Vec<u64> = files.hashes()?.collect();
-    // They are searched by halving.
+    // They are searched by bisection.
     if !files.is_sorted() {
         return None;
     }
@@ -102,14 +103,14 @@ pub(crate) fn decode_layer(bytes: &[u8], codec: &dyn FactCodec) -> Option<Facts>
     };
     let ledger =
         Ledger { directories, symlinks, files, devices, whiteouts, opaques, replaced, implied, opaque_root };
-    // No others are kept.
+    // Others are not kept.
     let verified = Verified::Layer;
     Some(Facts { verified, ledger, recorded, by_ordinal, kept_bytes, name_bytes, aliases })
 }
 
 fn checksum(name: &str, bytes: &[u8]) -> Digest {
     let mut hasher = Hasher::new(Algorithm::Sha256);
-    // All names are of the same length.
+    // All names have the same length.
     hasher.update(name.as_bytes());
     hasher.update(bytes);
     hasher.finish()
@@ -123,10 +124,10 @@ struct Layer<'a> {
     #[serde(borrow)]
     files: Bytes<'a>,
     opaque_root: bool,
-    /// Every fact, with the purpose that it was made for.
+    /// Every fact, with its purpose.
     #[serde(borrow)]
     facts: Vec<(u16, Bytes<'a>)>,
-    /// Path, node, and what it is wanted for.
+    /// Path, node, and purposes.
     #[serde(borrow)]
     recorded: Vec<(Bytes<'a>, StoredNode<'a>, Vec<u16>)>,
     #[serde(borrow)]
@@ -153,13 +154,13 @@ enum StoredNode<'a> {
 #[derive(Serialize, Deserialize)]
 enum StoredOutcome {
     Nothing,
-    /// The place in the list of facts.
+    /// The index in the list of facts.
     Fact(usize),
     TooLarge,
 }
 
 impl StoredNode<'_> {
-    /// `None` if it refers to a fact that is not there.
+    /// `None` if it refers to a missing fact.
     fn into_node(self, facts: &[Arc<dyn Fact>]) -> Option<Node> {
         let outcome = |(purpose, outcome): (u16, StoredOutcome)| {
             let outcome = match outcome {
@@ -184,10 +185,10 @@ impl StoredNode<'_> {
     }
 }
 
-/// The facts of a layer on their way into an entry. Hard links share facts in memory, and a million of them may share one.
+/// Collects the facts of a layer for an entry. Hard links share facts in memory, and a million of them may share one.
 struct SharedFacts<'a> {
     codec: &'a dyn FactCodec,
-    /// By address, and by what they were made for.
+    /// By address and purpose.
     places: HashMap<(usize, Purpose), usize>,
     facts: Vec<(u16, Bytes<'a>)>,
 }
@@ -229,7 +230,7 @@ impl SharedFacts<'_> {
     }
 }
 
-/// Bytes that are written at once, and not one by one.
+/// Bytes that are written at once, not one by one.
 struct Bytes<'a>(Cow<'a, [u8]>);
 
 impl Bytes<'_> {
@@ -239,7 +240,7 @@ impl Bytes<'_> {
         Self(Cow::Owned(hashes.iter().flat_map(|hash| hash.to_le_bytes()).collect()))
     }
 
-    /// `None` if the last one is cut off.
+    /// `None` if the last one is truncated.
     fn hashes(&self) -> Option<impl Iterator<Item = u64>> {
         let (hashes, []) = self.0.as_chunks::<8>() else { return None };
         Some(hashes.iter().map(|hash| u64::from_le_bytes(*hash)))

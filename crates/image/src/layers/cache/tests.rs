@@ -1,4 +1,4 @@
-//! What is kept of layers, for whom, and what damage does to it.
+//! Which facts of layers are kept, when they are used, and what happens to damaged ones.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -13,7 +13,7 @@ use crate::layers::shared::Shared;
 use crate::layers::shared::tests::{CountingSource, image};
 use crate::{Error, artifact};
 
-/// Wants `etc/id`, wherever links put it, and every file called `META`.
+/// Selects `etc/id`, also through links, and every file named `META`.
 const WANTS: WholeFiles = WholeFiles { rule: |path| path.ends_with("META"), fixed: &["etc/id"] };
 
 fn settings(folder: &Path) -> LayerCacheSettings {
@@ -35,7 +35,7 @@ fn shared(cache: LayerCache) -> Shared<'static> {
     Shared::new(&WANTS, Limits::default()).cached(Some(cache))
 }
 
-/// How often each layer is read by a run of its own, whose result is that of a run without a cache.
+/// How often each layer is read by another run, whose result equals that of a run without a cache.
 fn asked(artifact: &Artifact, cache: LayerCache) -> Vec<usize> {
     let (found, asked) = run(artifact, &shared(cache));
     assert_eq!(found.unwrap(), run(artifact, &Shared::new(&WANTS, Limits::default())).0.unwrap());
@@ -64,7 +64,7 @@ fn a_later_run_reads_only_layers_that_no_run_has_read() {
 }
 
 #[test]
-fn what_links_need_is_kept_too() {
+fn the_targets_of_links_are_kept_too() {
     let folder = tempfile::tempdir().unwrap();
     let linked = image([base(), Layer::new().symlink("etc/id", "/other/id")]);
     let elsewhere = image([base(), Layer::new().symlink("etc/id", "/base/META")]);
@@ -73,7 +73,7 @@ fn what_links_need_is_kept_too() {
 }
 
 #[test]
-fn a_diff_id_alone_is_not_believed() {
+fn a_diff_id_alone_is_not_enough() {
     let folder = tempfile::tempdir().unwrap();
     let harmless = image([base()]);
     let (_, counts) = run(&harmless, &shared(cache(folder.path())));
@@ -87,14 +87,14 @@ fn a_diff_id_alone_is_not_believed() {
     let (found, counts) = run(&forged, &shared(cache(folder.path())));
     assert!(matches!(found, Err(Error::DiffIdMismatch { .. })), "{found:?}");
     assert_eq!(counts, [1]);
-    // And the other way round.
+    // And vice versa.
     let forged = ImageBuilder::new().layer(base()).forged_diff_id(0, Digest::sha256(b"other")).build();
     assert!(matches!(run(&forged, &shared(cache(folder.path()))).0, Err(Error::DiffIdMismatch { .. })));
-    assert_eq!(entries(folder.path()).len(), 1, "nothing is kept of what failed");
+    assert_eq!(entries(folder.path()).len(), 1, "nothing is kept of a layer that failed");
 }
 
 #[test]
-fn what_lies_on_this_machine_is_read_each_time_and_known_elsewhere() {
+fn local_layers_are_read_each_time_and_their_facts_are_used_for_registries() {
     let folder = tempfile::tempdir().unwrap();
     let one = image([base()]);
     for _ in 0..2 {
@@ -104,7 +104,7 @@ fn what_lies_on_this_machine_is_read_each_time_and_known_elsewhere() {
         assert_eq!(local.asked(&one), [1]);
     }
     assert_eq!(asked(&one, cache(folder.path())), [0]);
-    // Somebody has changed the layer in its place.
+    // Somebody has modified the layer.
     let mut changed = CountingSource::new(&one);
     changed.by_digest = false;
     changed.objects.get_mut(&one.image().layers[0].digest()).unwrap()[20] ^= 1;
@@ -132,7 +132,7 @@ fn another_program_selection_or_limit_reads_again() {
 }
 
 #[test]
-fn a_damaged_entry_is_read_again_and_written_anew() {
+fn a_damaged_entry_is_read_and_written_again() {
     let folder = tempfile::tempdir().unwrap();
     let one = image([base()]);
     asked(&one, cache(folder.path()));
@@ -152,9 +152,9 @@ fn a_damaged_entry_is_read_again_and_written_anew() {
     }
 }
 
-/// Checksums are not what bounds reading: whoever has the folder can make them.
+/// Checksums do not bound reading: whoever can write to the folder can compute them.
 #[test]
-fn no_bytes_behind_a_checksum_do_harm() {
+fn no_bytes_after_a_checksum_do_harm() {
     let folder = tempfile::tempdir().unwrap();
     asked(&image([base()]), cache(folder.path()));
     let [entry] = entries(folder.path()).try_into().unwrap();
@@ -165,7 +165,7 @@ fn no_bytes_behind_a_checksum_do_harm() {
         for byte in [0, 1, 0x7f, 0x80, 0xff] {
             let mut bytes = good.clone();
             bytes[at] = byte;
-            // A length that claims more than there is.
+            // A length beyond the data.
             let claims = [&good[..at], &[0xff; 9], &[1], &good[at..]].concat();
             entry::decode_layer(&bytes, &WANTS);
             entry::decode_layer(&claims, &WANTS);
@@ -216,7 +216,7 @@ fn a_folder_that_cannot_be_used_changes_nothing() {
 }
 
 #[test]
-fn what_was_used_longest_ago_makes_room() {
+fn the_least_recently_used_entries_are_removed_first() {
     const BYTES: u64 = 1 << 20;
     let folder = tempfile::tempdir().unwrap();
     let cache = || LayerCache::new(LayerCacheSettings { bytes: BYTES, ..settings(folder.path()) });

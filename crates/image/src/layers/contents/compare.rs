@@ -1,4 +1,4 @@
-//! Whether a table of contents says what the tar says.
+//! Compares a table of contents with the tar.
 
 use plimsoll_core::text::shown;
 use plimsoll_core::{Algorithm, Digest, Hasher, Limits};
@@ -50,7 +50,7 @@ fn clean(name: &str) -> Vec<u8> {
     clean_link(name.as_bytes())
 }
 
-/// The bits of a mode that say who may do what; the others say what kind of file it is.
+/// The permission bits of a mode. The others state the type of the file.
 const PERMISSIONS: i64 = 0o7777;
 
 /// What the table states differently about an entry.
@@ -70,7 +70,7 @@ fn disagreement(entry: &Entry, row: &Row) -> Option<&'static str> {
         Kind::Hardlink => same(&clean_link(&entry.link), &clean(&row.link_name)),
         _ => true,
     };
-    // The tar has none of these, otherwise it would have been refused.
+    // The tar has none of these, or it would have been refused.
     let overlay = |name: &String| name.starts_with("trusted.overlay.") || name.starts_with("user.overlay.");
     if !same(&entry.path, &clean(&row.name)) {
         Some("another name")
@@ -79,7 +79,7 @@ fn disagreement(entry: &Entry, row: &Row) -> Option<&'static str> {
     } else if entry.kind == Kind::File && entry.size != row.size {
         Some("another size")
     } else if entry.kind == Kind::File && i64::from(entry.mode) != row.mode & PERMISSIONS {
-        // What one runtime executes, others and catalogers would take for data.
+        // A file that one runtime executes would be data for others and for catalogers.
         Some("another mode")
     } else if !link {
         Some("another target")

@@ -20,7 +20,7 @@ use crate::tar::{Kind, Reader};
 pub(super) const DIGEST: &str = "containerd.io/snapshot/stargz/toc.digest";
 
 const FOOTER: usize = 51;
-/// A gzip header with an extra field and nothing else.
+/// A gzip header with only an extra field.
 const HEADER: [u8; 4] = [0x1f, 0x8b, 0x08, 0x04];
 /// The lengths of the extra field and of its only part, and the name of that.
 const EXTRA: [u8; 6] = [26, 0, b'S', b'G', 22, 0];

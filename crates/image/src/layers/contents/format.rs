@@ -1,4 +1,4 @@
-//! What a format of tables of contents is, and the list of them.
+//! The formats of tables of contents, and the list of them.
 //!
 //! A member says how a manifest announces its table and where the table is. Rows are the same in all of them (`table.rs`).
 
@@ -12,7 +12,7 @@ use crate::media::Compression;
 
 /// A format of layers with a table of contents.
 pub(super) trait Format: Sync {
-    /// The annotations of a layer that announce a table. All of them must be there.
+    /// The annotations of a layer that announce a table. All of them must be present.
     fn annotations(&self) -> &'static [&'static str];
 
     /// How each part of a file is compressed.
@@ -26,7 +26,7 @@ pub(super) trait Format: Sync {
 /// A verified table.
 pub(super) struct FetchedTable {
     pub(super) bytes: Vec<u8>,
-    /// The parts of files are before this place in the layer.
+    /// The parts of files end before this offset in the layer.
     pub(super) end: u64,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Announced<'a> {
     pub(super) values: Vec<&'a str>,
 }
 
-/// The only table that a manifest announces completely. Of two, runtimes may take either.
+/// The only table that a manifest announces completely. Of two, runtimes may use either.
 pub(super) fn only(layer: &Descriptor) -> Option<Announced<'_>> {
     let values = |format: &dyn Format| -> Vec<&str> {
         let names = format.annotations().iter();

@@ -1,14 +1,14 @@
 //! Reading a layer by its table of contents: only the files that matter, by ranges of a registry.
 //!
-//! What is trusted comes down from the manifest, which was verified: it has the digest of the table, and the table has the
-//! digest of each part of each file. So everything that is read is what the table says. Whether the table says what the tar
-//! says cannot be seen without the tar, and neither can the layer's own digest and diff ID be computed. A caller who needs
-//! that reads the layer as a whole, see [`super::check`]; nothing that is read here may pass for it.
+//! Trust comes from the verified manifest: it contains the digest of the table, and the table contains the digest of
+//! each part of each file. So everything that is read agrees with the table. Whether the table agrees with the tar
+//! cannot be checked without the tar, and the layer's own digest and diff ID cannot be computed. A caller who needs
+//! these reads the layer as a whole, see [`super::check`]; nothing that is read here counts as that.
 //!
 //! Everything odd leads to the layer being read as a whole ([`Refusal::Whole`]): a registry that sends no parts, a table that
-//! cannot be read, that does not have the digest in the manifest, or that lists a path twice, parts that overlap, are outside
-//! of the layer or have another digest. So does a layer of which most is needed: a few large requests are faster than many
-//! small ones.
+//! cannot be read, that does not have the digest in the manifest, or that lists a path twice, parts that overlap, are
+//! outside the layer or have another digest. So does a layer most of which is needed: a few large requests are faster
+//! than many small ones.
 
 use std::collections::HashSet;
 use std::io::Read as _;
@@ -30,11 +30,11 @@ use crate::{Descriptor, Error, Source};
 
 /// Smaller layers are read as a whole: three requests take longer.
 const SMALL: u64 = 256 << 10;
-/// A layer of which more quarters than these are needed is read as a whole.
+/// A layer is read as a whole if more quarters of it than these are needed.
 const QUARTERS: u64 = 3;
-/// Parts that are closer than this are requested together: a request takes about as long as so many bytes.
+/// Parts that are closer than this are requested together: a request takes about as long as this many bytes.
 const GAP: u64 = 64 << 10;
-/// Requests for the files of one layer. If there would be more, parts further from each other are requested together.
+/// The most requests for the files of one layer. To need no more, parts that are further apart are requested together.
 const REQUESTS: usize = 128;
 /// Uncompressed bytes in one buffer.
 const PIECE: usize = 64 << 10;
@@ -57,7 +57,7 @@ pub(in crate::layers) fn read_in_parts(
     let ranges = Ranges { source, layer, limits, cancelled, what: format!("layer {}", layer.digest) };
     let facts = entries(&ranges, interest, keyed).and_then(|mut entries| {
         let facts = scan.in_order(&mut entries, &ranges.what);
-        // The reason is more exact than the error that it became on its way.
+        // The reason is more exact than the error that was made of it.
         match (entries.refusal.take(), facts) {
             (Some(refusal), _) => Err(refusal),
             (None, Ok(Some(facts))) => Ok(facts),
@@ -144,7 +144,7 @@ struct ListedFile {
 
 /// A part of a file's content.
 struct Part {
-    /// Where it is in the layer, compressed.
+    /// Its offset in the layer, compressed.
     stored: Range<u64>,
     size: u64,
     digest: Option<Digest>,
@@ -163,7 +163,7 @@ fn files(rows: Vec<Listed>, end: u64, keyed: &Keyed, limits: &Limits) -> Result<
         if logical > limits.unpacked_bytes {
             return Err(Refusal::new("its table of contents lists too many bytes"));
         }
-        // Readers differ in which of two counts. A table has no use for the second; a tar may have.
+        // Readers disagree about which of two counts. A tar may need a second one, a table does not.
         if !paths.insert(keyed.hash(&file.entry.path)) {
             return Err(Refusal::new("its table of contents lists a path twice"));
         }
@@ -185,7 +185,7 @@ fn file(row: &Row, ordinal: u64, limits: &Limits) -> Result<ListedFile, Refusal>
         "fifo" => Kind::Other,
         _ => return Err(odd("an entry of an unknown type")),
     };
-    // Writers of JSON put this in place of bytes that are not UTF-8.
+    // JSON writers put this in place of bytes that are not UTF-8.
     if [&row.name, &row.link_name].iter().any(|text| text.contains(char::REPLACEMENT_CHARACTER)) {
         return Err(odd("a name that is not UTF-8"));
     }
@@ -237,8 +237,8 @@ fn parts(chunks: &[Chunk], digest: Option<Digest>) -> Result<Vec<Part>, Refusal>
     each.collect()
 }
 
-/// Finds out where parts end: where the table says, else where the next part begins. They may not overlap, and they are in the
-/// order of the table.
+/// Determines the ends of parts: where the table states, or else where the next part starts. They may not overlap, and
+/// they are in the order of the table.
 fn places(files: &mut [ListedFile], end: u64) -> Result<(), Refusal> {
     let mut next = end;
     for file in files.iter_mut().rev() {
@@ -249,7 +249,7 @@ fn places(files: &mut [ListedFile], end: u64) -> Result<(), Refusal> {
             part.stored.end = last;
             if part.stored.is_empty() || last > next {
                 return Err(Refusal::new(
-                    "its table of contents lists files that overlap, or are outside of it",
+                    "its table of contents lists files that overlap, or are outside the layer",
                 ));
             }
             (last, next) = (part.stored.start, part.stored.start);
@@ -258,11 +258,11 @@ fn places(files: &mut [ListedFile], end: u64) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The entries of a table, and as much of their content as somebody asks for.
+/// The entries of a table, and as much of their content as is requested.
 struct TableEntries<'r> {
     files: std::vec::IntoIter<ListedFile>,
     current: Option<ListedFile>,
-    /// What [`Entries::entry`] returns before the first.
+    /// The result of [`Entries::entry`] before the first entry.
     root: Entry,
     cursor: Cursor<'r>,
     ranges: &'r Ranges<'r>,
@@ -312,8 +312,8 @@ impl Entries for TableEntries<'_> {
 }
 
 impl TableEntries<'_> {
-    /// Passes up to `count` bytes of a file to `take`. What belongs to a part is read to the part's end, or its digest could
-    /// not be compared.
+    /// Passes up to `count` bytes of a file to `take`. A part is always read to its end, because its digest must be
+    /// compared.
     fn content(&mut self, file: &ListedFile, count: u64, take: &mut dyn FnMut(&[u8])) -> Result<(), Refusal> {
         let mut whole = file.digest.map(|digest| Hasher::new(digest.algorithm()));
         let (mut left, ranges, budget, mut produced) = (count, self.ranges, self.budget, self.produced);

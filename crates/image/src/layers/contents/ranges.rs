@@ -1,4 +1,4 @@
-//! Bytes of a layer by their places, as a registry sends them.
+//! Byte ranges of a layer, as a registry sends them.
 
 use std::fmt;
 use std::io::{self, BufReader, Read};
@@ -13,7 +13,7 @@ use crate::{Descriptor, Error, Source};
 /// Why a layer cannot be read by its table of contents.
 #[derive(Debug)]
 pub(in crate::layers) enum Refusal {
-    /// It has to be read as a whole, for this reason. That verifies everything, and so is always right.
+    /// It must be read as a whole, for this reason. This verifies everything, so it is always safe.
     Whole(String),
     /// The reading was stopped.
     Stopped(Error),
@@ -25,7 +25,7 @@ impl Refusal {
     }
 }
 
-/// Whatever fails while a layer is read in parts may be the fault of its table, or of a registry that sends no parts.
+/// Any failure while a layer is read in parts may be caused by its table, or by a registry that sends no parts.
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         match error {
@@ -44,7 +44,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// A layer in a place that sends parts of it.
+/// A layer in a place that can send parts of it.
 pub(super) struct Ranges<'a> {
     pub(super) source: &'a dyn Source,
     pub(super) layer: &'a Descriptor,
@@ -67,10 +67,10 @@ impl Ranges<'_> {
         self.limits
     }
 
-    /// All of a part, which belongs to a table of contents.
+    /// A complete part that belongs to a table of contents.
     pub(super) fn bytes(&self, range: Range<u64>) -> Result<Vec<u8>, Refusal> {
         let length = range.end.saturating_sub(range.start);
-        // There is no range that asks for nothing.
+        // A range cannot be empty.
         if length == 0 {
             return Err(Refusal::new("its table of contents is empty"));
         }
@@ -103,7 +103,7 @@ impl Ranges<'_> {
 /// Parts of a layer in ascending order, several in one request if they are neighbours.
 pub(super) struct Cursor<'a> {
     ranges: &'a Ranges<'a>,
-    /// What is requested, in ascending order and apart from each other.
+    /// The requested ranges, in ascending order and with gaps between them.
     requests: std::vec::IntoIter<Range<u64>>,
     current: Option<Request>,
 }
@@ -141,7 +141,7 @@ impl<'a> Cursor<'a> {
         let mut part = (&mut request.stream).take(range.end.saturating_sub(range.start));
         let taken = take(&mut part)?;
         request.position = range.end;
-        // What is behind the content: the header of the next file.
+        // The bytes after the content: the header of the next file.
         let rest = part.limit();
         io::copy(&mut part, &mut io::sink()).map_err(failed)?;
         if part.limit() > 0 && rest > 0 {
@@ -158,7 +158,7 @@ fn unplanned() -> Refusal {
     Refusal::new("its table of contents lists files in another order than they are stored in")
 }
 
-/// The first bytes of a part, as many as tell its compression. A buffer may end within them.
+/// The first bytes of a part, enough to recognise its compression. A buffer may end within them.
 pub(super) fn start_of(part: &mut impl Read, what: &str) -> Result<Vec<u8>, Refusal> {
     let mut start = Vec::with_capacity(MAGIC_BYTES);
     let read = part.take(MAGIC_BYTES as u64).read_to_end(&mut start);
@@ -166,7 +166,7 @@ pub(super) fn start_of(part: &mut impl Read, what: &str) -> Result<Vec<u8>, Refu
     Ok(start)
 }
 
-/// Unites parts that are closer than `gap`.
+/// Joins parts that are closer than `gap`.
 pub(super) fn united(mut parts: Vec<Range<u64>>, gap: u64) -> Vec<Range<u64>> {
     parts.sort_unstable_by_key(|part| part.start);
     let mut united: Vec<Range<u64>> = Vec::new();

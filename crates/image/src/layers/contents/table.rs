@@ -1,6 +1,6 @@
 //! The rows of a table of contents.
 //!
-//! Both formats write JSON of the same form: an entry of the tar is a row, and a file of several parts has a row of the type
+//! Both formats use the same JSON: each entry of the tar is a row, and a file of several parts has a row of the type
 //! `chunk` for each further part.
 
 use std::collections::BTreeMap;
@@ -72,15 +72,15 @@ pub(super) struct Listed {
     covered: u64,
 }
 
-/// A part of a file, compressed by itself.
+/// A part of a file that is compressed separately.
 pub(super) struct Chunk {
     /// Bytes of its content.
     pub(super) size: u64,
-    /// Where it is in the layer. Only reading by places needs these three, and it checks them.
+    /// Its offset in the layer. Only reading by ranges needs these three fields, and it checks them.
     pub(super) offset: i64,
-    /// Where it ends, if the table says so: zstd:chunked, of a whole file.
+    /// Its end, if the table states it: zstd:chunked does, for a whole file.
     pub(super) end_offset: i64,
-    /// How much of what is compressed there comes before it: several files can be compressed together.
+    /// How many bytes at that offset come before it when uncompressed: several files can be compressed together.
     pub(super) inner_offset: i64,
     pub(super) digest: Option<Digest>,
     pub(super) zeros: bool,
@@ -126,7 +126,7 @@ pub(super) fn listed(table: &[u8], what: &str, limits: &Limits) -> Result<Vec<Li
     Ok(listed)
 }
 
-/// The part of a file that begins where the previous part ended.
+/// The part of a file that starts where the previous part ended.
 fn chunk(row: &Row, begun: u64, size: u64, what: &str) -> Result<Chunk, Error> {
     let left = size.saturating_sub(begun);
     let own = if row.chunk_size == 0 { left } else { row.chunk_size };

@@ -1,4 +1,4 @@
-//! Tables of contents as the writers make them, and tables that differ from their tar.
+//! Valid tables of contents, and tables that differ from their tar.
 
 use std::io::{Read, Write as _};
 
@@ -141,7 +141,7 @@ fn zstd_chunked(table: &Value, prefix: &str) -> OneLayer {
 }
 
 #[test]
-fn a_table_that_says_what_the_tar_says_changes_nothing() {
+fn a_table_that_agrees_with_the_tar_changes_nothing() {
     for image in [
         stargz(&table()),
         zstd_chunked(&table(), "io.github.containers"),
@@ -196,7 +196,7 @@ fn a_table_that_shows_another_image_is_refused() {
             assert_eq!(error.kind(), Kind::Failed);
         }
     }
-    // Go takes a name in another case for the same one, and the last of two.
+    // Go treats a name in another case as the same, and uses the last of two.
     let mut lookalike = table();
     lookalike["entries"][1]["Digest"] = json!(other);
     let error = stargz(&lookalike).read().unwrap_err();
@@ -204,7 +204,7 @@ fn a_table_that_shows_another_image_is_refused() {
 }
 
 #[test]
-fn an_announced_table_has_to_be_there() {
+fn an_announced_table_must_exist() {
     let stargz = |digest: &str| json!({"containerd.io/snapshot/stargz/toc.digest": digest});
     let own = table().to_string().into_bytes();
     let digest = Digest::sha256(b"hidden in another file").to_string();
@@ -223,8 +223,8 @@ fn an_announced_table_has_to_be_there() {
         ("1:2", "invalid position"),
         ("0:10:10:2", "invalid position"),
         ("-1:2:3:1", "invalid position"),
-        ("18446744073709551615:2:3:1", "outside of the layer"),
-        ("0:99999:10:1", "outside of the layer"),
+        ("18446744073709551615:2:3:1", "outside the layer"),
+        ("0:99999:10:1", "outside the layer"),
     ] {
         let layer = zstd::encode_all(tar(None).as_slice(), 3).unwrap();
         let annotations = json!({checksum: digest.as_str(), place: position});

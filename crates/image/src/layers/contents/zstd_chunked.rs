@@ -35,7 +35,7 @@ impl ZstdChunked {
     };
 }
 
-/// Where a table is.
+/// The position of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Position {
     pub(super) offset: u64,
@@ -51,7 +51,7 @@ impl Position {
         Some(Self { offset, length, unpacked })
     }
 
-    /// Where it ends, if that is within a layer of `size` bytes.
+    /// Its end, if that is within a layer of `size` bytes.
     pub(super) fn end(&self, size: u64) -> Option<u64> {
         self.offset.checked_add(self.length).filter(|end| *end <= size)
     }
@@ -85,7 +85,7 @@ impl Format for ZstdChunked {
     }
 }
 
-/// The table in its compressed form `stored`, which has to be `length` bytes long.
+/// The table from its compressed form `stored`, which must inflate to `length` bytes.
 pub(super) fn unpacked(stored: &[u8], length: u64, what: &str, limits: &Limits) -> Result<Vec<u8>, Refusal> {
     let budget = Budget::new(stored.len() as u64, limits);
     let mut inflate = Inflate::new(stored, detect(stored), budget, limits, what)?;

@@ -1,4 +1,4 @@
-//! Many who sign one image at the same time.
+//! Many signers of one image at the same time.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,7 +23,7 @@ use plimsoll_signing::image;
 use plimsoll_testkit::{ImageBuilder, Layer, Registry as Fake};
 
 const SIGNERS: usize = 200;
-/// At the same time: enough to compete, few enough for a small machine.
+/// Concurrent signers: enough to compete, few enough for a small machine.
 const THREADS: usize = 20;
 
 fn open(fake: &Fake) -> Registry {
@@ -31,7 +31,7 @@ fn open(fake: &Fake) -> Registry {
     Registry::new(Client::new(Settings::default()).unwrap(), &reference, None, Limits::default()).unwrap()
 }
 
-/// Lets them all sign, each with a connection and a key of its own, and returns the referrers that each was told of.
+/// Lets all of them sign, each with its own connection and key, and returns the referrer that each received.
 fn sign(fake: &Fake) -> BTreeSet<Digest> {
     ImageBuilder::new()
         .layer(Layer::new().file("etc/os-release", "ID=debian\n"))
@@ -77,7 +77,7 @@ fn two_hundred_signers_lose_nothing_on_a_registry_with_referrers() {
 fn two_hundred_signers_lose_nothing_on_a_registry_that_honours_conditions() {
     let fake = Fake::builder().referrers_api(false).start();
     nothing_is_lost(&fake);
-    // They did compete: else this has shown nothing.
+    // They did compete; otherwise the test would show nothing.
     let writes = fake.requests_to("PUT /v2/app/manifests/sha256-*").len();
     assert!(writes > SIGNERS, "{writes} writes");
 }

@@ -1,4 +1,4 @@
-//! Key files beside the real cosign: its own open here, ours open there, and either verifies what the other signed.
+//! Key files with the real cosign: its files open here, ours open there, and each verifies the other's signatures.
 
 #![allow(
     clippy::unwrap_used,
@@ -37,14 +37,14 @@ fn cosigns_key_files_open_here_and_ours_there() {
         assert!(again.public_key() == ours.public_key());
 
         if kind == NewKey::Ed25519 {
-            // It signs by Ed25519ph with such a key, and verifies neither that nor pure Ed25519: see `tests/cosign/`.
+            // With such a key it signs by Ed25519ph, and verifies neither that nor pure Ed25519: see `tests/cosign/`.
             continue;
         }
         cosign.write("ours.pub", ours.public_key().to_pem());
-        // What we sign with its file, it verifies.
+        // It verifies our signatures with its file.
         let file = FileDigests::read(&b"content"[..]).unwrap();
         cosign.write("blob.json", sign_by_key(Content::File(&file), &again, &Limits::default()).unwrap());
-        // It makes P-384 signatures with SHA-384, and takes SHA-256 for granted when it verifies.
+        // It makes P-384 signatures with SHA-384, but assumes SHA-256 when it verifies.
         let hash = if kind == NewKey::P384 { "sha384" } else { "sha256" };
         let verify = |blob| {
             let key = ["verify-blob", "--key", "ours.pub", "--signature-digest-algorithm", hash];
@@ -56,7 +56,7 @@ fn cosigns_key_files_open_here_and_ours_there() {
         assert!(output.status.success(), "{kind:?}: {}", String::from_utf8_lossy(&output.stderr));
         cosign.write("other", "other");
         assert!(!verify("other").status.success());
-        // And what it signs with our file holds here.
+        // Its signatures with our file verify here.
         let services = ["--signing-config", "signing.json", "--trusted-root", "trusted.json"];
         cosign.must(
             &[&["sign-blob", "--key", "ours.key"], &services[..], &["--bundle", "out.json", "--yes", "blob"]]

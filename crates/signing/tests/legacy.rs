@@ -1,4 +1,4 @@
-//! What older versions of cosign attached: found under its tags and as OCI 1.1 artifacts, and verified like the rest.
+//! Evidence in the older format: found under its tags and as OCI 1.1 artifacts, and verified like the rest.
 
 #![allow(
     clippy::unwrap_used,
@@ -140,7 +140,7 @@ fn signatures_and_attestations_under_tags_are_found_and_verified() {
     );
 }
 
-/// What cosign's experimental OCI 1.1 mode wrote: the same layers in a manifest with a subject.
+/// cosign's experimental OCI 1.1 mode: the same layers in a manifest with a subject.
 #[test]
 fn signatures_as_artifacts_are_found_among_the_referrers() {
     let signed = Signed::new();
@@ -152,7 +152,7 @@ fn signatures_as_artifacts_are_found_among_the_referrers() {
             vec![signed.signature(&signed.image, &signed.key), signed.signature(&signed.image, &Pair::new())],
         ),
         ("application/vnd.in-toto+json", vec![signed.attestation()]),
-        // What BuildKit attaches under the same name is not signed by anybody.
+        // BuildKit's attachments under the same name are not signed.
         ("application/vnd.in-toto+json", vec![signed.layer("application/vnd.in-toto+json", b"{}")]),
     ] {
         let mut manifest = signed.manifest(&layers);
@@ -177,7 +177,7 @@ fn signatures_as_artifacts_are_found_among_the_referrers() {
 }
 
 #[test]
-fn a_registry_that_cannot_answer_never_means_an_older_format_or_no_signatures() {
+fn a_failing_registry_never_means_an_older_format_or_no_signatures() {
     let signed = Signed::new();
     signed.tag("sig", &signed.manifest(&[signed.signature(&signed.image, &signed.key)]));
     for status in [401, 403, 429, 500, 503] {
@@ -210,7 +210,7 @@ fn endless_and_giant_older_signatures_are_cut_with_notice() {
 }
 
 #[test]
-fn an_older_signature_that_lies_about_itself_is_set_aside() {
+fn an_older_signature_with_false_claims_is_set_aside() {
     let signed = Signed::new();
     let mut unsigned = signed.signature(&signed.image, &signed.key);
     unsigned["annotations"] = json!({});
@@ -241,7 +241,7 @@ fn an_older_signature_that_lies_about_itself_is_set_aside() {
 }
 
 #[test]
-fn the_search_goes_from_place_to_place_as_long_as_it_is_asked_to() {
+fn the_search_continues_from_place_to_place_on_request() {
     let signed = Signed::new();
     let (limits, subjects) = (Limits::default(), [signed.image]);
     signed.tag("att", &signed.manifest(&[signed.attestation()]));
@@ -260,7 +260,7 @@ fn the_search_goes_from_place_to_place_as_long_as_it_is_asked_to() {
     assert_eq!(count(&mut search), Some(1));
     assert_eq!(count(&mut search), Some(0), "the other list repeats nothing");
     let older = || signed.fake.requests_to("GET */manifests/*.att").len();
-    assert_eq!(older(), 0, "nobody asked for the last place yet");
+    assert_eq!(older(), 0, "the last place was not requested yet");
     assert_eq!(count(&mut search), Some(1));
     assert_eq!(older(), 1);
     assert_eq!(count(&mut search), None);

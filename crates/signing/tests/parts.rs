@@ -1,4 +1,4 @@
-//! The parts of an index that are signed one by one, as real indexes have them.
+//! The parts of real indexes, which are signed one by one.
 
 #![allow(
     clippy::unwrap_used,
@@ -73,7 +73,7 @@ fn artifacts_nested_indexes_and_images_without_a_platform_are_parts() {
     }
     let error = parts(&store, &deep, &Limits::default()).unwrap_err();
     assert!(matches!(&error, plimsoll_image::Error::Limit(limit) if limit.name == "index_depth"), "{error}");
-    // One that is not there is no part that could be left out.
+    // A missing part cannot be left out.
     let missing = Descriptor::for_bytes(media::OCI_MANIFEST, b"{}");
     let lists = json!({
         "schemaVersion": 2, "mediaType": media::OCI_INDEX, "manifests": [plain(&image), plain(&missing)],

@@ -1,4 +1,4 @@
-//! Signing and finding over the wire, against a registry that can misbehave. Other tools are not needed.
+//! Signing and finding over the network, against a registry that can misbehave. Other tools are not needed.
 
 #![allow(
     clippy::unwrap_used,
@@ -24,7 +24,7 @@ use plimsoll_verify::{Bundle, statement_by_key};
 
 fn open(fake: &Fake) -> Registry {
     let reference: Reference = fake.reference("app", "1").parse().unwrap();
-    // Time-outs are of no interest here, and their defaults would make a failing test a slow one.
+    // Time-outs do not matter here, and their defaults would make a failing test slow.
     let settings = Settings { idle_timeout: Duration::from_secs(5), retries: 0, ..Settings::default() };
     Registry::new(Client::new(settings).unwrap(), &reference, None, Limits::default()).unwrap()
 }
@@ -51,7 +51,7 @@ fn a_signature_is_found_with_and_without_the_referrers_api() {
         let fallback = format!("sha256-{}", subject.digest.hex());
         assert_eq!(fake.tags("app").contains(&fallback), !api);
 
-        // Somebody else, later.
+        // Another client, later.
         let result = bundles(&open(&fake), &subject.digest, &Limits::default()).unwrap();
         assert!(result.skipped.is_empty() && !result.truncated);
         assert_eq!(result.found.len(), 1);
@@ -64,7 +64,7 @@ fn a_signature_is_found_with_and_without_the_referrers_api() {
 }
 
 #[test]
-fn an_index_is_signed_as_such_and_its_images_are_not() {
+fn an_index_is_signed_itself_but_its_images_are_not() {
     let key = PrivateKey::generate_p256().unwrap();
     let fake = Fake::start();
     let arm = ImageBuilder::new().platform("linux/arm64").layer(Layer::new().file("a", "a")).build();
@@ -102,7 +102,7 @@ fn a_registry_that_fails_while_listing_or_fetching_is_an_error() {
 }
 
 #[test]
-fn a_bundle_that_was_changed_in_the_registry_is_set_aside() {
+fn a_bundle_that_was_modified_in_the_registry_is_set_aside() {
     let key = PrivateKey::generate_p256().unwrap();
     let fake = Fake::start();
     let (_, subject, signed) = signed(&fake, &key);
@@ -116,7 +116,7 @@ fn a_bundle_that_was_changed_in_the_registry_is_set_aside() {
 }
 
 #[test]
-fn signing_fails_when_the_signature_could_not_be_stored() {
+fn signing_fails_if_the_signature_cannot_be_stored() {
     let key = PrivateKey::generate_p256().unwrap();
     for pattern in ["POST */blobs/uploads/", "PUT */manifests/sha256:*"] {
         let fake = Fake::start();

@@ -1,4 +1,4 @@
-//! Entries of the second version of the log by keys other than P-256: rebuilt from the bundle and compared byte for byte.
+//! Entries of version 2 of the log by keys other than P-256: rebuilt from the bundle and compared byte for byte.
 
 #![allow(
     clippy::unwrap_used,
@@ -26,11 +26,11 @@ use serde_json::{Value, json};
 const IN_TOTO: &str = "application/vnd.in-toto+json";
 const FILE: &[u8] = b"the file";
 
-/// A signature by a key, its entry, and the instance whose log holds it.
+/// A signature by a key, its entry, and the instance whose log contains it.
 struct Case {
     instance: Sigstore,
     key: PrivateKey,
-    /// The entry's body as it should be.
+    /// The correct body of the entry.
     body: Value,
     kind: &'static str,
     content: (&'static str, Value),
@@ -79,7 +79,7 @@ impl Case {
         Self { instance: Sigstore::new(), key, body, kind: "hashedrekord", content, statement: true }
     }
 
-    /// The entry of kind `dsse`, which the first logs of the second version took.
+    /// The entry of kind `dsse`, which the first logs of version 2 accepted.
     fn dsse(kind: NewKey) -> Self {
         let mut case = Self::statement(kind);
         let (payload, _) = payload();
@@ -99,7 +99,7 @@ impl Case {
         case
     }
 
-    /// Verifies the bundle with the entry that `change` makes of the right one.
+    /// Verifies the bundle after `change` modified its correct entry.
     fn check(&mut self, change: impl FnOnce(&mut Value)) -> Result<(), Error> {
         self.check_entry(change, |_| {})
     }
@@ -111,7 +111,7 @@ impl Case {
     ) -> Result<(), Error> {
         let mut body = self.body.clone();
         change(&mut body);
-        // Not the only one, so that there is a path in the proof.
+        // Not the only entry, so that the proof has a path.
         self.instance.log.append("hashedrekord", "0.0.2", &json!({"other": 1}), LogVersion::V2, NOW);
         let mut entry = self.instance.log.append(self.kind, "0.0.2", &body, LogVersion::V2, NOW);
         afterwards(&mut entry);
@@ -160,7 +160,7 @@ fn envelope(payload: &[u8], signature: &str) -> Value {
     json!({"payload": STANDARD.encode(payload), "payloadType": IN_TOTO, "signatures": [{"sig": signature}]})
 }
 
-/// The names of `PublicKeyDetails`, written down here once more.
+/// The names of `PublicKeyDetails`, repeated here independently.
 fn verifier(key: &PrivateKey, kind: NewKey) -> Value {
     let details = match kind {
         NewKey::P256 => "PKIX_ECDSA_P256_SHA_256",
@@ -201,7 +201,7 @@ fn the_entry_of_each_kind_of_key_verifies() {
 }
 
 #[test]
-fn an_entry_that_differs_in_one_thing_is_refused() {
+fn an_entry_with_a_single_difference_is_refused() {
     let other = PrivateKey::generate(NewKey::P384).unwrap();
     let foreign = STANDARD.encode(other.public_key().spki_der());
     for kind in KINDS {
@@ -246,7 +246,7 @@ fn an_entry_that_differs_in_one_thing_is_refused() {
             );
         }
         let more = |body: &mut Value| body["spec"]["more"] = json!(1);
-        refused(Case::file(kind).check(more), Step::LogEntry, "something beside");
+        refused(Case::file(kind).check(more), Step::LogEntry, "an additional member");
     }
 }
 
@@ -295,12 +295,12 @@ fn a_proof_that_does_not_lead_to_a_trusted_head_is_refused() {
                 assert_ne!(grown, head);
                 entry["inclusionProof"]["checkpoint"]["envelope"] = json!(grown);
             });
-            refused(unsigned, Step::LogInclusion, "a head that was changed");
+            refused(unsigned, Step::LogInclusion, "a modified head");
             let promised = check(&|entry| {
                 entry["inclusionPromise"] = json!({"signedEntryTimestamp": "MEUCIQ=="});
                 entry["integratedTime"] = json!(NOW.to_string());
             });
-            refused(promised, Step::LogPromise, "a promise that nobody verified");
+            refused(promised, Step::LogPromise, "a promise that was not verified");
             refused(
                 check(&|entry| drop(entry.as_object_mut().unwrap().remove("inclusionProof"))),
                 Step::LogInclusion,
@@ -311,11 +311,11 @@ fn a_proof_that_does_not_lead_to_a_trusted_head_is_refused() {
 }
 
 #[test]
-fn what_such_logs_do_not_accept_is_refused_with_the_reason() {
+fn entries_that_such_logs_do_not_accept_are_refused_with_the_reason() {
     let error = Case::statement(NewKey::Ed25519).check(|_| {}).unwrap_err();
     assert_eq!(error.failed_step(), Some(Step::LogEntry), "{error}");
     assert!(error.to_string().contains("do not accept"), "{error}");
-    // An entry does not become one of another kind by its label.
+    // The label does not change the kind of an entry.
     let mut case = Case::statement(NewKey::P256);
     let old = |entry: &mut Value| entry["kindVersion"] = json!({"kind": "intoto", "version": "0.0.1"});
     let error = case.check_entry(|_| {}, old).unwrap_err();
@@ -327,9 +327,9 @@ fn what_such_logs_do_not_accept_is_refused_with_the_reason() {
     refused(Case::dsse(NewKey::P384).check_entry(|_| {}, relabelled), Step::LogEntry, "relabelled");
 }
 
-/// The caller says what time it is: the same bundle under the same root, a year and more before the log's key counts.
+/// The caller passes the time: the same bundle under the same root, more than a year before the log's key is valid.
 #[test]
-fn a_log_whose_key_does_not_count_yet_vouches_for_nothing() {
+fn a_log_whose_key_is_not_valid_yet_vouches_for_nothing() {
     let mut case = Case::file(NewKey::P384);
     let body = case.body.clone();
     let entry = case.instance.log.append(case.kind, "0.0.2", &body, LogVersion::V2, NOW);
@@ -339,7 +339,7 @@ fn a_log_whose_key_does_not_count_yet_vouches_for_nothing() {
     refused(case.judge_at(&bundle, before), Step::LogInclusion, "before");
 }
 
-/// The same by the holder of a certificate, at the time that a timestamp says.
+/// The same by the holder of a certificate, at the time of a timestamp.
 #[test]
 fn the_entry_of_a_certificate_of_each_kind_of_key_verifies_and_another_does_not() {
     for (kind, statement) in KINDS.into_iter().flat_map(|kind| [(kind, false), (kind, true)]) {
@@ -394,8 +394,8 @@ fn the_entry_of_a_certificate_of_each_kind_of_key_verifies_and_another_does_not(
     }
 }
 
-/// Every character of what the log and the signature say, changed one at a time. What stays unsigned, and is not used, is the
-/// hint, the log's id, the name before the checkpoint's signature, and what the proof repeats of the checkpoint.
+/// Changes every character of the log entry and the signature, one at a time. Only the hint, the log's id, the name
+/// before the checkpoint's signature, and the proof's copy of the checkpoint are unsigned and unused.
 #[test]
 fn every_single_change_to_such_a_bundle_is_refused() {
     let mut changes = 0;
@@ -428,7 +428,7 @@ fn every_single_change_to_such_a_bundle_is_refused() {
                 let mut wrong = right.clone();
                 let new = if known == 'A' { "B" } else { "A" };
                 wrong.replace_range(index..index + known.len_utf8(), new);
-                // The bits after the end of base64 are nobody's.
+                // The padding bits at the end of base64 do not count.
                 if STANDARD.decode(&wrong).is_ok_and(|bytes| STANDARD.decode(right).as_ref() == Ok(&bytes)) {
                     continue;
                 }

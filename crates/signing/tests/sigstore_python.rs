@@ -1,4 +1,5 @@
-//! Both ways with sigstore-python, without keys, against the instance on loopback: certificate, either log, timestamps.
+//! Keyless signatures in both directions with sigstore-python, against the instance on loopback: certificate, either
+//! log, timestamps.
 
 #![allow(
     clippy::unwrap_used,
@@ -87,7 +88,7 @@ impl Sigstore {
 }
 
 #[test]
-fn sigstore_python_verifies_what_is_signed_without_a_key_here() {
+fn sigstore_python_verifies_our_keyless_signatures() {
     let Some(sigstore) = Sigstore::find() else { return };
     let digests = FileDigests::read(FILE).unwrap();
     let subject = Subject::new("file", &Digest::sha256(FILE));
@@ -113,7 +114,7 @@ fn sigstore_python_verifies_what_is_signed_without_a_key_here() {
 }
 
 #[test]
-fn what_sigstore_python_signs_without_a_key_verifies_here() {
+fn keyless_signatures_of_sigstore_python_verify_here() {
     let Some(sigstore) = Sigstore::find() else { return };
     let root = sigstore.root();
     let identities = [Identity {

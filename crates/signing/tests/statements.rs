@@ -1,4 +1,4 @@
-//! What is signed as a statement: images, waivers, and what is refused.
+//! Signed statements: images, waivers, and statements that are refused.
 
 #![allow(
     clippy::unwrap_used,
@@ -65,7 +65,7 @@ fn a_waiver_is_signed_as_a_statement_about_itself() {
 }
 
 #[test]
-fn what_nobody_would_accept_is_not_signed() {
+fn statements_that_no_verifier_accepts_are_not_signed() {
     let key = PrivateKey::generate_p256().unwrap();
     let mut nothing = Statement::new(Subject::new("", &subject().digest), WAIVER_V1, json!({}));
     nothing.subjects.clear();

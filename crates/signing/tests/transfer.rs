@@ -1,4 +1,4 @@
-//! Images that cross from one place to another with all their evidence.
+//! Transfers of images from one place to another with all their evidence.
 
 #![allow(
     clippy::unwrap_used,
@@ -31,8 +31,8 @@ fn open(fake: &Fake, repository: &str) -> Registry {
     Registry::new(Client::new(settings).unwrap(), &reference, None, Limits::default()).unwrap()
 }
 
-/// An index of two images with evidence everywhere: the index signed, one image signed, an SBOM with a signature of its own,
-/// and a signature under an older tag.
+/// An index of two images with all kinds of evidence: the index is signed, one image is signed, an SBOM has its own
+/// signature, and one signature is under an older tag.
 fn signed(fake: &Fake) -> (Descriptor, BTreeSet<Digest>) {
     let image = |platform: &str| {
         ImageBuilder::new().platform(platform).layer(Layer::new().file("a", platform)).build()
@@ -80,7 +80,7 @@ fn transfer(source: Arc<dyn Source>, mount_from: Option<&str>) -> Transfer {
     }
 }
 
-/// All that hangs on the image and what is in it, by digest.
+/// Everything that is attached to the image and its content, by digest.
 fn evidence(source: &dyn Source, top: &Descriptor) -> BTreeSet<Digest> {
     let limits = Limits::default();
     let loaded = plimsoll_image::artifact::load(source, top, &limits).unwrap();
@@ -116,7 +116,7 @@ fn registry_to_layout_to_registry_keeps_every_digest() {
         assert_eq!(read().resolve().unwrap().digest, top.digest);
         assert_eq!(evidence(&read(), &top), expected);
 
-        // Once more changes nothing.
+        // A second transfer changes nothing.
         let before = std::fs::read(directory.join("index.json")).unwrap();
         let source: Arc<dyn Source> = Arc::new(open(&fake, "app"));
         transfer(source, None).run(&top, &layout, "1").unwrap();
@@ -143,7 +143,7 @@ fn registry_to_layout_to_registry_keeps_every_digest() {
 }
 
 #[test]
-fn blobs_of_the_same_registry_are_mounted_and_not_sent() {
+fn blobs_of_the_same_registry_are_mounted_instead_of_sent() {
     let fake = Fake::start();
     let (top, expected) = signed(&fake);
     fake.clear_requests();
@@ -156,7 +156,7 @@ fn blobs_of_the_same_registry_are_mounted_and_not_sent() {
 }
 
 #[test]
-fn where_mounting_is_refused_the_blob_is_sent() {
+fn a_blob_is_sent_if_mounting_is_refused() {
     let fake = Fake::start();
     let (top, expected) = signed(&fake);
     let source: Arc<dyn Source> = Arc::new(open(&fake, "app"));
@@ -165,9 +165,9 @@ fn where_mounting_is_refused_the_blob_is_sent() {
     assert_eq!(evidence(&destination, &top), expected);
 }
 
-/// A layer that is damaged on the way must not arrive, and the name must not either.
+/// A layer that is damaged in transit must not be stored, and the name must not be written.
 #[test]
-fn what_is_damaged_on_the_way_is_refused_and_named() {
+fn a_blob_that_is_damaged_in_transit_is_refused_and_named() {
     let fake = Fake::start();
     let layer = Layer::new().file("a", "content that will be damaged");
     let built = ImageBuilder::new().layer(layer).build();
@@ -208,9 +208,9 @@ fn a_place_that_cannot_list_evidence_stops_the_copy() {
     }
 }
 
-/// A large blob passes in constant memory; here at least in many pieces.
+/// A large blob is transferred in constant memory; this test checks that it comes in many pieces.
 #[test]
-fn a_layer_of_many_pieces_arrives_whole() {
+fn a_layer_of_many_pieces_arrives_intact() {
     let fake = Fake::start();
     let mut noise = 1_u32;
     let bytes: Vec<u8> = (0..3_000_000)
@@ -262,7 +262,7 @@ fn no_manifest_hides_another_by_listing_it_as_a_blob() {
         let (store, top, signature) = signed_once(&fake);
         let bytes = store.manifest(&signature).unwrap();
         let blob = store.put_blob("text/plain", &bytes).unwrap();
-        // Whatever comes first in the list: one referrer is before the signature by its digest, one is behind it.
+        // In any order of the list: by its digest, one referrer is before the signature, and one after it.
         for number in 0..8 {
             let mut layer = serde_json::to_value(&blob).unwrap();
             layer["annotations"] = json!({"number": number.to_string()});
@@ -277,7 +277,7 @@ fn no_manifest_hides_another_by_listing_it_as_a_blob() {
 }
 
 #[test]
-fn a_signature_that_is_listed_in_the_index_too_is_attached() {
+fn a_signature_that_is_also_listed_in_the_index_is_attached() {
     for api in [true, false] {
         let fake = Fake::start();
         let (store, image, signature) = signed_once(&fake);
@@ -294,7 +294,7 @@ fn a_signature_that_is_listed_in_the_index_too_is_attached() {
     }
 }
 
-/// A layer with a signature in the older format: the payload is that of all signatures of an image.
+/// A layer with a signature in the older format. All signatures of an image have the same payload.
 fn older(store: &Registry, signature: &str) -> serde_json::Value {
     let payload = store.put_blob("application/vnd.dev.cosign.simplesigning.v1+json", b"{}").unwrap();
     let mut layer = serde_json::to_value(&payload).unwrap();
@@ -311,7 +311,7 @@ fn tagged(source: &dyn Source, tag: &str) -> Vec<String> {
 }
 
 #[test]
-fn signatures_under_older_tags_are_put_together_and_none_is_lost() {
+fn signatures_under_older_tags_are_merged_and_none_is_lost() {
     for suffix in ["sig", "att"] {
         let fake = Fake::start();
         let (store, top, _) = signed_once(&fake);
@@ -333,12 +333,12 @@ fn signatures_under_older_tags_are_put_together_and_none_is_lost() {
         let parsed: serde_json::Value = serde_json::from_slice(&both).unwrap();
         let config: Digest = parsed["config"]["digest"].as_str().unwrap().parse().unwrap();
         assert!(other.blob("copy", &config).is_some());
-        // Again, and with less: nothing changes.
+        // Repeating it, or copying fewer, changes nothing.
         copy();
         put(&store, &["junk"]);
         copy();
         assert_eq!(other.manifest("copy", &tag).unwrap(), both);
-        // What has all that the destination has keeps its digest.
+        // A manifest that contains everything of the destination keeps its digest.
         put(&destination, &["b"]);
         put(&store, &["b", "junk"]);
         copy();
@@ -358,12 +358,12 @@ fn signatures_under_older_tags_are_put_together_and_none_is_lost() {
 }
 
 #[test]
-fn what_cannot_be_put_together_is_refused_or_said() {
+fn manifests_that_cannot_be_merged_are_refused_or_reported() {
     let fake = Fake::start();
     let (store, top, _) = signed_once(&fake);
     let other = Fake::start();
     let destination = open(&other, "copy");
-    // An index where signatures are expected.
+    // An index in place of signatures.
     let tag = legacy_tag(&top.digest, "sig");
     store
         .put_manifest(Some(&tag), media::OCI_MANIFEST, &manifest(&store, &[older(&store, "a")], None))
@@ -373,7 +373,7 @@ fn what_cannot_be_put_together_is_refused_or_said() {
     let error = transfer(Arc::new(open(&fake, "app")), None).run(&top, &destination, "1").unwrap_err();
     assert!(error.to_string().contains("got an index"), "{error}");
     assert!(!other.tags("copy").contains(&"1".to_owned()), "the name comes last");
-    // More signatures than anybody reads.
+    // More signatures than are read.
     let many: Vec<_> =
         (0..Limits::default().referrers).map(|n| older(&destination, &n.to_string())).collect();
     destination.put_manifest(Some(&tag), media::OCI_MANIFEST, &manifest(&destination, &many, None)).unwrap();
@@ -400,7 +400,7 @@ fn what_cannot_be_put_together_is_refused_or_said() {
 }
 
 #[test]
-fn what_is_attached_too_deep_is_said() {
+fn evidence_that_is_attached_too_deep_is_reported() {
     let fake = Fake::start();
     let (store, top, signature) = signed_once(&fake);
     let mut subject = signature;
@@ -415,7 +415,7 @@ fn what_is_attached_too_deep_is_said() {
     assert_eq!(done.left[0].0.digest, subject.digest);
 }
 
-/// Passes on what a registry holds, and lists so many entries more for each subject, all of them missing.
+/// Passes on the content of a registry, and lists this many additional entries for each subject, all of them missing.
 struct Listing {
     registry: Registry,
     more: usize,
@@ -455,7 +455,7 @@ impl Source for Listing {
 }
 
 #[test]
-fn lists_of_what_is_left_out_are_bounded_together() {
+fn lists_of_omitted_evidence_are_bounded_in_total() {
     for (padding, is_within) in [(10, true), (40_000, false)] {
         let fake = Fake::start();
         let (registry, top, _) = signed_once(&fake);
@@ -492,7 +492,7 @@ fn an_index_of_more_images_than_are_read_is_not_copied() {
 }
 
 #[test]
-fn a_tag_that_must_not_change_is_told_at_once() {
+fn an_immutable_tag_is_reported_at_once() {
     for status in [412, 409, 403] {
         let fake = Fake::builder().referrers_api(false).start();
         let (store, top, _) = signed_once(&fake);

@@ -1,4 +1,4 @@
-//! Attaching and finding evidence, in a store that holds what hostile people put there.
+//! Attaching and finding evidence, in a store with hostile content.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -14,14 +14,14 @@ use serde_json::{Value, json};
 
 use crate::sign;
 
-/// A registry in memory that does what it is told.
+/// A registry in memory with configurable faults.
 #[derive(Default)]
 struct Memory {
     objects: Mutex<BTreeMap<Digest, Vec<u8>>>,
     referrers: Mutex<Vec<Descriptor>>,
     listing_fails: bool,
     truncated: bool,
-    /// Objects that cannot be fetched, and how.
+    /// Objects that cannot be fetched, with their fault.
     broken: Mutex<BTreeMap<Digest, Fault>>,
 }
 
@@ -33,7 +33,7 @@ enum Fault {
     Midway,
     /// Other bytes of the same length.
     Swapped,
-    /// More bytes than announced, without end.
+    /// Endless bytes, more than announced.
     Endless,
 }
 
@@ -63,7 +63,7 @@ impl Memory {
         descriptor
     }
 
-    /// A referrer of any shape.
+    /// A referrer of any form.
     fn list_json(&self, manifest: &Value) -> Descriptor {
         self.list(media::OCI_MANIFEST, manifest.to_string().as_bytes())
     }
@@ -172,7 +172,7 @@ fn layer(digest: Digest, size: u64) -> Value {
 }
 
 #[test]
-fn what_was_attached_is_found() {
+fn attached_bundles_are_found() {
     let store = Memory::default();
     let signed = sign(&store, &subject());
 
@@ -219,7 +219,7 @@ fn the_manifest_has_cosigns_shape() {
 }
 
 #[test]
-fn junk_beside_a_signature_is_set_aside_with_its_reason() {
+fn junk_next_to_a_signature_is_set_aside_with_its_reason() {
     let store = Memory::default();
     let other = Descriptor::for_bytes(media::OCI_MANIFEST, b"another image");
     let bundle = store.put(b"{}");
@@ -278,7 +278,7 @@ fn junk_beside_a_signature_is_set_aside_with_its_reason() {
 }
 
 #[test]
-fn what_a_listing_calls_a_referrer_hides_nothing() {
+fn the_types_in_a_listing_hide_nothing() {
     let store = Memory::default();
     for kind in [None, Some(""), Some(media::OCI_EMPTY), Some("application/vnd.example.thing")] {
         sign(&store, &subject());
@@ -288,7 +288,7 @@ fn what_a_listing_calls_a_referrer_hides_nothing() {
 }
 
 #[test]
-fn a_registry_that_cannot_answer_is_an_error_and_never_no_signatures() {
+fn a_failing_registry_is_an_error_and_never_no_signatures() {
     let silent = Memory { listing_fails: true, ..Memory::default() };
     let error = bundles(&silent, &subject().digest, &Limits::default()).unwrap_err();
     assert_eq!(error.kind(), Kind::Transient);
@@ -306,7 +306,7 @@ fn a_registry_that_cannot_answer_is_an_error_and_never_no_signatures() {
 }
 
 #[test]
-fn a_bundle_that_comes_damaged_or_without_end_is_set_aside() {
+fn a_damaged_or_endless_bundle_is_set_aside() {
     for fault in [Fault::Swapped, Fault::Endless] {
         let store = Memory::default();
         let (bad, good) = (sign(&store, &subject()), sign(&store, &subject()));
@@ -318,7 +318,7 @@ fn a_bundle_that_comes_damaged_or_without_end_is_set_aside() {
 }
 
 #[test]
-fn too_many_referrers_are_cut_with_notice_and_what_says_it_is_a_bundle_comes_first() {
+fn too_many_referrers_are_cut_with_notice_and_declared_bundles_come_first() {
     let store = Memory::default();
     for number in 0..300 {
         let junk = store.list(media::OCI_MANIFEST, format!("junk {number}").as_bytes()).digest;
@@ -370,7 +370,7 @@ fn giants_cannot_crowd_out_a_signature() {
     assert!(result.skipped.iter().all(|skipped| matches!(skipped.reason, SkipReason::OverTotal { .. })));
 }
 
-/// A layer with a signature in cosign's older format.
+/// A layer with a signature in the older format.
 fn older(store: &Memory, number: usize) -> Value {
     let payload = format!("{{\"number\": {number}}}");
     json!({
@@ -380,11 +380,11 @@ fn older(store: &Memory, number: usize) -> Value {
 }
 
 #[test]
-fn what_a_listing_says_is_kept_once_however_many_signatures_the_manifest_has() {
+fn the_text_of_a_listing_is_kept_once_for_all_signatures_of_a_manifest() {
     let store = Memory::default();
     let layers: Vec<Value> = (0..200).map(|number| older(&store, number)).collect();
     store.list_json(&referrer(&subject(), &json!(layers)));
-    // Four megabytes of it are allowed; once for each signature, they would be 800.
+    // Four megabytes of text are allowed; a copy for each signature would need 800.
     let padding = ("padding".to_owned(), "x".repeat(4 << 20));
     store.referrers.lock().unwrap()[0].annotations.extend([padding]);
     let result = store.find(&subject().digest);
@@ -393,7 +393,7 @@ fn what_a_listing_says_is_kept_once_however_many_signatures_the_manifest_has() {
 }
 
 #[test]
-fn manifests_of_referrers_are_bounded_together_and_none_crowds_out_a_signature() {
+fn manifests_of_referrers_are_bounded_in_total_and_none_crowds_out_a_signature() {
     let store = Memory::default();
     for number in 0..3 {
         let mut giant = referrer(&subject(), &json!([]));

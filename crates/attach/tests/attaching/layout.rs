@@ -15,7 +15,7 @@ use plimsoll_testkit::{ImageBuilder, Layer};
 use plimsoll_verify::Bundle;
 use serde_json::Value;
 
-/// Reads a layout as plainly as the specification describes it.
+/// Reads a layout in the simplest way that the specification describes.
 #[derive(Debug)]
 struct Plain(PathBuf);
 
@@ -78,7 +78,7 @@ fn sign(store: &LayoutStore<Plain>) -> AttachedBundle {
 }
 
 #[test]
-fn a_signature_in_a_layout_is_found_and_what_was_there_stays() {
+fn a_signature_in_a_layout_is_found_and_existing_content_stays() {
     let folder = tempfile::tempdir().unwrap();
     let store = layout(folder.path());
     let subject = store.resolve().unwrap();
@@ -116,7 +116,7 @@ fn attaching_the_same_twice_lists_it_once_and_repairs_a_damaged_blob() {
 }
 
 #[test]
-fn writers_at_the_same_time_lose_nothing() {
+fn concurrent_writers_lose_nothing() {
     let folder = tempfile::tempdir().unwrap();
     layout(folder.path());
     std::thread::scope(|scope| {
@@ -128,7 +128,7 @@ fn writers_at_the_same_time_lose_nothing() {
 }
 
 #[test]
-fn a_broken_layout_or_one_that_leads_elsewhere_is_refused_and_left_alone() {
+fn a_broken_layout_or_one_with_links_outside_is_refused_and_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let store = layout(folder.path());
     let subject = store.resolve().unwrap();
@@ -147,7 +147,7 @@ fn a_broken_layout_or_one_that_leads_elsewhere_is_refused_and_left_alone() {
     fs::remove_file(&index).unwrap();
     assert_eq!(store.attach(media::OCI_MANIFEST, &manifest).unwrap_err().kind(), Kind::NotFound);
 
-    // A manifest about nothing would be a blob that nobody finds.
+    // A manifest without a subject would be a blob that nobody finds.
     let image = fs::read(Plain(folder.path().to_owned()).path(&subject.digest)).unwrap();
     assert!(matches!(store.attach(media::OCI_MANIFEST, &image), Err(ImageError::Malformed { .. })));
 
@@ -159,7 +159,7 @@ fn a_broken_layout_or_one_that_leads_elsewhere_is_refused_and_left_alone() {
 }
 
 #[test]
-fn no_more_is_attached_than_a_reader_of_the_layout_would_take() {
+fn no_more_is_attached_than_a_reader_of_the_layout_accepts() {
     let folder = tempfile::tempdir().unwrap();
     layout(folder.path());
     let mut limits = Limits::default();
@@ -177,7 +177,7 @@ fn no_more_is_attached_than_a_reader_of_the_layout_would_take() {
     attach(2).unwrap();
     let error = attach(3).unwrap_err();
     assert!(matches!(&error, ImageError::Limit(limit) if limit.name == "index_entries"), "{error}");
-    // What is there already costs nothing more.
+    // Existing content costs nothing more.
     attach(2).unwrap();
     assert!(Layout::open(folder.path(), Some("1"), limits).unwrap().resolve().is_ok());
 }

@@ -25,7 +25,7 @@ fn now() -> Timestamp {
     "2026-11-21T01:18:01.75Z".parse().unwrap()
 }
 
-/// Signs `subject` with a new key, so that no two bundles are the same, and attaches the signature.
+/// Signs `subject` with a new key, so that all bundles differ, and attaches the signature.
 fn sign(store: &dyn Store, subject: &Descriptor) -> AttachedBundle {
     let statement = Statement::new(Subject::new("", &subject.digest), COSIGN_SIGN_V1, json!({})).to_json();
     let signature = Pair::new().sign(&pae(IN_TOTO_PAYLOAD, &statement));

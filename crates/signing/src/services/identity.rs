@@ -237,7 +237,7 @@ pub struct Sources<'a> {
 
 impl Sources<'_> {
     /// The token that the environment offers; `None` if it offers none. A failing offer is an error: signing as
-    /// somebody other than the job is no alternative.
+    /// somebody other than the job is not an alternative.
     pub fn find(&self, audience: &str, now: Timestamp) -> Result<Option<IdentityToken>, Error> {
         if let Some(token) = self.set("SIGSTORE_ID_TOKEN") {
             return IdentityToken::parse(&token, "SIGSTORE_ID_TOKEN", audience, now).map(Some);

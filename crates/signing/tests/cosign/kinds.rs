@@ -1,10 +1,10 @@
-//! Keys of every kind that cosign takes, in every layout that it writes, both ways.
+//! Keys of every kind that cosign accepts, in every layout that it writes, in both directions.
 //!
 //! | key | cosign signs, verified here | signed here, cosign verifies |
 //! | --- | --- | --- |
 //! | P-256, RSA 2048 to 4096 | images, attestations, files | images, attestations, files |
 //! | P-384 | images, attestations, files | the same with `--signature-digest-algorithm=sha384` |
-//! | P-521 | images, attestations, files | no key of this kind signs here |
+//! | P-521 | images, attestations, files | not supported for signing |
 //! | Ed25519 | images, attestations, files | images, attestations |
 
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ use serde_json::json;
 
 use crate::{Cosign, OLDER, Place, found, now, pem, verify};
 
-/// A private key of each kind that cosign takes, in PKCS#8.
+/// A private key of each kind that cosign accepts, in PKCS#8.
 fn kinds() -> Vec<(&'static str, Vec<u8>)> {
     let random = aws_lc_rs::rand::SystemRandom::new();
     let ecdsa = |algorithm| EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap().as_ref().to_vec();
@@ -58,7 +58,7 @@ fn keys_of_every_kind_verify_as_cosign_uses_them() {
     cosign.write("predicate.json", r#"{"a":1}"#);
     cosign.write("file", "content");
     cosign.write("another", "another");
-    // This way it does not look at what it made; Ed25519 signatures of its own it refuses.
+    // With these options it does not verify its own result; it refuses its own Ed25519 signatures.
     let services =
         ["--tlog-upload=false", "--use-signing-config=false", "--trusted-root", "trusted.json", "--yes"];
     let keys: Vec<_> = kinds()
@@ -103,7 +103,7 @@ fn keys_of_every_kind_verify_as_cosign_uses_them() {
     }
 }
 
-/// How cosign is told to write what version 3 writes, without looking at what it made.
+/// Options with which cosign writes the layout of version 3, without verifying its own result.
 const BUNDLES: [&str; 5] =
     ["--use-signing-config=false", "--tlog-upload=false", "--trusted-root", "trusted.json", "--yes"];
 
@@ -169,7 +169,7 @@ fn cosign_verifies_what_our_keys_of_every_kind_sign() {
         let read = PrivateKey::from_pem(pem("PRIVATE KEY", &der).as_bytes(), None);
         let key = match read {
             Ok(key) => key,
-            // The one kind that is verified and not made.
+            // The only kind that is verified but not used for signing.
             Err(error) => {
                 assert_eq!(name, "p521", "{error}");
                 continue;
@@ -188,7 +188,7 @@ fn cosign_verifies_what_our_keys_of_every_kind_sign() {
         let holds = |command: &[&str], key: &str, rest: &[&str]| {
             let key = format!("{key}.pub");
             let flags = ["--insecure-ignore-tlog", "--trusted-root", "trusted.json", "--key", &key];
-            // It takes SHA-256 for what a P-384 key signs, unless it is told.
+            // It assumes SHA-256 for signatures of a P-384 key, unless told otherwise.
             let digest = if name == "p384" { "sha384" } else { "sha256" };
             let digest = format!("--signature-digest-algorithm={digest}");
             cosign.run(&[command, &flags, &[&*digest], rest].concat()).status.success()
@@ -198,7 +198,7 @@ fn cosign_verifies_what_our_keys_of_every_kind_sign() {
             (vec!["verify-attestation", "--type", kind], vec![image.as_str()]),
             (vec!["verify-blob-attestation", "--type", kind], vec!["--bundle", "attested.json", "file"]),
         ];
-        // Only the digest of a file is kept, and pure Ed25519 signs the file.
+        // Only the digest of a file is kept, but pure Ed25519 signs the file itself.
         if name != "ed25519" {
             let signed = sign_by_key(Content::File(&file), &key, &Limits::default()).unwrap();
             cosign.write("signed.json", signed);
@@ -214,7 +214,7 @@ fn cosign_verifies_what_our_keys_of_every_kind_sign() {
     }
 }
 
-/// It signs by Ed25519ph with such a key, and does not verify that itself.
+/// With such a key it signs by Ed25519ph, and does not verify that itself.
 #[test]
 fn cosigns_ed25519ph_is_verified() {
     let Some(cosign) = Cosign::find() else { return };
@@ -222,7 +222,8 @@ fn cosigns_ed25519ph_is_verified() {
     let key = cosign.import("ed", &pem("PRIVATE KEY", pair.as_ref()));
     let place = Place::Testing(plimsoll_testkit::Registry::start());
     let (store, subject, name) = place.image("app");
-    // With a signing configuration cosign 3.1.3 verifies what it made, fails, and stops; this way it does not look.
+    // With a signing configuration, cosign 3.1.3 verifies its result, fails, and stops; with these options it does not
+    // verify.
     let older = ["--tlog-upload=false", "--use-signing-config=false", "--trusted-root", "trusted.json"];
     cosign.must(&[&["sign", "--key", "ed.key"], &older[..], &[&name]].concat());
     assert!(!cosign.verify("ed", &[&name]).status.success());

@@ -1,4 +1,4 @@
-//! Stock cosign verifies what is signed here, and what it signs is verified here.
+//! Unmodified cosign verifies Plimsoll's signatures, and its signatures are verified here.
 //!
 //! Needs `$PLIMSOLL_PEERS/cosign`, built from cosign 3.1.3; without it each test says that it was skipped. cosign talks to
 //! registries on loopback only: the testing registry with and without the referrers API, and, where it is installed,
@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! cosign signing-config create --out SIGNING      # {"mediaType": "…signingconfig.v0.2+json", …} without any service
-//! cosign trusted-root create --out TRUSTED        # empty: else cosign asks the public TUF repository, also with a key
+//! cosign trusted-root create --out TRUSTED        # empty: otherwise cosign asks the public TUF repository, also with a key
 //! cosign generate-key-pair --output-key-prefix PREFIX
 //! cosign import-key-pair --key PKCS8 --output-key-prefix PREFIX --yes
 //! cosign sign   --key K.key --signing-config SIGNING --trusted-root TRUSTED [-a KEY=VALUE] IMAGE@DIGEST
@@ -18,8 +18,8 @@
 //! cosign verify-attestation …                     # as verify, with --type
 //! ```
 //!
-//! The older `sign --tlog-upload=false` is refused by cosign 3.1.3 unless `--use-signing-config=false` comes with it, and
-//! then writes the same bundle.
+//! The older `sign --tlog-upload=false` is refused by cosign 3.1.3 unless `--use-signing-config=false` is given too,
+//! and then it writes the same bundle.
 
 #![allow(
     clippy::unwrap_used,
@@ -134,7 +134,7 @@ impl Place {
             .stderr(Stdio::piped())
             .spawn()
             .ok()?;
-        // It says where it listens once it does: `msg="listening on 127.0.0.1:38107"`.
+        // It prints its address once it listens: `msg="listening on 127.0.0.1:38107"`.
         let mut said = BufReader::new(process.stderr.take().unwrap());
         let mut line = String::new();
         let host = loop {
@@ -144,7 +144,7 @@ impl Place {
                 break rest.split(['"', ' ', ',']).next().unwrap().to_owned();
             }
         };
-        // Nobody reads on, but the pipe must not fill up or break.
+        // The rest is not used, but the pipe must not fill up or break.
         std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
         Some(Self::Distribution { process, host, _storage: storage })
     }
@@ -161,7 +161,7 @@ impl Place {
         Registry::new(Client::new(Settings::default()).unwrap(), &reference, None, Limits::default()).unwrap()
     }
 
-    /// Pushes an image and returns its store, its descriptor, and how cosign is to call it.
+    /// Pushes an image and returns its store, its descriptor, and its name for cosign.
     fn image(&self, repository: &str) -> (Registry, Descriptor, String) {
         let store = self.open(repository);
         let built: Artifact =
@@ -208,7 +208,7 @@ fn pem(label: &str, der: &[u8]) -> String {
 }
 
 #[test]
-fn what_cosign_signs_is_verified_here_and_refused_with_another_key() {
+fn signatures_of_cosign_are_verified_here_and_refused_with_another_key() {
     let Some(cosign) = Cosign::find() else { return };
     let (key, other) = (cosign.generate("k"), cosign.generate("other"));
     for place in Place::all() {
@@ -231,7 +231,7 @@ fn what_cosign_signs_is_verified_here_and_refused_with_another_key() {
 }
 
 #[test]
-fn what_is_signed_here_cosign_verifies_and_refuses_with_another_key() {
+fn cosign_verifies_our_signatures_and_refuses_them_with_another_key() {
     let Some(cosign) = Cosign::find() else { return };
     let key = PrivateKey::generate_p256().unwrap();
     cosign.write("ours.pub", key.public_key().to_pem());
@@ -252,7 +252,7 @@ fn what_is_signed_here_cosign_verifies_and_refuses_with_another_key() {
 }
 
 #[test]
-fn signatures_of_both_stand_side_by_side() {
+fn signatures_of_both_tools_coexist() {
     let Some(cosign) = Cosign::find() else { return };
     let ours = PrivateKey::generate_p256().unwrap();
     cosign.write("ours.pub", ours.public_key().to_pem());
@@ -287,7 +287,7 @@ fn one_key_serves_both_tools() {
 }
 
 #[test]
-fn attestations_go_both_ways_and_are_no_signatures() {
+fn attestations_work_in_both_directions_and_are_not_signatures() {
     let Some(cosign) = Cosign::find() else { return };
     let ours = PrivateKey::generate_p256().unwrap();
     cosign.write("ours.pub", ours.public_key().to_pem());
@@ -319,7 +319,7 @@ fn attestations_go_both_ways_and_are_no_signatures() {
 }
 
 #[test]
-fn a_blob_signature_of_cosign_is_no_statement() {
+fn a_blob_signature_of_cosign_is_not_a_statement() {
     let Some(cosign) = Cosign::find() else { return };
     let key = cosign.generate("k");
     cosign.write("blob", "content");
@@ -328,12 +328,12 @@ fn a_blob_signature_of_cosign_is_no_statement() {
     assert!(matches!(verify(&bundle, &key).unwrap_err(), Error::NotAStatement));
 }
 
-/// How cosign 3 is told to write what cosign 1 and 2 wrote.
+/// Options with which cosign 3 writes the layout of cosign 1 and 2.
 const OLDER: [&str; 4] =
     ["--new-bundle-format=false", "--use-signing-config=false", "--tlog-upload=false", "--yes"];
 
 #[test]
-fn what_cosign_signs_in_its_older_layout_is_verified_here_and_survives_a_transfer() {
+fn signatures_in_cosigns_older_layout_are_verified_here_and_survive_a_transfer() {
     use plimsoll_attach::evidence::{Form, legacy_bundles};
     use plimsoll_attach::transfer::Transfer;
     use plimsoll_verify::{Check, Requirements, Step, Trusted, TrustedKey};
@@ -370,7 +370,7 @@ fn what_cosign_signs_in_its_older_layout_is_verified_here_and_survives_a_transfe
         let verified = attestation.verify(&subject.digest, &check(&keys), &Limits::default()).unwrap();
         assert!(!verified.value().is_signature() && verified.value().names(&subject.digest));
 
-        // Elsewhere, cosign finds it again.
+        // In the other place, cosign finds it again.
         let other = plimsoll_testkit::Registry::start();
         let reference: Reference = other.reference("copy", "1").parse().unwrap();
         let destination =
@@ -394,7 +394,7 @@ fn what_cosign_signs_in_its_older_layout_is_verified_here_and_survives_a_transfe
 }
 
 #[test]
-fn what_is_signed_here_cosign_verifies_after_it_was_saved_and_loaded() {
+fn cosign_verifies_our_signatures_after_saving_and_loading() {
     use plimsoll_attach::layout::LayoutStore;
     use plimsoll_attach::transfer::Transfer;
     use plimsoll_image::layout::Layout;
@@ -427,9 +427,9 @@ fn what_is_signed_here_cosign_verifies_after_it_was_saved_and_loaded() {
     }
 }
 
-/// cosign's experimental mode of OCI 1.1: the older layers in a manifest with a subject.
+/// cosign's experimental OCI 1.1 mode: the older layers in a manifest with a subject.
 #[test]
-fn what_cosign_signs_in_its_experimental_layout_is_verified_here() {
+fn signatures_in_cosigns_experimental_layout_are_verified_here() {
     use plimsoll_attach::evidence::Form;
     use plimsoll_verify::{Check, Requirements, Trusted, TrustedKey};
 

@@ -1,5 +1,5 @@
-//! What somebody attaches to an image who may push to its repository, by the row of the catalogue of bad inputs; each
-//! test is named by its row.
+//! Attachments of somebody who may push to an image's repository. Each test is named after its row in the catalogue of
+//! bad inputs.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
 use base64::Engine as _;
@@ -31,7 +31,7 @@ fn pushed() -> (Fake, Artifact, Registry) {
 }
 
 #[test]
-fn r09_an_attachment_beyond_the_limit_is_set_aside_before_a_byte_of_it_is_asked_for() {
+fn r09_an_attachment_beyond_the_limit_is_set_aside_before_a_byte_of_it_is_requested() {
     let (fake, image, store) = pushed();
     let mut limits = Limits::default();
     limits.bundle_bytes = 1_000;
@@ -42,12 +42,12 @@ fn r09_an_attachment_beyond_the_limit_is_set_aside_before_a_byte_of_it_is_asked_
     assert_eq!((result.found.len(), result.skipped.len()), (1, 1));
     let reason = result.skipped[0].reason.to_string();
     assert!(reason.contains("bundle_bytes"), "{reason}");
-    assert!(result.truncated, "what it holds nobody knows");
+    assert!(result.truncated, "its content is unknown");
     assert_eq!(fake.requests_to("GET */blobs/*").len(), 1, "only the small one is read");
 }
 
 #[test]
-fn r09_many_attachments_together_are_bounded_too_and_said_to_be_cut() {
+fn r09_many_attachments_are_bounded_in_total_too_and_reported_as_cut() {
     let (fake, image, store) = pushed();
     let mut limits = Limits::default();
     limits.bundle_bytes = 1_000;
@@ -68,14 +68,14 @@ fn r09_many_attachments_together_are_bounded_too_and_said_to_be_cut() {
 }
 
 #[test]
-fn r09_an_attachment_that_is_larger_than_it_said_is_not_read_to_its_end() {
+fn r09_an_attachment_that_is_larger_than_announced_is_not_read_to_its_end() {
     for fault in [Fault::Longer(64 << 20), Fault::Chunked] {
         let (fake, image, store) = pushed();
         let lying = attachment(&image.top, BUNDLE, BUNDLE, b"{}");
         lying.push_by_digest(&fake, "app");
         let blob = lying.parts[1].digest();
         if matches!(fault, Fault::Chunked) {
-            // No length is announced at all, and there is more than the manifest says.
+            // No length is announced, and the body is longer than the manifest says.
             fake.add_blob_as("app", &blob, vec![b' '; 64 << 20]);
         }
         fake.misbehave("GET */blobs/*", fault);
@@ -86,7 +86,7 @@ fn r09_an_attachment_that_is_larger_than_it_said_is_not_read_to_its_end() {
 }
 
 #[test]
-fn r08_more_attachments_than_can_be_looked_at_are_incomplete_and_never_none() {
+fn r08_too_many_attachments_are_incomplete_and_never_none() {
     let (fake, image, store) = pushed();
     let mut limits = Limits::default();
     limits.referrers = 3;
@@ -99,13 +99,13 @@ fn r08_more_attachments_than_can_be_looked_at_are_incomplete_and_never_none() {
 }
 
 #[test]
-fn r19_an_attachment_that_is_listed_here_and_belongs_elsewhere() {
+fn r19_a_listed_attachment_that_belongs_to_another_image() {
     let (fake, image, store) = pushed();
     let other = ImageBuilder::new().label("other", "image").build();
     other.push_by_digest(&fake, "app");
     let foreign = attachment(&other.top, BUNDLE, BUNDLE, b"{}");
     foreign.push_by_digest(&fake, "app");
-    // Anybody who may push can write the fallback tag.
+    // Everyone who may push can write the fallback tag.
     let descriptor = foreign.top.descriptor();
     let index = format!(
         r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{descriptor}]}}"#
@@ -119,10 +119,10 @@ fn r19_an_attachment_that_is_listed_here_and_belongs_elsewhere() {
     assert!(store.resolve().is_ok());
 }
 
-/// A file is signed as it is, a statement with its type and length before it: a file that holds all of that gives whoever wrote
-/// it a signature of their statement. No reader can tell the two apart, so such a file is not signed.
+/// A file is signed as it is, a statement with its type and length before it. A file with all of that would give its
+/// author a signature of their statement. Readers cannot distinguish the two, so such a file is not signed.
 #[test]
-fn s11_a_file_that_is_the_envelope_of_a_statement() {
+fn s11_a_file_with_the_signed_form_of_a_statement() {
     let key = PrivateKey::generate_p256().unwrap();
     let statement = Statement::new(Subject::new("", &Digest::sha256(b"evil")), "p", json!({})).to_json();
     let file = pae("application/vnd.in-toto+json", &statement);
@@ -138,7 +138,7 @@ fn s11_a_file_that_is_the_envelope_of_a_statement() {
     assert!(statement_by_key(&forged, std::slice::from_ref(key.public_key())).is_ok(), "this is the attack");
 
     let sign = |file: &[u8]| {
-        // In pieces, as a pipe gives it.
+        // In pieces, as from a pipe.
         let pieces =
             file.chunks(3).fold(Box::new(std::io::empty()) as Box<dyn std::io::Read>, |all, piece| {
                 Box::new(std::io::Read::chain(all, piece))

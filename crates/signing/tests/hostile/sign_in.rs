@@ -1,4 +1,4 @@
-//! Providers that a person signs in with, and what they may lead us to.
+//! Hostile OpenID providers with which a person signs in.
 
 use plimsoll_core::{Classify as _, Kind, clock};
 use plimsoll_http::{Settings, Url};
@@ -21,7 +21,7 @@ fn signed_in(issuer: &str) -> Result<IdentityToken, Error> {
     provider.device(&Timing { now: &clock::now, wait: &|_| {} }, &mut |_| {})
 }
 
-/// A provider at whose discovery document `change` was made, and whose tokens say `issuer`, unless that is empty.
+/// A provider whose discovery document was modified by `change`, and whose tokens state `issuer`, unless that is empty.
 fn provider(change: impl Fn(&mut Value) + Send + Sync + 'static, issuer: &'static str) -> Service {
     let keys = Issuer::new();
     Service::start(move |request: &Request| {
@@ -52,7 +52,7 @@ fn provider(change: impl Fn(&mut Value) + Send + Sync + 'static, issuer: &'stati
 }
 
 #[test]
-fn s20_no_end_point_leads_elsewhere_by_a_redirect() {
+fn s20_no_endpoint_may_redirect_elsewhere() {
     let server = Server::start();
     let elsewhere = provider(|_| {}, "");
     assert!(signed_in(&server.url()).is_ok() && signed_in(&elsewhere.url()).is_ok());
@@ -78,10 +78,10 @@ fn s20_no_end_point_leads_elsewhere_by_a_redirect() {
     assert!(server.requests().iter().all(|request| request.path() != "/other"));
 }
 
-/// The provider names its endpoints itself. What it names is asked by this machine, from where more can be reached than
-/// from where the provider is.
+/// The provider names its own endpoints. This machine sends requests to them, and can reach more hosts than the
+/// provider.
 #[test]
-fn s20_no_end_point_is_where_no_provider_lives() {
+fn s20_no_endpoint_may_be_at_a_private_address() {
     for place in [
         "http://169.254.169.254/latest/meta-data/",
         "https://169.254.169.254/latest/meta-data/",
@@ -108,12 +108,12 @@ fn s20_no_end_point_is_where_no_provider_lives() {
 }
 
 #[test]
-fn s20_a_provider_that_is_another_issuer() {
+fn s20_a_provider_with_another_issuer() {
     let good = provider(
         |document| document["issuer"] = json!(format!("{}/", document["issuer"].as_str().unwrap())),
         "",
     );
-    assert!(signed_in(&good.url()).is_ok(), "a slash at the end is none");
+    assert!(signed_in(&good.url()).is_ok(), "a trailing slash does not matter");
     for other in [
         "https://issuer.example",
         "",
@@ -135,7 +135,7 @@ fn s20_a_provider_that_is_another_issuer() {
         );
         let error = signed_in(&provider.url()).unwrap_err();
         assert!(error.to_string().contains("another issuer"), "{other}: {error}");
-        assert_eq!(provider.requests().len(), 1, "nothing is asked of it after that");
+        assert_eq!(provider.requests().len(), 1, "no further request is sent");
     }
     for broken in [json!(null), json!(["https://issuer.example"]), json!({})] {
         let provider = provider(move |document| document["issuer"] = broken.clone(), "");
@@ -143,7 +143,8 @@ fn s20_a_provider_that_is_another_issuer() {
     }
 }
 
-/// Its keys are the certificate authority's to know, and are never asked for here. Whose token it is can be seen without.
+/// Only the certificate authority needs its keys, which are never fetched here. The issuer of a token shows without
+/// them.
 #[test]
 fn s20_a_token_of_another_issuer() {
     for other in ["https://issuer.example", "http://127.0.0.1", "https://127.0.0.1:1/"] {

@@ -64,9 +64,9 @@ fn a_configuration_chooses_services_and_fails_closed() {
     }
 }
 
-/// An instance's TUF repository may bring a newer form; in a file that somebody wrote, the same is a typing error.
+/// An instance's TUF repository may contain a newer form; in a file that somebody wrote, the same is a typing error.
 #[test]
-fn members_that_are_not_known_are_refused_or_left_out_by_choice() {
+fn unknown_members_are_refused_or_ignored_by_choice() {
     let server = Server::start();
     for (path, name) in [
         ("", "witnessUrls"),
@@ -83,7 +83,7 @@ fn members_that_are_not_known_are_refused_or_left_out_by_choice() {
         let chosen = Services::from_config(&read, Settings::default(), clock::now()).unwrap();
         assert_eq!((chosen.logs.len(), chosen.timestamps.len()), (1, 1), "{path}");
     }
-    // How many services sign is nothing to guess.
+    // The number of services that sign must not be guessed.
     let mut config = server.signing_config(&[2]);
     config["tsaConfig"] = json!({"selector": "MOST"});
     let read = SigningConfig::parse(config.to_string().as_bytes(), UnknownMembers::Skip).unwrap();

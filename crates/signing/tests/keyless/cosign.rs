@@ -1,4 +1,4 @@
-//! What cosign verifies and signs, compared with ours.
+//! Keyless signatures in both directions between cosign and Plimsoll.
 
 use plimsoll_core::{Limits, clock};
 use plimsoll_keys::{NewKey, PrivateKey};
@@ -21,7 +21,7 @@ fn cosign(server: &Server) -> Option<Peer> {
 }
 
 #[test]
-fn cosign_verifies_what_is_signed_without_a_key_here() {
+fn cosign_verifies_our_keyless_signatures() {
     let server = Server::start();
     let Some(cosign) = cosign(&server) else { return };
     for logs in [1, 2] {
@@ -76,7 +76,7 @@ fn cosign_verifies_a_statement_and_a_logged_key_signature_of_ours() {
             let bundle =
                 make(Content::File(&file()), Signer::Key(&key), Some(&services), Some(&root)).unwrap();
             cosign.write("bundle.json", &bundle);
-            // cosign takes SHA-256 for what a P-384 key signs, unless it is told.
+            // cosign assumes SHA-256 for signatures of a P-384 key, unless told otherwise.
             let digest = if kind == NewKey::P384 { "sha384" } else { "sha256" };
             let digest = format!("--signature-digest-algorithm={digest}");
             cosign.must(&[&["verify-blob", "--key=key.pub", &digest], &shared[..], &["file"]].concat());
@@ -85,7 +85,7 @@ fn cosign_verifies_a_statement_and_a_logged_key_signature_of_ours() {
 }
 
 #[test]
-fn what_cosign_signs_without_a_key_verifies_here() {
+fn keyless_signatures_of_cosign_verify_here() {
     let server = Server::start();
     let Some(cosign) = cosign(&server) else { return };
     let (root, identities) = (root(&server), [identity(&server)]);

@@ -1,5 +1,5 @@
-//! Signing with certificates, logs and timestamps, against an instance on loopback: what comes out verifies, and whatever
-//! a service does wrong is found before anybody gets a bundle.
+//! Signing with certificates, logs and timestamps, against an instance on loopback: the results verify, and wrong
+//! answers of services are found before a bundle is returned.
 
 #![allow(
     clippy::unwrap_used,
@@ -42,7 +42,7 @@ fn file() -> FileDigests {
     FileDigests::read(&b"the file"[..]).unwrap()
 }
 
-/// Makes a bundle and confirms it as of now.
+/// Makes a bundle and verifies it as of now.
 fn make(
     content: Content<'_>,
     signer: Signer<'_>,
@@ -88,7 +88,7 @@ fn keyless(server: &Server, logs: &[u8]) -> Result<Vec<u8>, Error> {
     )
 }
 
-/// No word of a request may come back in a message: the stand-in quotes whole requests in its refusals.
+/// No part of a request may appear in a message: the test server quotes whole requests in its refusals.
 #[track_caller]
 fn holds_no_secret(server: &Server, error: &Error) {
     let shown = format!("{error} {error:?} {:?}", error.hint());

@@ -1,4 +1,4 @@
-//! What is signed without a key, and with one, verifies.
+//! Signatures without and with a key verify.
 
 use std::num::NonZeroUsize;
 
@@ -105,9 +105,9 @@ fn a_key_with_logs_and_timestamps_as_the_configuration_says() {
     assert!(server.requests().iter().all(|request| request.path() != "/api/v2/signingCert"));
 }
 
-/// What verifies afterwards is logged, and what could not be verified is refused and not handed out.
+/// Signatures that verify are logged; those that could not be verified are refused and not returned.
 #[test]
-fn every_kind_of_key_that_a_log_takes() {
+fn every_kind_of_key_that_a_log_accepts() {
     let server = Server::start();
     let root = root(&server);
     for (kind, logs, file_too) in [
@@ -165,7 +165,7 @@ fn every_kind_of_key_that_a_log_takes() {
 }
 
 #[test]
-fn without_services_nothing_is_asked() {
+fn without_services_no_request_is_sent() {
     let server = Server::start();
     let key = PrivateKey::generate_p256().unwrap();
     let mut none = services(&server, &[]);
@@ -180,9 +180,10 @@ fn without_services_nothing_is_asked() {
     assert!(error.to_string().contains("a certificate authority"), "{error}");
 }
 
-/// The certificate is of use for minutes: somebody has to say when, and that is known before a log holds anything.
+/// The certificate is valid for minutes, so the time of signing needs a witness. This is checked before anything is
+/// logged.
 #[test]
-fn signing_without_a_key_needs_somebody_who_says_when() {
+fn keyless_signing_needs_a_trusted_time() {
     let server = Server::start();
     let mut services = services(&server, &[2]);
     services.timestamps.clear();
@@ -193,9 +194,9 @@ fn signing_without_a_key_needs_somebody_who_says_when() {
     assert!(server.requests().is_empty());
 }
 
-/// After a lost answer the log says that it has the entry. What it then gives is compared all the same.
+/// After a lost answer the log says that it has the entry. The entry that it then returns is still compared.
 #[test]
-fn an_entry_that_the_log_has_already_is_fetched() {
+fn an_entry_that_the_log_already_has_is_fetched() {
     let server = Server::start();
     server.misbehave("/api/v1/log", Fault::Existing);
     keyless(&server, &[1]).unwrap();
@@ -207,7 +208,7 @@ fn an_entry_that_the_log_has_already_is_fetched() {
     );
 }
 
-/// Each of two instances is asked, and the result holds under the trust in both.
+/// Both instances are used, and the result verifies with the roots of both.
 #[test]
 fn all_logs_and_timestamp_authorities_of_a_configuration() {
     let (one, other) = (Server::start(), Server::start());
@@ -240,7 +241,7 @@ fn all_logs_and_timestamp_authorities_of_a_configuration() {
         now: clock::now(),
     };
     verify(&Bundle::parse(&bundle, &Limits::default()).unwrap(), None, &check).unwrap();
-    // A log that the trusted root does not know is found out before anybody has the bundle.
+    // A log that the trusted root does not contain is found before the bundle is returned.
     let error = make(content, signer, Some(&services), Some(&self::root(&one))).unwrap_err();
     assert!(matches!(error, Error::WouldNotVerify(_)), "{error}");
 }

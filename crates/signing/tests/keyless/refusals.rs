@@ -1,4 +1,4 @@
-//! What a service does wrong is found before anybody gets a bundle.
+//! Wrong answers of services are found before a bundle is returned.
 
 use plimsoll_core::{Classify as _, Kind};
 use plimsoll_signing::{Content, Error, Signer};
@@ -7,7 +7,7 @@ use plimsoll_verify::Step;
 
 use crate::{file, holds_no_secret, keyless, make, services, statement, token};
 
-/// What a service answers wrongly is refused also without a trusted root, whenever it can be told from the question.
+/// An answer that does not fit the request is refused even without a trusted root.
 #[test]
 fn an_answer_to_another_question_is_refused() {
     let server = Server::start();
@@ -37,9 +37,9 @@ fn an_answer_to_another_question_is_refused() {
     }
 }
 
-/// Answers that fit the question, by somebody whose signature the trusted root does not know.
+/// Answers that fit the request, but are signed by an unknown key.
 #[test]
-fn an_answer_that_would_not_verify_is_refused_by_the_step_that_looks_at_it() {
+fn an_answer_that_would_not_verify_is_refused_by_the_step_that_checks_it() {
     for (path, logs, step) in [
         ("/api/v1/log", 1, Step::LogPromise),
         ("/api/v2/log", 2, Step::LogInclusion),
@@ -95,7 +95,7 @@ fn a_refusal_names_service_place_and_step_and_quotes_no_request() {
 }
 
 #[test]
-fn trouble_that_passes_is_waited_out_where_asking_twice_does_no_harm() {
+fn transient_failures_are_retried_if_repeating_does_no_harm() {
     let server = Server::start();
     for (path, status) in [
         ("/api/v1/timestamp", 500),
@@ -108,11 +108,11 @@ fn trouble_that_passes_is_waited_out_where_asking_twice_does_no_harm() {
         server.misbehave(path, Fault::StatusOnce(status));
         keyless(&server, &[2]).unwrap();
     }
-    // A certificate that was issued stands in a public log: after an answer that says nothing, none is asked for again.
+    // An issued certificate is in a public log, so after an unclear answer it is not requested again.
     server.misbehave("/api/v2/signingCert", Fault::StatusOnce(500));
     let error = keyless(&server, &[2]).unwrap_err();
     assert_eq!(error.kind(), Kind::Transient, "{error}");
-    // And nobody is asked for ever.
+    // Retries are bounded.
     server.misbehave("/api/v2/log", Fault::Status(500));
     let error = keyless(&server, &[2]).unwrap_err();
     assert_eq!(error.kind(), Kind::Transient, "{error}");

@@ -1,4 +1,4 @@
-//! Tokens: given, offered by the surroundings, or had by signing in.
+//! Tokens: given, offered by the environment, or obtained by signing in.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -31,9 +31,9 @@ fn a_token_for_another_audience_or_expired_is_not_sent() {
     assert!(server.requests().is_empty());
 }
 
-/// The provider's signature is for the authority to check, and what it says comes through.
+/// The authority checks the provider's signature, and its message is passed on.
 #[test]
-fn a_token_that_the_authority_does_not_take() {
+fn a_token_that_the_authority_refuses() {
     let (server, other) = (Server::start(), Server::start());
     let foreign = parsed(&other.token(&json!({"sub": subject(), "iss": server.url()})));
     let signer = Signer::Keyless { token: &foreign };
@@ -48,7 +48,7 @@ fn sources<'a>(variables: &'a dyn Fn(&str) -> Option<String>, kubernetes: &'a Pa
 }
 
 #[test]
-fn the_surroundings_offer_a_token() {
+fn the_environment_offers_a_token() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     let (nowhere, there) = (folder.path().join("none"), folder.path().join("token"));
@@ -83,7 +83,7 @@ fn the_surroundings_offer_a_token() {
 }
 
 #[test]
-fn signing_in_by_a_code_on_another_device() {
+fn signing_in_with_a_code_on_another_device() {
     let server = Server::start();
     let services = services(&server, &[2]);
     let provider = Provider::discover(&services, CLIENT).unwrap();
@@ -93,7 +93,7 @@ fn signing_in_by_a_code_on_another_device() {
     let token = provider.device(&patience, &mut |prompt: &Prompt| told.push(prompt.clone())).unwrap();
     assert_eq!(token.subject(), "dev@example.com");
     assert_eq!(told[0].code.as_deref(), Some("ABCD-EFGH"));
-    assert_eq!(*waits.borrow(), [Duration::from_secs(5); 2], "the pause that the provider asks for");
+    assert_eq!(*waits.borrow(), [Duration::from_secs(5); 2], "the pause that the provider requests");
 
     server.misbehave("/token", Fault::Refused);
     let error = provider.device(&patience, &mut |_| {}).unwrap_err();
@@ -106,7 +106,7 @@ fn signing_in_by_a_code_on_another_device() {
     assert!(error.to_string().contains("another issuer"), "{error}");
 }
 
-/// GETs `url` and gives the whole answer.
+/// GETs `url` and returns the whole answer.
 fn get(url: &Url) -> String {
     let host = (url.host_str().unwrap().replace("localhost", "127.0.0.1"), url.port().unwrap());
     let mut stream = std::net::TcpStream::connect(host).unwrap();

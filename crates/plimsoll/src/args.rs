@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_alone_is_what_it_is_among_the_others() {
+    fn a_command_defined_alone_equals_the_one_among_the_others() {
         let help = |mut definition: clap::Command, words: [&str; 3]| {
             definition.try_get_matches_from_mut(words).unwrap_err().to_string()
         };
@@ -223,9 +223,9 @@ mod tests {
         ("key", "PLIMSOLL_SIGN_KEY"),
         // Signing writes the bundle, verification reads it.
         ("bundle", "PLIMSOLL_SIGN_BUNDLE"),
-        // A document's format, which no result has.
+        // A document's format, not a result's.
         ("output", "PLIMSOLL_SBOM_OUTPUT"),
-        // Of a feed, and not of trust material.
+        // Of a feed, not of trust material.
         ("mirror", "PLIMSOLL_FEED_MIRROR"),
     ];
 
@@ -327,7 +327,7 @@ mod tests {
         fn visit(command: &clap::Command) {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             for line in help.lines() {
-                // With one more character, the rest would be on a line of its own, which is not a command.
+                // One more character would wrap the line, and the rest would not be a command.
                 assert!(line.chars().count() <= 100, "{}: {line}", command.get_name());
             }
             command.get_subcommands().for_each(visit);

@@ -58,7 +58,7 @@ use crate::settings::trust::TrustCommandSettings;
 use crate::settings::verify::VerifySettings;
 use crate::settings::waiver::WaiverSettings;
 
-/// Does `work` for each subject. One that fails is reported, and says nothing about the others.
+/// Does `work` for each subject. A failure is reported, and does not affect the other subjects.
 fn each(subjects: &[String], console: Console, mut work: impl FnMut(&str) -> Result<(), Failure>) -> Exit {
     let mut exit = Exit::Done;
     for subject in subjects {
@@ -70,7 +70,7 @@ fn each(subjects: &[String], console: Console, mut work: impl FnMut(&str) -> Res
     exit
 }
 
-/// Runs the command that was typed and says how it ended.
+/// Runs the typed command and returns how it ended.
 pub(crate) fn run(command: &Command, context: &Context<'_>, console: Console) -> Result<Exit, Failure> {
     match command {
         Command::Check(arguments) => check::run(&CheckSettings::resolve(arguments, context)?, console),

@@ -1,8 +1,8 @@
-//! The configuration file: where it is searched for, what it may say, and how its values reach the arguments.
+//! The configuration file: where it is searched for, its content, and how its values reach the arguments.
 //!
 //! Every long flag is a key, named as the flag is. Keys at the top count for every command that has the flag; those below
-//! `commands` for one. Flags come before environment variables, these before the user's file, that before the system's.
-//! The file is never searched for in the current directory: what is judged must not configure its judge.
+//! `commands` for one. Flags take precedence over environment variables, these over the user's file, and that over the
+//! system's. The file is never searched for in the current directory: what is judged must not configure its judge.
 //!
 //! ```yaml
 //! insecure-registry: [registry.local:5000]
@@ -39,36 +39,36 @@ use file::places;
 pub(crate) use file::{Place, Rank};
 pub(crate) use report::{LimitRow, Origin, SettingRow, Value};
 
-/// What was typed, with environment and configuration files merged.
+/// The typed arguments, merged with environment and configuration files.
 pub(crate) struct Parsed {
     pub(crate) arguments: Arguments,
-    /// Files that the result will be written to.
+    /// The files to which the result will be written.
     pub(crate) outputs: Vec<PathBuf>,
     pub(crate) limits: Limits,
     pub(crate) config: Config,
 }
 
-/// Where settings came from, for commands that tell.
+/// The origins of settings, for commands that show them.
 #[derive(Default)]
 pub(crate) struct Config {
     /// Every place that was searched, in order of precedence.
     pub(crate) places: Vec<Place>,
-    /// What the files say, in the same order.
+    /// The contents of the files, in the same order.
     files: Vec<FileSettings>,
     /// The global flags that were typed.
     typed: Vec<String>,
-    /// Why the files could not be used. Only commands that report on them go on then.
+    /// Why the files could not be used. Then only commands that report on them continue.
     pub(crate) fault: Option<Failure>,
     limits: Vec<LimitRow>,
     /// Flags that the environment sets.
     pub(crate) set_by_variables: Vec<SetByVariable>,
-    /// Variables that set nothing, each with the one that was probably meant.
+    /// Variables without effect, each with the one that was probably meant.
     pub(crate) misspelled: Vec<(String, String)>,
 }
 
-/// Why nothing is run.
+/// Why no command is run.
 pub(crate) enum Stop {
-    /// The argument parser has something to say: an error, or help.
+    /// The argument parser returned an error, or help.
     Clap(clap::Error),
     /// The configuration is wrong.
     Failure(Failure),
@@ -110,7 +110,7 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Parsed, Stop> {
             let detail = Detail::of_words(typed);
             apply::parse(&mut with_detail(whole.clone(), detail), &files, typed)
         }
-        // The version is no misuse, and explaining needs the whole definition.
+        // The version is not misuse, and explaining needs the whole definition.
         Err(Stop::Clap(error)) if error.use_stderr() => {
             Err(misuse::explained(error, typed, &whole, &|name| std::env::var_os(name)))
         }
@@ -187,17 +187,17 @@ fn limits(
 }
 
 impl Config {
-    /// Every setting of every command, with its value and where it came from.
+    /// Every setting of every command, with its value and origin.
     pub(crate) fn settings(&self) -> Vec<SettingRow> {
         report::settings(&args::definition(), &self.files, &self.typed)
     }
 
-    /// Every limit, with its value and where it came from.
+    /// Every limit, with its value and origin.
     pub(crate) fn limits(&self) -> &[LimitRow] {
         &self.limits
     }
 
-    /// The files that were read, the one that counts most first.
+    /// The files that were read, in order of precedence.
     pub(crate) fn read(&self) -> impl Iterator<Item = &PathBuf> {
         self.files.iter().map(FileSettings::path)
     }

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use plimsoll_core::{Classify, Kind};
 
-/// How a command ended when it ended with a result.
+/// How a command ended with a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// Done, and where there was a verdict it is allow.
+    /// Done; if there was a verdict, it is allow.
     Done,
     /// Done, with a result that is not success.
     Kind(Kind),
@@ -17,8 +17,8 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    /// The exit code for several results: the gravest verdict, else the first failure. A denial is worth more than the
-    /// reason why something else could not be judged.
+    /// The exit code for several results: the gravest verdict, or else the first failure. A denial matters more than
+    /// the reason why something else could not be judged.
     pub(crate) fn and(self, other: Self) -> Self {
         fn gravity(exit: Exit) -> u8 {
             match exit {
@@ -42,7 +42,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// An error on its way to the user.
+/// An error for the user.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
     kind: Kind,
@@ -56,13 +56,13 @@ impl Failure {
         Self { kind, message: message.into(), hint: None }
     }
 
-    /// The same with one thing to do about it.
+    /// The same with a hint.
     #[must_use]
     pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 
-    /// The same, said of a part of what a command is about.
+    /// The same for a part of a command's work.
     #[must_use]
     pub(crate) fn of_part(self, part: impl fmt::Display) -> Self {
         Self { message: format!("{part}: {}", self.message), ..self }
@@ -95,7 +95,7 @@ impl<E: Classify> From<E> for Failure {
         let mut source = error.source();
         while let Some(cause) = source {
             let text = cause.to_string();
-            // Some messages of lower layers repeat their source, others leave it to the chain.
+            // Some messages of lower layers contain their source, others leave it to the chain.
             if !message.contains(&text) {
                 message.push_str(": ");
                 message.push_str(&text);
@@ -106,7 +106,7 @@ impl<E: Classify> From<E> for Failure {
     }
 }
 
-/// Reports what the argument parser says; `--help` and `--version` are not errors.
+/// Reports the argument parser's message; `--help` and `--version` are not errors.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let printed = error.print();
     if !error.use_stderr() && printed.is_ok() {
@@ -122,7 +122,7 @@ pub(crate) fn guarded(work: impl FnOnce() -> Exit + std::panic::UnwindSafe) -> E
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let what = panic.payload_as_str().unwrap_or("no message");
         let what = plimsoll_core::text::terminal(what);
-        // Nothing is left to do when standard error is closed.
+        // If standard error is closed, nothing can be reported.
         let _ = writeln!(
             std::io::stderr(),
             "error: internal error at {place}: {what}\nhint: this is a defect of plimsoll; please report it with the command line"

@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     }
     let exit = failure::guarded(|| {
         let run = || {
-            // Before anything is asked or read: nobody should wait for a result that cannot be written.
+            // Before anything is requested or read: nobody should wait for a result that cannot be written.
             parsed.outputs.iter().try_for_each(|file| plimsoll_files::writable(file))?;
             let context = Context::of_process(&parsed.limits, &parsed.config)?;
             commands::run(&parsed.arguments.command, &context, console)

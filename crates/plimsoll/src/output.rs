@@ -1,4 +1,4 @@
-//! Standard output for data, standard error for talk, and what either may look like.
+//! Standard output for data, standard error for messages, and the style of both.
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
@@ -21,7 +21,7 @@ impl Console {
         Self(settings)
     }
 
-    /// Sends the libraries' log to standard error, as loud as `-q` and `-v` ask for.
+    /// Sends the libraries' log to standard error, at the level of `-q` and `-v`.
     pub(crate) fn start_log(self) {
         let level = match (self.0.quiet, self.0.verbose) {
             (true, _) => LevelFilter::ERROR,
@@ -47,7 +47,7 @@ impl Console {
         self.0.verbose > 0
     }
 
-    /// What a result for people may look like that goes to `file`, or to standard output. A file has neither colours nor a
+    /// The style of a result for people that goes to `file`, or to standard output. A file has neither colours nor a
     /// width.
     pub(crate) fn page(self, file: Option<&Path>) -> Page {
         let verbose = self.is_verbose();
@@ -57,7 +57,7 @@ impl Console {
         }
     }
 
-    /// `COLUMNS`, else the width of the terminal. What goes into a pipe has none.
+    /// `COLUMNS`, or else the width of the terminal. A pipe has none.
     fn stdout_width(self) -> Option<usize> {
         let stdout = io::stdout();
         let of_terminal = || {
@@ -67,14 +67,14 @@ impl Console {
         self.0.columns.or_else(|| if stdout.is_terminal() { of_terminal() } else { None })
     }
 
-    /// Says something that is not the result, unless `-q`.
+    /// Writes a message that is not the result, unless `-q`.
     pub(crate) fn say(self, message: impl Display) {
         if !self.0.quiet {
             say_always(&harmless(&message.to_string()));
         }
     }
 
-    /// Says that something deserves attention, unless `-q`.
+    /// Writes a warning, unless `-q`.
     pub(crate) fn warn(self, message: impl Display) {
         if !self.0.quiet {
             let label = self.painted("warning", "33");
@@ -105,7 +105,7 @@ impl Console {
     }
 }
 
-/// Writes a result: to `file`, whole or not at all, or to standard output. A device or a pipe is written into.
+/// Writes a result: to `file`, completely or not at all, or to standard output. A device or pipe is written into.
 pub(crate) fn emit(
     file: Option<&Path>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -117,11 +117,11 @@ pub(crate) fn emit(
     }
 }
 
-/// Writes what cannot be made again, such as a signature: to `file`, where a file that is there stays unless `force`, or
-/// to standard output.
+/// Writes output that cannot be made again, such as a signature: to `file`, where an existing file stays unless
+/// `force`, or to standard output.
 pub(crate) fn emit_new(file: Option<&Path>, force: bool, bytes: &[u8]) -> Result<(), Failure> {
     let Some(path) = file.filter(|_| !force) else { return emit(file, |out| out.write_all(bytes)) };
-    // Opened once: the reader of a pipe takes a second opening for another writer.
+    // Opened once, because the reader of a pipe would see a second writer.
     match plimsoll_files::stream(path)? {
         Some(stream) => pour(stream, path.display(), |out| out.write_all(bytes)),
         None => plimsoll_files::create(path, plimsoll_files::Mode::Public, bytes)
@@ -129,8 +129,8 @@ pub(crate) fn emit_new(file: Option<&Path>, force: bool, bytes: &[u8]) -> Result
     }
 }
 
-/// Refuses a file that [`emit_new`] would refuse, before the work is done. Only the writing itself keeps two processes
-/// from the same name.
+/// Refuses a file that [`emit_new`] would refuse, before the work is done. Only the writing itself prevents two
+/// processes from using the same name.
 pub(crate) fn is_free(file: Option<&Path>, force: bool) -> Result<(), Failure> {
     match file {
         Some(path) if !force && path.is_file() => {
@@ -181,7 +181,7 @@ fn harmless(message: &str) -> String {
 }
 
 fn say_always(message: &str) {
-    // Nothing is left to do when standard error is closed.
+    // If standard error is closed, nothing can be reported.
     let _ = writeln!(io::stderr(), "{message}");
 }
 

@@ -9,7 +9,7 @@ use plimsoll_image::Progress;
 
 use crate::output::Console;
 
-/// Short runs stay silent: a bar that flashes up is noise.
+/// Short runs stay silent: a flashing bar is noise.
 const SILENT: Duration = Duration::from_secs(1);
 
 /// Counts what the layer readers report.
@@ -28,7 +28,7 @@ impl Bar {
         let Ok(mut hidden) = self.hidden.try_lock() else { return };
         if hidden.is_some_and(|since| since.elapsed() >= SILENT) {
             *hidden = None;
-            // A folder has no size that is known beforehand.
+            // The size of a folder is not known in advance.
             let template = if self.bar.length() == Some(0) {
                 "reading files {bytes} {elapsed}"
             } else {

@@ -9,9 +9,9 @@ use super::shared::OUTPUT;
 
 /// Show or empty the caches of registry answers and of layers
 ///
-/// `verify` keeps what registries answered, `sbom`, `scan` and `check` what they made of the files in layers. Everything in the
-/// caches can be fetched and read again, so nothing is lost when they are emptied. The advisory database and the trusted roots
-/// are not caches in this sense.
+/// `verify` keeps the answers of registries; `sbom`, `scan` and `check` keep the facts that they read from layers.
+/// Everything in the caches can be fetched and read again, so nothing is lost when they are emptied. The advisory
+/// database and the trusted roots are not caches in this sense.
 #[derive(Debug, Args)]
 #[command(
     disable_help_subcommand = true,

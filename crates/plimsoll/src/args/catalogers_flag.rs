@@ -9,7 +9,7 @@ use plimsoll_core::nearest;
 
 use super::shared::IMAGES;
 
-/// Which catalogers work.
+/// Which catalogers are used.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct CatalogerChoice {
     /// Switch catalogers off (-NAME) or on again (+NAME), in this order; `all` names each of them. Those that are off are
@@ -18,11 +18,11 @@ pub(crate) struct CatalogerChoice {
     pub(crate) catalogers: Vec<CatalogerChange>,
 }
 
-/// One change to the catalogers that work.
+/// One change to the catalogers in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CatalogerChange {
     on: bool,
-    /// None for all of them.
+    /// `None` for all of them.
     id: Option<&'static str>,
 }
 
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_are_made_in_their_order() {
+    fn changes_apply_in_their_order() {
         assert_eq!(off(&[]), [""; 0]);
         assert_eq!(off(&["-npm", "-java"]), ["java", "npm"]);
         assert_eq!(off(&["-npm", "+npm"]), [""; 0]);
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_told_with_the_nearest() {
+    fn an_unknown_name_is_an_error_with_the_nearest() {
         let error = |text| parse_change(text).unwrap_err();
         assert_eq!(error("-pyhton"), "there is no cataloger `pyhton`, did you mean `python`?");
         assert!(error("npm").contains("expected +NAME or -NAME"));

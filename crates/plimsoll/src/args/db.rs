@@ -33,9 +33,10 @@ pub(crate) enum Command {
 
 /// Fetch the publishers' advisories and build the database
 ///
-/// Asks only for what changed since the last update, and goes on with a download that broke off. Without --ecosystem, updates
-/// what was updated before; the first time that is Alpine, Debian, Go, Maven, npm, NuGet, Packagist, PyPI, RubyGems,
-/// crates.io, and CVE, which is what KEV and EPSS say about each CVE. The database changes only once everything has arrived and can be read.
+/// Fetches only what changed since the last update, and continues an interrupted download. Without --ecosystem, updates
+/// what was updated before; the first time, this is Alpine, Debian, Go, Maven, npm, NuGet, Packagist, PyPI, RubyGems,
+/// crates.io, and CVE (the facts of KEV and EPSS about each CVE). The database changes only after everything was
+/// received and read.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -53,10 +54,10 @@ The publishers, for --mirror (docs/feeds.md):
   kev      https://www.cisa.gov/sites/default/files/feeds/
   epss     https://epss.empiricalsecurity.com/")]
 pub(crate) struct Update {
-    /// Cover this ecosystem or release, or CVE, from now on, besides what was updated before; may be repeated
+    /// Cover this ecosystem or release, or CVE, from now on, in addition to what was updated before; may be repeated
     #[arg(short, long, value_name = "NAME", env = "PLIMSOLL_ECOSYSTEM", value_delimiter = ',')]
     pub(crate) ecosystem: Vec<Wanted>,
-    /// Where a publisher's files lie instead of at its own server; may be repeated
+    /// Address to fetch a publisher's files from instead of its own server; may be repeated
     #[arg(long, value_name = "PUBLISHER=URL", env = "PLIMSOLL_FEED_MIRROR", value_delimiter = ',')]
     pub(crate) mirror: Vec<Mirror>,
     /// Folder for the publishers' files [default: plimsoll/feeds in the user's cache folder]
@@ -139,8 +140,8 @@ pub(crate) struct Search {
 
 /// Show what changed from one database to another
 ///
-/// Counts the advisories that were added, removed and changed for each ecosystem. JSON has each of them, as both databases
-/// tell it.
+/// Counts the advisories that were added, removed and changed for each ecosystem. JSON lists each of them, as both
+/// databases have it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

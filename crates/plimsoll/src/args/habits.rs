@@ -57,7 +57,7 @@ pub(crate) static HABITS: &[Habit] = &[
     habit("cosign", SIGNS, &["--certificate", "--cert", "--certificate-chain", "--cert-chain", "--output-certificate", "--rfc3161-timestamp"],
         "certificates and timestamps are kept in the bundle"),
     habit("cosign", VERIFIES, &["--check-claims", "--attachment", "--attachment-tag-prefix", "--max-workers", "--experimental-oci11"],
-        "leave it out: claims are always checked, and everything attached is looked at"),
+        "leave it out: claims are always checked, and everything attached is examined"),
     habit("cosign", SIGNS, &["--registry-referrers-mode", "--record-creation-timestamp", "--issue-certificate", "--sign-container-identity", "--experimental-oci11"],
         "leave it out: the registry's referrers API is used where it exists"),
     habit("cosign", &["verify-attestation", "verify-blob-attestation", "scan"], &["--policy", "--ignore-policy"],
@@ -97,7 +97,7 @@ pub(crate) static HABITS: &[Habit] = &[
     habit("trivy", TOP, &["fs", "filesystem", "rootfs", "vm", "repo", "repository"],
         "`plimsoll scan dir:PATH` reads a root file system, or the lock files of a folder of sources"),
     habit("trivy", TOP, &["k8s", "kubernetes", "server", "client", "plugin", "module", "registry"],
-        "there is nothing like it: `plimsoll check SUBJECT` judges images one by one"),
+        "there is no counterpart: `plimsoll check SUBJECT` judges images one by one"),
     habit("trivy, syft", TOP, &["convert"], "`plimsoll sbom convert FILE -o FORMAT`; results of scans are written as you need them: `plimsoll scan -o`"),
     habit("syft", TOP, &["packages", "package", "catalog"], "`plimsoll sbom SUBJECT`, at a terminal a table"),
     habit("syft", TOP, &["cataloger", "catalogers"], "`plimsoll sbom cataloger list`"),
@@ -137,7 +137,7 @@ pub(crate) static HABITS: &[Habit] = &[
     habit("trivy, cosign, docker", &[], &["--debug", "-d", "--log-level"], "`--verbose`, twice for every request"),
     habit("trivy", &["scan", "sbom", "check"], &["--clear-cache"], "`plimsoll cache clear` empties the caches"),
     habit("syft", &["sbom"], &["--source-name", "--source-version", "--name", "--base-path"],
-        "the document names the image by its digest; nothing else is taken"),
+        "the document names the image by its digest; no other value is accepted"),
     habit("syft, trivy", &["sbom"], &["--output=spdx", "--output=spdx-tag-value", "--output=json", "--output=syft-json", "--output=github-json"],
         "`plimsoll sbom -o spdx-json` and `plimsoll sbom -o cyclonedx-json` are what is written, `plimsoll sbom -o table` is for people"),
     habit("syft, trivy", &["sbom"], &["--output=cyclonedx", "--output=cyclonedx-xml"], "`plimsoll sbom -o cyclonedx-json`"),
@@ -166,7 +166,7 @@ pub(crate) static HABITS: &[Habit] = &[
 
     // Everywhere.
     habit("opa, conftest, kyverno", TOP, &["test", "eval", "apply", "validate", "audit", "admit", "gate"],
-        "`plimsoll check SUBJECT --policy FILE` judges an image, `plimsoll policy lint FILE` looks at a policy"),
+        "`plimsoll check SUBJECT --policy FILE` judges an image, `plimsoll policy lint FILE` checks a policy"),
     habit("many", &["policy"], &["init", "new", "create", "show"], "`plimsoll policy example` prints one to edit"),
     habit("many", &["policy"], &["check", "validate", "test", "verify"], "`plimsoll policy lint FILE`, or `plimsoll check SUBJECT --policy FILE`"),
     habit("many", &["waiver"], &["create", "add", "init"], "`plimsoll waiver new NAME`"),
@@ -176,7 +176,7 @@ pub(crate) static HABITS: &[Habit] = &[
     habit("many", &["key"], &["show", "list", "ls"], "`plimsoll key inspect KEY`"),
     habit("many", &["trust"], &["init", "initialize", "fetch"], "`plimsoll trust update`"),
     habit("many", &["evidence"], &["list", "ls", "show"], "`plimsoll evidence tree SUBJECT`"),
-    habit("many", TOP, &["update", "upgrade", "self-update"], "`plimsoll trust update` brings trusted roots, `plimsoll db update` advisories"),
+    habit("many", TOP, &["update", "upgrade", "self-update"], "`plimsoll trust update` fetches trusted roots, `plimsoll db update` advisories"),
     habit("many", TOP, &["lint"], "`plimsoll policy lint FILE`"),
     habit("many", TOP, &["status"], "`plimsoll doctor`, `plimsoll db status`"),
     habit("many", &[], &["--json"], "`-o json` where a command has a result"),
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
     use crate::args::definition;
 
-    /// The command that `words` call, and the words that are left.
+    /// The command that `words` call, and the remaining words.
     fn called<'a>(words: &[&'a str]) -> (clap::Command, Vec<&'a str>) {
         let (mut command, mut words) = (definition(), words);
         while let [first, rest @ ..] = words {
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn no_habit_is_something_that_exists() {
+    fn no_habit_is_an_existing_command_or_flag() {
         for habit in HABITS {
             for after in habit.after {
                 let words: Vec<&str> = after.split(' ').filter(|word| *word != "plimsoll").collect();

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_line_says_what_the_program_or_the_command_is_for() {
+    fn the_first_line_states_the_purpose_of_the_program_or_command() {
         for detail in [Detail::Concise, Detail::Full] {
             for (words, page) in pages(detail) {
                 let first = page.lines().next().unwrap();
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_stand_under_headings() {
+    fn flags_are_under_headings() {
         for (words, page) in pages(Detail::Concise) {
             let options = page.split("\nOptions:\n").nth(1).unwrap_or_default();
             let options = options.split("\n\n").next().unwrap_or_default();
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn verbose_is_heard_beside_help_in_every_spelling() {
+    fn verbose_works_with_help_in_every_spelling() {
         let detail = |words: &[&str]| {
             let words: Vec<OsString> = words.iter().map(OsString::from).collect();
             Detail::of_words(&words)

@@ -20,13 +20,13 @@ use super::shared::{LayerReading, OUTPUT, Reading, parse_switch};
 /// Make the software bill of materials of an image or a folder
 ///
 /// The document's subject is the platform manifest's digest; each component has its layer and path. The same image
-/// gives the same bytes: the time is SOURCE_DATE_EPOCH, else the image's creation time. With --all-platforms, each
-/// platform of an index gets a document of its own, in the file given by --output-file: {platform} in it becomes
+/// gives the same bytes: the time is SOURCE_DATE_EPOCH, or else the image's creation time. With --all-platforms, each
+/// platform of an index gets its own document, in the file given by --output-file: {platform} in it becomes
 /// linux-arm64, {digest} the manifest's digest.
 ///
-/// Nothing is judged. What could not be read is told on standard error and in the document, by what it can hide: components
-/// may be missing, because the operating system is unknown, a package database cannot be read completely or no cataloger
-/// supports such files; or it is only noted, such as a broken file among the data of tests.
+/// Nothing is judged. What could not be read is reported on standard error and in the document. If it can hide
+/// components, the document is incomplete: the operating system is unknown, a package database cannot be read
+/// completely, or no cataloger supports such files. Otherwise it is only noted, such as a broken file among test data.
 #[derive(Debug, Args)]
 #[command(
     subcommand_negates_reqs = true,
@@ -55,16 +55,17 @@ pub(crate) struct Sbom {
     /// The image or folder to catalog
     #[arg(value_name = "SUBJECT", required = true)]
     pub(crate) subject: Option<String>,
-    /// Format of the document [default: table on a terminal, else spdx-json]
+    /// Format of the document [default: table on a terminal, otherwise spdx-json]
     #[arg(short, long, value_name = "FORMAT", env = "PLIMSOLL_SBOM_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: Option<Format>,
     /// Name who makes the document: an organisation, or 'Person: NAME'
     #[arg(long, value_name = "NAME", env = "PLIMSOLL_AUTHOR", help_heading = OUTPUT)]
     pub(crate) author: Option<String>,
-    /// Mark what came with this image, which the subject was built on; fails if it was not
+    /// Mark components that came with this base image; fails if the subject was not built on it
     #[arg(long, value_name = "IMAGE", env = "PLIMSOLL_BASE")]
     pub(crate) base: Option<String>,
-    /// Mark what came with this image, if the subject was built on it; of several, the one with the most layers counts
+    /// Mark components that came with this image, if the subject was built on it; of several, the one with the most
+    /// layers counts
     #[arg(
         long,
         value_name = "IMAGE",
@@ -76,7 +77,7 @@ pub(crate) struct Sbom {
     /// File with names, digests and layers of more known bases
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_KNOWN_BASES", hide_short_help = true)]
     pub(crate) known_bases: Option<PathBuf>,
-    /// Exit with 11 if components may be missing; the document is written all the same
+    /// Exit with 11 if components may be missing; the document is written anyway
     #[arg(long, env = "PLIMSOLL_STRICT", value_parser = parse_switch, help_heading = OUTPUT)]
     pub(crate) strict: bool,
     #[command(flatten)]
@@ -123,16 +124,16 @@ pub(crate) struct List {
     pub(crate) output: db::Format,
 }
 
-/// What a bill of materials is written as: a document of a format of the list, or for people.
+/// The form of a bill of materials: a document in a format of the list, or a table for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// A format of the list, in one of the versions that it is written in.
+    /// A format of the list, in one of its written versions.
     Document(DocumentFormat, &'static str),
     Table,
 }
 
 impl Format {
-    /// What programs get that ask for no format.
+    /// The default for programs.
     pub(crate) fn of_programs() -> Self {
         let document = plimsoll_sbom::formats().find(|format| format.id() == "spdx-json");
         let version = |format: &DocumentFormat| format.writes().first().copied();
@@ -155,7 +156,7 @@ impl ValueEnum for Format {
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(match self {
             Self::Document(format, version) => match format.writes() {
-                // The default has the name alone, and says how to get the others.
+                // The default has only the name, and its help names the others.
                 [first, others @ ..] if first == version => {
                     let mut help = format!("{} {version}", format.name());
                     for (number, other) in others.iter().enumerate() {

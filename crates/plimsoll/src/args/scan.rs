@@ -10,7 +10,7 @@ use super::shared::{DatabaseChoice, IMAGES, Instant, LayerReading, OUTPUT, Readi
 ///
 /// Prints findings, and components that no fresh feed covers. It does not judge: with findings, the exit code is still
 /// 0, unless --fail-on asks for 10. If components could not be looked up, it is 11, because an empty answer would not mean
-/// safety. What was odd and hides nothing is noted, and changes no exit code.
+/// safety. Problems that hide nothing are noted, and do not affect the exit code.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -28,15 +28,16 @@ pub(crate) struct Scan {
     /// Format of the result
     #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: Format,
-    /// End with 10 if a finding is like that: low, medium, high or critical (at least; unrated counts as high), kev (known
-    /// to be exploited), epss>0.1 (likelier to be), fixable, or several at once: high+fixable. May be repeated
+    /// Exit with 10 if a finding meets this: low, medium, high or critical (at least; unrated counts as high), kev
+    /// (known to be exploited), epss>0.1 (a higher probability), fixable, or several joined: high+fixable. May be
+    /// repeated
     #[arg(long, value_name = "CONDITION", env = "PLIMSOLL_FAIL_ON", value_delimiter = ',', help_heading = OUTPUT)]
     pub(crate) fail_on: Vec<Threshold>,
     #[command(flatten)]
     pub(crate) db: DatabaseChoice,
     #[command(flatten)]
     pub(crate) instant: Instant,
-    /// Count findings in what a project's lock files and manifests name only for development, builds and tests
+    /// Also count findings in dependencies that lock files and manifests declare only for development, builds and tests
     #[arg(long, env = "PLIMSOLL_INCLUDE_DEV_DEPS", value_parser = parse_switch, help_heading = IMAGES)]
     pub(crate) include_dev_deps: bool,
     #[command(flatten)]

@@ -134,8 +134,8 @@ pub(crate) struct Reading {
 /// Whether layers are read as a whole.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LayerReading {
-    /// Read only the files that matter of eStargz and zstd:chunked layers in registries, by their tables of contents. The
-    /// layers' own digests are not computed then, which the result says
+    /// Read only the files that matter of eStargz and zstd:chunked layers in registries, by their tables of contents.
+    /// Then the layers' own digests are not computed, and the result says so
     #[arg(long, env = "PLIMSOLL_LAZY_LAYERS", hide_short_help = true, value_parser = parse_switch, help_heading = IMAGES)]
     pub(crate) lazy_layers: bool,
 }
@@ -177,7 +177,7 @@ pub(crate) struct PlatformChoice {
 /// Where evidence is kept.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct EvidenceRepository {
-    /// Repository for signatures and other evidence [default: COSIGN_REPOSITORY, else the image's own]
+    /// Repository for signatures and other evidence [default: COSIGN_REPOSITORY, otherwise the image's own]
     #[arg(long, value_name = "REPOSITORY", env = "PLIMSOLL_EVIDENCE_REPOSITORY", help_heading = IMAGES)]
     pub(crate) evidence_repository: Option<String>,
 }

@@ -55,7 +55,7 @@ pub(crate) struct Update {
 /// Which instance.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct InstanceChoice {
-    /// Name of the instance in the cache [default: the host of --mirror, else public-good]
+    /// Name of the instance in the cache [default: the host of --mirror, otherwise public-good]
     #[arg(long, value_name = "NAME", env = "PLIMSOLL_INSTANCE")]
     pub(crate) instance: Option<String>,
 }
@@ -132,7 +132,7 @@ pub(crate) struct SigningConfig {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  plimsoll trust show\n  plimsoll trust show trusted_root.json -o json")]
 pub(crate) struct Show {
-    /// A trusted root or signing config [default: the cached one of the instance, else the built-in one]
+    /// A trusted root or signing config [default: the cached one of the instance, otherwise the built-in one]
     #[arg(value_name = "FILE")]
     pub(crate) path: Option<PathBuf>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! Flags for trusted signers and the evidence required beside the signature.
+//! Flags for trusted signers and the evidence required in addition to the signature.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn references_are_told_from_paths() {
+    fn references_are_distinguished_from_paths() {
         for reference in
             ["pkcs11:token=a", "PKCS11:token=a?pin-value=1", "external:sign", "awskms:///alias/a"]
         {

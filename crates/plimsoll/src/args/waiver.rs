@@ -95,7 +95,7 @@ pub(crate) struct New {
 pub(crate) enum Rule {
     /// Findings, by name
     Vulnerabilities,
-    /// What is in the image is known
+    /// The content of the image is known
     Sbom,
     /// The image comes from an allowed repository
     Registries,
@@ -114,7 +114,7 @@ impl Rule {
 
 /// Approve a waiver: check it and sign it, with the approver's key or identity
 ///
-/// Writes FILE.sigstore.json beside FILE, with the waiver and the signature; a second approver's signature
+/// Writes FILE.sigstore.json next to FILE, with the waiver and the signature; a second approver's signature
 /// goes to FILE.2.sigstore.json, and so on. The policy that `check` applies decides whether it counts: the
 /// key or identity must be an approver's, and the approver must not be the waiver's owner. Without --key, the
 /// approver signs in, or the CI job's token is used, as with `sign`.

@@ -1,4 +1,4 @@
-//! `plimsoll attest`, and how statements are made of predicates.
+//! `plimsoll attest`, and how statements are made from predicates.
 
 use std::path::Path;
 
@@ -56,7 +56,7 @@ pub(super) fn run(settings: &AttestSettings, console: Console) -> Result<Exit, F
     }))
 }
 
-/// Writes the bundle where `--bundle` says.
+/// Writes the bundle to the file of `--bundle`.
 pub(super) fn keep(upload: &Upload, force: bool, bundle: &[u8]) -> Result<(), Failure> {
     match &upload.bundle {
         Some(path) => output::emit_new(Some(path), force, bundle),
@@ -64,7 +64,7 @@ pub(super) fn keep(upload: &Upload, force: bool, bundle: &[u8]) -> Result<(), Fa
     }
 }
 
-/// The statement to sign about the artifact that has these digests. One that is made names the first of them.
+/// The statement to sign about the artifact with these digests. A new statement names the first of them.
 pub(super) fn statement(
     content: &ContentSettings,
     name: &str,
@@ -77,7 +77,7 @@ pub(super) fn statement(
     }
 }
 
-/// The statement in a file, which has to be about one of these digests.
+/// The statement in a file, which must be about one of these digests.
 fn given(
     path: &Path,
     kind: Option<&PredicateType>,
@@ -90,7 +90,7 @@ fn given(
     let statement = Statement::parse(&bytes, limits).map_err(|error| problem(error.to_string()))?;
     if let Some(kind) = kind.filter(|kind| !kind.is(&statement.predicate_type)) {
         let got = text::terminal(&statement.predicate_type);
-        return Err(problem(format!("a statement of type {got}, and --type is {kind}")));
+        return Err(problem(format!("got a statement of type {got}, but --type is {kind}")));
     }
     if !digests.iter().any(|digest| statement.names(digest)) {
         let digest = digests.first().map(ToString::to_string).unwrap_or_default();
@@ -103,7 +103,7 @@ fn given(
     Ok(statement)
 }
 
-/// A statement that is made of the predicate in a file.
+/// A statement made from the predicate in a file.
 fn made(
     path: &Path,
     kind: &PredicateType,
@@ -124,7 +124,7 @@ fn made(
     Ok(Statement::new(subject, kind.uri(), predicate))
 }
 
-/// The predicate in a file, in the form that cosign gives it: SPDX tag-value documents and `custom` data are texts.
+/// The predicate in a file, in cosign's form: SPDX tag-value documents and `custom` data are texts.
 fn predicate(kind: &PredicateType, bytes: &[u8], now: Timestamp, limits: &Limits) -> Result<Value, String> {
     let text = || str::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned());
     match kind.name() {

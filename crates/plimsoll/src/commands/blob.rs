@@ -24,17 +24,18 @@ use crate::settings::blob::{
     VerifyBlobSettings,
 };
 
-/// What a file is known by.
+/// How a file is identified.
 pub(super) enum Blob {
-    /// Its digest; the file is not at hand.
+    /// By its digest; the file is not available.
     Digest(Digest),
-    /// Its bytes, to be read once.
+    /// By its bytes, to be read once.
     Bytes(Box<dyn Read>),
 }
 
 impl Blob {
-    /// The file at `path`, standard input for `-`, or what a digest names. A digest is one whatever files there are: a file
-    /// of that name is `./sha256:…`. If there is no file and the text looks like a digest, what is wrong with that is told.
+    /// The file at `path`, standard input for `-`, or a digest. A digest takes precedence over files: a file of that
+    /// name is `./sha256:…`. If there is no file and the text looks like a digest, the error says what is wrong with
+    /// it.
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         if path.as_os_str() == "-" {
             return Ok(Self::Bytes(Box::new(io::stdin().lock())));
@@ -177,7 +178,7 @@ fn detached(path: &Path, limits: &Limits) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// A refusal is a result; that the file could not be read, or that no signer is trusted, is not.
+/// Whether a failure is a result: a refusal is one, an unreadable file or a missing trusted signer is not.
 fn refused(entry: Entry, error: Error) -> Result<Entry, Failure> {
     let step = error.failed_step();
     let failure = Failure::from(error);
@@ -207,7 +208,7 @@ fn digests_to_sign(path: &Path) -> Result<FileDigests, Failure> {
     }
 }
 
-/// Whether it has the form of a digest, whatever the algorithm: `sha1:` and hexadecimal digits.
+/// Whether it has the form of a digest by any algorithm: `sha1:` and hexadecimal digits.
 fn is_like_digest(path: &Path) -> bool {
     let parts = path.to_str().and_then(|text| text.split_once(':'));
     parts.is_some_and(|(name, digits)| {
@@ -221,11 +222,11 @@ fn file_digests(reader: Box<dyn Read>, path: &Path) -> Result<FileDigests, Failu
     FileDigests::read(reader).map_err(|error| settings::cannot_read(path, &error))
 }
 
-/// The signature alone, in base64, out of a bundle that was just made.
+/// Only the signature, in base64, from a new bundle.
 fn signature_of(bundle: &[u8]) -> Result<String, Failure> {
     let value: serde_json::Value = serde_json::from_slice(bundle).unwrap_or_default();
     match value.pointer("/messageSignature/signature").and_then(serde_json::Value::as_str) {
         Some(signature) => Ok(signature.to_owned()),
-        None => Err(Failure::new(Kind::Internal, "the bundle that was made has no signature")),
+        None => Err(Failure::new(Kind::Internal, "the new bundle has no signature")),
     }
 }

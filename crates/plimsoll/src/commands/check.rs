@@ -82,7 +82,7 @@ fn warn_of_unused<'a>(judgements: impl Iterator<Item = &'a Judgement>, console: 
         for waiver in &judgement.unused_waivers {
             let (times, known) = unused.entry(waiver.content).or_insert((0, waiver));
             *times += 1;
-            // What it lacks for the image that it is for tells more than that it is not for the others.
+            // What it lacks for its own image is more useful than that it is not for the others.
             if known.why == WhyUnused::OtherSubject {
                 *known = waiver;
             }

@@ -80,7 +80,7 @@ fn status(settings: &StatusSettings<'_>, console: Console) -> Result<Exit, Failu
         Format::Table => output::emit(None, |out| render::database::write(&report, out))?,
         Format::Json => output::emit_json(None, &report)?,
     }
-    console.say(format_args!("every file in {} is whole", folder.display()));
+    console.say(format_args!("every file in {} is intact", folder.display()));
     Ok(Exit::Done)
 }
 
@@ -89,7 +89,10 @@ fn search(settings: &SearchSettings<'_>, console: Console) -> Result<Exit, Failu
     let database = Database::open(folder)?;
     let answer = lookup::search(&database, text, wanted)?;
     if answer.advice.is_empty() {
-        let failure = Failure::new(Kind::NotFound, format!("no advisory about or called {}", shown(text)));
+        let failure = Failure::new(
+            Kind::NotFound,
+            format!("no advisory about a package or with an identifier {}", shown(text)),
+        );
         return Err(if answer.similar.is_empty() {
             failure.with_hint("`plimsoll db status` shows what the database covers")
         } else {

@@ -1,5 +1,5 @@
-//! `plimsoll doctor`: what everything else depends on, checked one by one. Nothing is changed, and no network is used
-//! but for the registries that were named.
+//! `plimsoll doctor`: checks what everything else depends on. Nothing is changed, and the network is only used for the
+//! named registries.
 
 mod machine;
 mod network;
@@ -18,7 +18,7 @@ use crate::report::doctor::{Check, Report, Status};
 use crate::settings::Format;
 use crate::settings::doctor::DoctorSettings;
 
-/// The source is not older than this, so no clock that is right shows an earlier time.
+/// The source is not older than this, so a correct clock never shows an earlier time.
 const NOT_BEFORE: &str = "2026-11-21T00:00:00Z";
 
 pub(super) fn run(settings: &DoctorSettings<'_>, console: Console) -> Result<Exit, Failure> {
@@ -99,7 +99,7 @@ fn database(folder: &Result<PathBuf, Failure>, now: Timestamp) -> Vec<Check> {
     feeds.collect()
 }
 
-/// The trusted root for keyless signatures, and until when it is valid.
+/// The trusted root for keyless signatures, and its expiry.
 fn trust_roots(folder: &Result<PathBuf, Failure>, now: Timestamp) -> Vec<Check> {
     const NAME: &str = "trust root";
     let folder = match folder {

@@ -100,7 +100,7 @@ fn about(bundle: &Bundle, image: &Digest) -> Result<String, Failure> {
     };
     if !statement.names(image) {
         return Err(Failure::new(Kind::Usage, format!("the statement in the bundle is not about {image}"))
-            .with_hint("name the image that it is about; `plimsoll evidence inspect` tells which"));
+            .with_hint("name the image that it is about; `plimsoll evidence inspect` shows it"));
     }
     Ok(statement.predicate_type)
 }
@@ -121,7 +121,7 @@ fn download(settings: &DownloadSettings, console: Console) -> Result<Exit, Failu
     let subject = one(&place, settings.platform.as_ref())?;
     let found = all(place.evidence(), &subject.digest, limits)?;
     if found.truncated {
-        console.warn("there is more than the limits let through; raise them with --limit referrers=…");
+        console.warn("there is more than the limits allow; raise them with --limit referrers=…");
     }
     let wanted = |bundle: &&FoundBundle| match &settings.kind {
         None => true,
@@ -141,7 +141,7 @@ fn download(settings: &DownloadSettings, console: Console) -> Result<Exit, Failu
         let kind = settings.kind.as_ref().map(|kind| format!(" of type {kind}")).unwrap_or_default();
         let name = place.name_of(&subject.digest);
         return Err(Failure::new(Kind::NotFound, format!("nothing{kind} is attached to {name}"))
-            .with_hint("see what there is: plimsoll evidence tree"));
+            .with_hint("list what is attached: plimsoll evidence tree"));
     }
     match &settings.folder {
         Some(folder) => {
@@ -171,7 +171,7 @@ fn statement(bundle: &FoundBundle, limits: &Limits) -> Option<Vec<u8>> {
     }
 }
 
-/// JSON that was written over several lines, on one.
+/// JSON of several lines, on one line.
 fn one_line(bytes: &[u8]) -> Vec<u8> {
     if !bytes.contains(&b'\n') {
         return bytes.to_vec();

@@ -56,7 +56,7 @@ impl<'a> Pair<'a> {
         let name = &settings.name;
         let pair =
             Self { private: with_extension(name, "key"), public: with_extension(name, "pub"), settings };
-        // Looked at before a passphrase is asked for; `create` below is what really keeps a file from being overwritten.
+        // Checked before a passphrase is requested. `create` below is what really prevents overwriting a file.
         if let Some(path) = [&pair.private, &pair.public].into_iter().find(|path| path.exists())
             && !settings.force
         {
@@ -66,7 +66,7 @@ impl<'a> Pair<'a> {
         Ok(pair)
     }
 
-    /// The passphrase for the private key: from the environment, else typed twice on a terminal, where an empty one means
+    /// The passphrase for the private key: from the environment, or typed twice on a terminal, where an empty one means
     /// none.
     fn passphrase(&self) -> Result<Option<Passphrase>, Failure> {
         let none = |reason: &str| match self.settings.format {

@@ -8,7 +8,7 @@ use crate::settings::man::ManSettings;
 
 pub(super) fn run(settings: &ManSettings, console: Console) -> Result<Exit, Failure> {
     let mut command = whole(settings.definition.clone());
-    // Gives each subcommand its full name, `plimsoll-db-build`, which is also the page's.
+    // Gives each subcommand its full name, `plimsoll-db-build`, which is also the name of the page.
     command.build();
     let mut pages = Vec::new();
     collect(&command, &mut pages)?;

@@ -1,4 +1,4 @@
-//! Images that evidence is attached to: opening the place, and which of its images are meant.
+//! Images to which evidence is attached: opens the place, and selects the images.
 
 use plimsoll_attach::layout::LayoutStore;
 use plimsoll_core::{Digest, Kind, Limits, Platform};
@@ -12,7 +12,7 @@ use crate::settings::EvidenceRepository;
 /// A place with an image and what is attached to it.
 pub(super) struct Place {
     pub(super) store: Box<dyn Store>,
-    /// The evidence repository, if it is another one.
+    /// The evidence repository, if it differs from the image's own.
     pub(super) evidence_repository: Option<Box<dyn Store>>,
     pub(super) subject: Subject,
     limits: Limits,
@@ -25,18 +25,18 @@ pub(super) struct Target {
     pub(super) platform: Option<String>,
 }
 
-/// One image or index that is to be verified.
+/// One image or index to verify.
 pub(super) struct Selected {
     pub(super) digest: Digest,
     /// The platform, for one of several images of an index.
     pub(super) platform: Option<String>,
-    /// The digest that the subject named. It is not known yet whether such an image exists.
+    /// The digest that the subject named. It is unknown yet whether such an image exists.
     unconfirmed: bool,
 }
 
 impl Place {
-    /// Opens what `text` names: a registry itself, not a mirror of it, or an OCI layout. Evidence about it lies there too,
-    /// unless `repository` names another place.
+    /// Opens what `text` names: a registry itself, not a mirror of it, or an OCI layout. Evidence about it is there
+    /// too, unless `repository` names another place.
     pub(super) fn open(
         text: &str,
         repository: &EvidenceRepository,
@@ -51,7 +51,7 @@ impl Place {
                 Box::new(LayoutStore::new(dir, layout, access.limits.clone()))
             }
             _ => {
-                return Err(Failure::new(Kind::Usage, format!("{subject} cannot hold a signature"))
+                return Err(Failure::new(Kind::Usage, format!("{subject} cannot store a signature"))
                     .with_hint("push it to a registry or unpack it into an OCI layout first"));
             }
         };
@@ -86,7 +86,7 @@ impl Place {
         Ok(self.targets(platform, recursive)?.into_iter().map(confirmed).collect())
     }
 
-    /// Asks for an image that was taken at its word, about which nothing was found: one that is not there is not an
+    /// Requests an image that was only named by digest, if nothing was found about it: a missing image is not an
     /// unsigned one.
     pub(super) fn confirm(&self, selected: &Selected, offline: bool) -> Result<(), Failure> {
         if selected.unconfirmed && !offline {
@@ -95,8 +95,8 @@ impl Place {
         Ok(())
     }
 
-    /// What the subject resolves to; the one image in it that `platform` names; or, with `recursive`, everything that it
-    /// lists: images, artifacts, indexes, and those in them.
+    /// What the subject resolves to; with `platform`, the one image that it names; with `recursive`, everything that it
+    /// lists: images, artifacts, indexes, and their content.
     pub(super) fn targets(
         &self,
         platform: Option<&Platform>,
@@ -133,7 +133,7 @@ impl Place {
         }
     }
 
-    /// The subject with the digest, unless it has named it already.
+    /// The subject with the digest, unless it already contains it.
     pub(super) fn name_of(&self, digest: &Digest) -> String {
         let name = self.subject.to_string();
         if name.ends_with(&digest.to_string()) { name } else { format!("{name} ({digest})") }

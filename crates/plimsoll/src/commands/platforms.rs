@@ -1,4 +1,4 @@
-//! Which images of an index a command is about that looks at one by default.
+//! Selects the images of an index for commands that use one by default.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::output::Console;
 use crate::settings::Platforms;
 
-/// The image that `--platform` names, or every one, or that of this machine; nothing for a subject without images.
+/// The image that `--platform` names, or every image, or the one for this machine. Empty for a subject without images.
 pub(super) fn chosen<'a>(
     opened: &'a OpenedSubject,
     platforms: &Platforms,
@@ -42,7 +42,7 @@ pub(super) fn chosen<'a>(
     Ok(vec![image])
 }
 
-/// The images that the command is about as well, and that are not there.
+/// The selected images that are missing.
 pub(super) fn absent<'a>(opened: &'a OpenedSubject, platforms: &Platforms) -> &'a [Absent] {
     match opened {
         OpenedSubject::Image { artifact, .. } if platforms.all => &artifact.absent,

@@ -33,7 +33,7 @@ fn lint(settings: &LintSettings<'_>, console: Console) -> Result<Exit, Failure> 
         let listing = documents::list(path, is_document)?;
         listing.ignored.iter().for_each(|ignored| console.warn(ignored));
         for file in listing.files {
-            // One document that cannot be read says nothing about the others.
+            // An unreadable document does not affect the others.
             match lint_file(&file, settings) {
                 Ok(one) => linted.extend(one),
                 Err(failure) => {
@@ -69,11 +69,11 @@ fn lint_file(file: &Path, settings: &LintSettings<'_>) -> Result<Option<Linted>,
     }
     let diagnostics = match kind {
         DocumentKind::Policy => parse_policy(&bytes, file)?.lint(settings.now),
-        // There is nothing to lint in these beyond that they can be read.
+        // For these, lint only checks that they can be read.
         DocumentKind::DenyList => DenyList::parse(&bytes, &origin).map(|_| Vec::new())?,
         DocumentKind::Waiver => Waiver::from_unsigned(&bytes, &origin).map(|_| Vec::new())?,
         _ => {
-            return Err(Failure::new(Kind::Usage, format!("{origin} is of a kind that is not linted")));
+            return Err(Failure::new(Kind::Usage, format!("{origin} is not of a kind that can be linted")));
         }
     };
     Ok(Some(Linted { file: origin, diagnostics }))

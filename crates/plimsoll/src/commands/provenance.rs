@@ -22,9 +22,9 @@ pub(super) fn run(settings: &ProvenanceSettings, console: Console) -> Result<Exi
     }
 }
 
-/// What a subject of these commands is.
+/// A subject of these commands.
 enum ProvenanceSubject {
-    /// Known by its digest.
+    /// Identified by its digest.
     Digest(Digest),
     /// A file, with its name and its digests.
     File(String, Vec<Digest>),
@@ -33,8 +33,8 @@ enum ProvenanceSubject {
 }
 
 impl ProvenanceSubject {
-    /// A digest, a file that is there, or an image. Build systems attest files by their bytes, so a file that holds an image is
-    /// a file. Text with a tag, a digest or a registry is an image whatever files there are.
+    /// A digest, an existing file, or an image. Build systems attest files by their bytes, so a file that contains an
+    /// image is a file. Text with a tag, a digest or a registry is always an image.
     fn open(text: &str, repository: &EvidenceRepository, access: &Access) -> Result<Self, Failure> {
         if let Some(digest) = parse_digest(text) {
             return Ok(Self::Digest(digest));
@@ -55,7 +55,7 @@ impl ProvenanceSubject {
     }
 }
 
-/// A digest in the usual form, or in the form of subresource integrity, which npm's lock files have: `sha512-…`.
+/// A digest in the usual form, or in the form of Subresource Integrity, as in npm's lock files: `sha512-…`.
 fn parse_digest(text: &str) -> Option<Digest> {
     if let Ok(digest) = Digest::parse_any(text) {
         return Some(digest);

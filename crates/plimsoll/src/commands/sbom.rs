@@ -45,7 +45,7 @@ fn documents(settings: &DocumentSettings, console: Console) -> Result<Exit, Fail
     let subject = Subject::parse(&settings.subject)?;
     if matches!(subject, Subject::Sbom(_)) {
         return Err(Failure::new(Kind::Usage, format!("{subject} is an SBOM already")).with_hint(
-            "plimsoll sbom convert writes it in another format, plimsoll scan looks for vulnerabilities in it",
+            "plimsoll sbom convert writes it in another format, plimsoll scan searches it for vulnerabilities",
         ));
     }
     let access = settings.access.for_one_subject();
@@ -75,7 +75,7 @@ fn documents(settings: &DocumentSettings, console: Console) -> Result<Exit, Fail
             });
         match (written, image) {
             (Ok(written), _) => exit = exit.and(written),
-            // An image that cannot be read says nothing about the others, unless there is no time left for them.
+            // An unreadable image does not affect the others, unless no time is left.
             (Err(failure), Some(image)) if settings.platforms.all && access.cancel.check().is_ok() => {
                 let failure = failure.of_part(shown(&image.platform.to_string()));
                 console.report(&failure);
@@ -95,7 +95,7 @@ fn documents(settings: &DocumentSettings, console: Console) -> Result<Exit, Fail
     Ok(exit)
 }
 
-/// The format that was asked for. A person at a terminal gets a table, everybody else a document.
+/// The requested format. The default is a table on a terminal, and a document otherwise.
 fn format(settings: &DocumentSettings) -> Format {
     match settings.format {
         Some(format) => format,
@@ -104,8 +104,8 @@ fn format(settings: &DocumentSettings) -> Format {
     }
 }
 
-/// Where the document of each image goes. Several documents need several files: none of the formats has room for more
-/// than one, and two platforms in one document would be an inventory of no image.
+/// The destination of each image's document. Several documents need several files: no format allows more than one in a
+/// file, and two platforms in one document would not be the inventory of any image.
 fn targets(
     settings: &DocumentSettings,
     format: Format,
@@ -115,7 +115,7 @@ fn targets(
         if images.len() > 1 && format != Format::Table {
             return Err(Failure::new(
                 Kind::Usage,
-                format!("{} platforms give as many documents, which need a file each", images.len()),
+                format!("{} platforms give as many documents, and each needs its own file", images.len()),
             )
             .with_hint("--output-file 'sbom-{platform}.json'"));
         }
@@ -141,7 +141,7 @@ fn targets(
     Ok(files.into_iter().map(Some).collect())
 }
 
-/// What a document is about. A folder without an operating system is one of sources.
+/// The subject of a document. A folder without an operating system is a source folder.
 fn about(
     settings: &DocumentSettings,
     subject: &Subject,
@@ -165,8 +165,8 @@ fn about(
     }
 }
 
-/// Writes one document. One that may lack components is written too, and marked; for whoever goes by the exit code and would
-/// take "nothing found" for "nothing there", there is `--strict`.
+/// Writes one document. A document that may lack components is written too, and marked. `--strict` is for callers that
+/// rely on the exit code.
 fn one(
     settings: &DocumentSettings,
     format: Format,
@@ -180,7 +180,7 @@ fn one(
     let document = Document {
         inventory,
         subject: about,
-        // `SOURCE_DATE_EPOCH`, else when the image was made, else now.
+        // `SOURCE_DATE_EPOCH`, or else the image's creation time, or else now.
         created: settings
             .source_date
             .clone()?
@@ -201,8 +201,8 @@ fn one(
     Ok(if is_failure { Exit::Kind(Kind::Indeterminate) } else { Exit::Done })
 }
 
-/// Tells the problems of an inventory on standard error. A table shows them itself; what was set aside is told where findings
-/// are.
+/// Reports the problems of an inventory on standard error. A table shows them itself; what was set aside is reported
+/// with findings.
 fn tell(inventory: &Inventory, format: Format, console: Console) {
     if format == Format::Table {
         return;

@@ -34,7 +34,7 @@ pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Fai
     let (mut results, mut errors) = (Vec::new(), Vec::new());
     let mut exit = scanner.facts()?;
     for text in &settings.subjects {
-        // One that cannot be scanned says nothing about the others.
+        // A subject that cannot be scanned does not affect the others.
         let failed = scanner.subject(text, &mut results).unwrap_or_else(|failure| vec![(None, failure)]);
         for (platform, failure) in failed {
             console.report(&failure.clone().of_one(text, &settings.subjects));
@@ -64,7 +64,7 @@ pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Fai
     Ok(exit)
 }
 
-/// What every subject is scanned with.
+/// What all subjects share in a scan.
 struct Scanner<'a> {
     settings: &'a ScanSettings,
     database: Database,
@@ -74,7 +74,7 @@ struct Scanner<'a> {
 }
 
 impl Scanner<'_> {
-    /// Whether the database has what the thresholds need: without it, no finding would ever meet them.
+    /// Checks that the database has the facts that the thresholds need: without them, no finding could meet them.
     fn facts(&self) -> Result<Exit, Failure> {
         let mut exit = Exit::Done;
         for threshold in &self.settings.fail_on {
@@ -100,8 +100,8 @@ impl Scanner<'_> {
         Ok(exit)
     }
 
-    /// Scans the images of a subject, and adds what is found to `results`. Gives out the platforms whose image could not be
-    /// scanned, which says nothing about the others.
+    /// Scans the images of a subject, and adds the results to `results`. Returns the platforms whose image could not be
+    /// scanned; they do not affect the others.
     fn subject(
         &self,
         text: &str,
@@ -157,7 +157,7 @@ impl Scanner<'_> {
         let inventory = inventory(opened, image, &self.layers, &Bar::new(self.console), &access.cancel)?;
         let inventory = match self.settings.digests {
             LayerDigests::Computed => inventory,
-            // Whoever asks for it accepts it.
+            // A caller that requests this accepts it.
             LayerDigests::Optional => Cow::Owned(inventory.into_owned().accepting_unhashed_layers()),
         };
         let scan = scan_until(&inventory, &self.database, &self.rules, &access.cancel)?;
@@ -171,9 +171,9 @@ impl Scanner<'_> {
     }
 }
 
-/// Says which findings must not be, of those that count.
+/// Reports the findings that meet a threshold, of those that count.
 fn failed_on(settings: &ScanSettings, results: &[Scanned], console: Console) -> Exit {
-    /// So many are named.
+    /// How many are listed.
     const NAMED: usize = 3;
     let mut exit = Exit::Done;
     for threshold in &settings.fail_on {

@@ -18,7 +18,7 @@ use crate::output::Console;
 use crate::settings::read_within;
 use crate::settings::signing::{Flow, IdentitySettings, ServiceSettings, SignedBy, SigningSettings};
 
-/// What signs, for as many bundles as there are to make.
+/// What signs, for any number of bundles.
 pub(super) struct Signing {
     source: SignerSource,
     services: Option<Services>,
@@ -32,7 +32,7 @@ enum SignerSource {
 }
 
 impl Signing {
-    /// Opens the key, or finds out who signs without one.
+    /// Opens the key, or determines who signs without one.
     pub(super) fn open(settings: &SigningSettings, console: Console) -> Result<Self, Failure> {
         let (keys, http, clock) = (&settings.keys, &settings.keys.access.http, settings.clock);
         let (key, named) = match &settings.by {
@@ -64,7 +64,7 @@ impl Signing {
         Ok(Self { source, services: Some(services), root: Some(current.root), clock })
     }
 
-    /// Signs, and gives the bundle.
+    /// Signs, and returns the bundle.
     pub(super) fn sign(&self, content: Content<'_>, limits: &Limits) -> Result<Vec<u8>, Failure> {
         let signer = match &self.source {
             SignerSource::Key(key) => Signer::Key(key.as_ref()),
@@ -83,7 +83,7 @@ impl Signing {
         })
     }
 
-    /// Who signs, for messages.
+    /// The signer, for messages.
     pub(super) fn describe(&self) -> String {
         match &self.source {
             SignerSource::Key(key) => format!("key {}", key.public_key().id()),
@@ -109,7 +109,7 @@ fn services(
             let bytes = read_within(path, Limits::TRUSTED_ROOT_BYTES, "trusted_root_bytes")?;
             Some(SigningConfig::parse(&bytes, UnknownMembers::Refuse)?)
         }
-        // A key asks those that are named, and no others.
+        // With a key, only the named services are used.
         None if by_key => None,
         None => of_instance.map(|bytes| SigningConfig::parse(bytes, UnknownMembers::Skip)).transpose()?,
     };
@@ -138,7 +138,7 @@ fn services(
     Ok(services)
 }
 
-/// The token that is given, or offered by the surroundings, or had by signing in.
+/// The token: given, offered by the environment, or obtained by signing in.
 fn token(
     settings: &IdentitySettings,
     services: &Services,

@@ -56,7 +56,7 @@ fn update(settings: &UpdateSettings<'_>, console: Console) -> Result<Exit, Failu
     Ok(Exit::Done)
 }
 
-/// The instance: the public one, one that is known by name, or a new one.
+/// The instance: the public one, a known one by name, or a new one.
 fn instance(settings: &UpdateSettings<'_>) -> Result<Instance, Failure> {
     let root = match (&settings.root, settings.root_checksum) {
         (Some(path), checksum) => {
@@ -66,7 +66,7 @@ fn instance(settings: &UpdateSettings<'_>) -> Result<Instance, Failure> {
                 let expected = checksum.map(|digest| digest.to_string()).unwrap_or_default();
                 let message = format!("{}: got {got}, expected {expected}", path.display());
                 return Err(
-                    Failure::new(Kind::Denied, message).with_hint("get the root anew from its operator")
+                    Failure::new(Kind::Denied, message).with_hint("get the root again from its operator")
                 );
             }
             Some(InitialRoot::File(bytes))

@@ -1,4 +1,4 @@
-//! How the result of a verification is written, and how the run ends.
+//! Writes the result of a verification, and decides the exit code.
 
 use plimsoll_core::Kind;
 
@@ -9,7 +9,7 @@ use crate::render::verification::Failures;
 use crate::report::verification::{Entry, Report};
 use crate::settings::verify::{ResultForm, ResultSettings};
 
-/// Writes the result, reports what failed, and says how the run ends.
+/// Writes the result, reports failures, and returns the exit code.
 pub(super) fn finish(
     entries: &[Entry],
     settings: &ResultSettings,
@@ -54,7 +54,7 @@ pub(super) fn finish(
     Ok(exit)
 }
 
-/// Where the result itself does not say what was not checked, standard error does.
+/// Reports on standard error what was not checked, if the result itself does not.
 fn warn_of_gaps(entries: &[Entry], console: Console) {
     let mut gaps: Vec<&str> = entries
         .iter()

@@ -95,20 +95,20 @@ impl Request<'_> {
         }
     }
 
-    /// The platform of an image in the index that has what the index itself has nothing of.
+    /// The platform of an image in the index that has what the index itself lacks.
     fn platform_that_has(
         &self,
         shortfall: Shortfall,
         place: &Place,
         requirement: &Requirement<'_>,
     ) -> Option<String> {
-        /// A hint is worth few requests; real indexes have a dozen images.
+        /// A hint is worth only a few requests; real indexes have a dozen images.
         const ASKED: usize = 16;
         let settings = self.settings;
         if !matches!(shortfall, Shortfall::Nothing) || settings.recursive || settings.platform.is_some() {
             return None;
         }
-        // Only a hint: what cannot be asked gives none.
+        // Only a hint: a failed request gives none.
         let parts = place.targets(None, true).ok()?;
         parts.into_iter().skip(1).take(ASKED).find_map(|part| {
             let platform = part.platform?;
@@ -117,7 +117,7 @@ impl Request<'_> {
         })
     }
 
-    /// Why what is attached to the image `name` is not enough, in words.
+    /// Why the evidence attached to the image `name` is not enough, in words.
     fn failure(&self, shortfall: Shortfall, examination: &Examination, name: &str) -> Failure {
         let failure = |message: String| Failure::new(shortfall.kind(), message);
         match shortfall {
@@ -138,7 +138,7 @@ impl Request<'_> {
         }
     }
 
-    /// Not one of them counts.
+    /// None of them counts.
     fn none_counts(&self, refused: &[Refusal], name: &str, failure: impl Fn(String) -> Failure) -> Failure {
         let noun = self.noun();
         let telling = Refusal::most_telling(refused).map(RefusedEvidence::from);
@@ -166,7 +166,7 @@ impl Request<'_> {
         }
     }
 
-    /// What to do when nothing of the kind is attached.
+    /// What to do if nothing of this kind is attached.
     fn what_instead(&self, others: &BTreeSet<String>) -> String {
         let others: Vec<&str> = others.iter().map(String::as_str).collect();
         match (self.statements, others.as_slice()) {
@@ -180,7 +180,7 @@ impl Request<'_> {
                 others.join(", ")
             ),
             (StatementFilter::Attestation { .. }, others) => {
-                format!("attached are others: {}", others.join(", "))
+                format!("others are attached: {}", others.join(", "))
             }
         }
     }

@@ -82,7 +82,7 @@ fn sign(settings: &SignSettings<'_>, console: Console) -> Result<Exit, Failure> 
     ));
     for found in stale.iter().filter(|found| found.path != target) {
         console.warn(format_args!(
-            "{} was signed before {} was edited, and carries the earlier text",
+            "{} was signed before {} was edited, and contains the earlier text",
             found.path.display(),
             path.display()
         ));
@@ -94,7 +94,7 @@ fn sign(settings: &SignSettings<'_>, console: Console) -> Result<Exit, Failure> 
     Ok(Exit::Done)
 }
 
-/// The signatures beside a document that can be read; of what cannot, a warning is enough, because it stays as it is.
+/// The readable signatures next to a document. For unreadable ones a warning is enough, because they are not changed.
 fn signed_forms(path: &Path, console: Console, limits: &Limits) -> Vec<Found> {
     let forms = documents::signed_forms(path).into_iter();
     let read = forms.map(|form| read(form, limits));
@@ -126,7 +126,7 @@ fn show(settings: &ShowSettings<'_>, console: Console) -> Result<Exit, Failure> 
     };
     failures.into_iter().for_each(&mut failed);
     for file in files {
-        // One that cannot be read says nothing about the others.
+        // An unreadable file does not affect the others.
         match read(file, limits) {
             Ok(found) => by_content.entry(found.waiver.content()).or_default().push(found),
             Err(failure) => failed(failure),
@@ -175,7 +175,7 @@ fn files(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<Failure>) {
     (all.into_iter().collect(), failures)
 }
 
-/// The signatures beside these documents that are of another text.
+/// The signatures next to these documents that are of another text.
 fn signed_before_edit(files: &[Found], by_content: &BTreeMap<Digest, Vec<Found>>) -> Vec<String> {
     let unsigned = files.iter().filter(|found| found.bundle.is_none());
     let beside: BTreeSet<PathBuf> = unsigned.flat_map(|found| documents::signed_forms(&found.path)).collect();
@@ -196,14 +196,14 @@ fn read(path: PathBuf, limits: &Limits) -> Result<Found, Failure> {
 }
 
 impl Found {
-    /// Who the file says has signed.
+    /// The signers that the file claims.
     fn claim(&self, limits: &Limits) -> Option<SignatureClaim> {
         let signer = signer(self.bundle.as_deref()?, limits)?;
         Some(SignatureClaim { file: self.path.display().to_string(), signer })
     }
 }
 
-/// Who a bundle says has signed it; nothing is verified.
+/// The signer that a bundle claims; nothing is verified.
 fn signer(bundle: &[u8], limits: &Limits) -> Option<String> {
     let bundle = Bundle::parse(bundle, limits).ok()?;
     let key = || bundle.claimed_key().map(|id| format!("key {id}"));

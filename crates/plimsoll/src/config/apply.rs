@@ -1,7 +1,7 @@
-//! What a configuration file means for the arguments: each key is checked against the flag of its name, and its value
+//! Applies a configuration file to the arguments: each key is checked against the flag of its name, and its value
 //! becomes the flag's default.
 //!
-//! Everything here is read off the definition of the command line, so a new flag is a new key without further work.
+//! Everything here is derived from the definition of the command line, so a new flag is a new key without further work.
 
 use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +24,7 @@ const NOT_IN_FILES: [&str; 3] = ["help", "version", "config"];
 /// Set by name, not as a whole list; see [`super::limits`].
 const LIMIT: &str = "limit";
 
-/// One configuration file, checked: every key is a flag, every value one that it takes.
+/// One configuration file, checked: every key is a flag, and every value is valid for it.
 #[derive(Debug, Clone)]
 pub(crate) struct FileSettings {
     path: PathBuf,
@@ -71,7 +71,7 @@ impl FileSettings {
                 let known = commands.iter().flat_map(|called| flags(called.command)).map(|(long, _)| long);
                 return Err(unknown(path, &key, "setting", known.chain(["commands"])));
             }
-            // A value that one command takes may be none for another; that shows when the other is run.
+            // A value that is valid for one command may be invalid for another; that shows when the other is run.
             let mut outcomes = taking.iter().map(|argument| values(argument, &item, path));
             let first = outcomes.next();
             let values = match first {
@@ -109,7 +109,7 @@ impl FileSettings {
         &self.path
     }
 
-    /// What the file says about the flag `long` of the command called by `words`.
+    /// The file's value for the flag `long` of the command `words`.
     pub(super) fn value(&self, words: &str, long: &str) -> Option<&Vec<String>> {
         self.by_command
             .get(words)
@@ -127,8 +127,8 @@ fn flag<'a>(command: &'a clap::Command, key: &str) -> Option<&'a Arg> {
     flags(command).find(|(long, _)| *long == key).map(|(_, argument)| argument)
 }
 
-/// Parses what was typed with the values of `files` as defaults. Without files, `definition` may be one that has
-/// only the command that was typed.
+/// Parses the typed arguments with the values of `files` as defaults. Without files, `definition` may contain only the
+/// typed command.
 pub(super) fn parse(
     definition: &mut clap::Command,
     files: &[FileSettings],
@@ -175,7 +175,7 @@ fn with_defaults(
     })
 }
 
-/// The flags whose values in files have to make way for flags and variables that exclude them.
+/// The flags whose values in files are dropped because of flags and variables that exclude them.
 fn displaced(command: &clap::Command, matches: &ArgMatches, files: &[FileSettings]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let (mut command, mut matches, mut words) = (command, matches, String::new());
@@ -226,7 +226,7 @@ fn blamed(error: clap::Error, files: &[FileSettings], typed: &[OsString]) -> Sto
     }
 }
 
-/// The values that `item` stands for, as the argument parser would get them, or what is wrong with it.
+/// The values of `item`, as the argument parser would get them, or what is wrong with it.
 fn values(argument: &Arg, item: &Item, file: &Path) -> Result<Vec<String>, String> {
     let several = matches!(argument.get_action(), ArgAction::Append);
     let named = argument.get_value_names().is_some_and(|names| names.iter().any(|name| name.contains('=')));
@@ -273,7 +273,7 @@ fn values(argument: &Arg, item: &Item, file: &Path) -> Result<Vec<String>, Strin
         .collect()
 }
 
-/// Asks the flag's own parser.
+/// Checks the value with the flag's own parser.
 fn accepted(argument: &Arg, value: &str) -> Result<(), String> {
     let alone = Arg::new("value")
         .long(argument.get_long().unwrap_or("value").to_owned())
@@ -286,7 +286,7 @@ fn accepted(argument: &Arg, value: &str) -> Result<(), String> {
     parsed.map(|_| ()).map_err(|error| first_lines(&error))
 }
 
-/// The message without the usage that follows it: that of the source, where there is one.
+/// The message without the usage that follows it: that of the source, if there is one.
 pub(super) fn first_lines(error: &clap::Error) -> String {
     if let Some(source) = std::error::Error::source(error) {
         return text::terminal(&source.to_string()).into_owned();

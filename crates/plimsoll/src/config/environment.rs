@@ -1,4 +1,4 @@
-//! Environment variables that set flags: which of them a failure is about, and those with a misspelled name.
+//! Environment variables that set flags: which of them caused a failure, and misspelled ones.
 
 use std::ffi::OsString;
 
@@ -11,17 +11,17 @@ use crate::failure::Failure;
 
 const PREFIX: &str = "PLIMSOLL_";
 
-/// Variables that set no flag.
+/// Variables that do not set a flag.
 const OTHERS: [&str; 3] = ["PLIMSOLL_KEY_PASSPHRASE", "PLIMSOLL_PKCS11_MODULE", "PLIMSOLL_PKCS11_PIN"];
 
-/// A flag of the command that was called, as a variable sets it.
+/// A flag of the called command that a variable sets.
 #[derive(Debug, Clone)]
 pub(crate) struct SetByVariable {
     variable: String,
     values: Vec<String>,
 }
 
-/// The variables that set flags of the command that was called. Those with secrets are left out.
+/// The variables that set flags of the called command, without those with secrets.
 pub(super) fn set_by_variables(matches: &ArgMatches, definition: &clap::Command) -> Vec<SetByVariable> {
     let (mut matches, mut command) = (matches, definition);
     let mut found = Vec::new();
@@ -45,9 +45,9 @@ pub(super) fn set_by_variables(matches: &ArgMatches, definition: &clap::Command)
     }
 }
 
-/// The failure with the variable that it is about: nothing that the user typed shows where the value comes from.
+/// The failure with the variable that caused it: nothing that the user typed shows where the value comes from.
 pub(crate) fn blamed(failure: Failure, set: &[SetByVariable]) -> Failure {
-    // A value such as `1` is in many messages by chance.
+    // A value such as `1` occurs in many messages by chance.
     const SHORTEST: usize = 4;
     if failure.hint().is_some() || !matches!(failure.kind(), Kind::Usage | Kind::NotFound) {
         return failure;
@@ -60,8 +60,8 @@ pub(crate) fn blamed(failure: Failure, set: &[SetByVariable]) -> Failure {
     }
 }
 
-/// Variables that look like those of Plimsoll and set nothing, each with the name that was probably meant. Only likely
-/// ones: installers and Kubernetes also set variables that begin like this.
+/// Variables that look like Plimsoll's but have no effect, each with the name that was probably meant. Only likely
+/// ones, because installers and Kubernetes also set variables with this prefix.
 pub(super) fn misspelled(
     names: impl Iterator<Item = OsString>,
     definition: &mut dyn FnMut() -> clap::Command,
@@ -79,7 +79,7 @@ pub(super) fn misspelled(
     let unknown = names.into_iter().filter(|name| !known.contains(&name.as_str()));
     let likely = |name: String| {
         let rest = name.strip_prefix(PREFIX)?;
-        // Typing errors are rare in the first letter: PEERS is not a slip of FEEDS.
+        // Typing errors are rare in the first letter: PEERS is not a misspelled FEEDS.
         let begins_alike = |known: &&str| known.chars().next() == rest.chars().next();
         let names = known.iter().filter_map(|known| known.strip_prefix(PREFIX));
         let meant = nearest(rest, names.filter(begins_alike))?;

@@ -23,11 +23,11 @@ pub(crate) struct Place {
     pub(crate) rank: Rank,
 }
 
-/// Whose file it is.
+/// The owner of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Rank {
-    /// Named by `--config` or `PLIMSOLL_CONFIG`; then it is the only one, and it must be there.
+    /// Named by `--config` or `PLIMSOLL_CONFIG`; then it is the only one, and must exist.
     Named,
     /// The user's.
     User,
@@ -35,8 +35,8 @@ pub(crate) enum Rank {
     System,
 }
 
-/// The places to search, in order of precedence. Relative folders in the environment are ignored, as the
-/// XDG base directory specification says: they would be inside whatever is being judged.
+/// The places to search, in order of precedence. Relative folders in the environment are ignored, as the XDG base
+/// directory specification requires: they would be inside whatever is being judged.
 pub(crate) fn places(named: Option<PathBuf>, variable: impl Fn(&str) -> Option<OsString>) -> Vec<Place> {
     if let Some(path) = named {
         return vec![Place { path, rank: Rank::Named }];
@@ -47,8 +47,8 @@ pub(crate) fn places(named: Option<PathBuf>, variable: impl Fn(&str) -> Option<O
     user.into_iter().chain([Place { path: SYSTEM.into(), rank: Rank::System }]).collect()
 }
 
-/// The file that `--config` names, else the environment. It is needed before the arguments can be parsed, because it
-/// has their defaults; the parser sees the flag again and refuses what is no use of it.
+/// The file that `--config` or the environment names. It is needed before the arguments can be parsed, because it
+/// contains their defaults; the parser sees the flag again and refuses invalid uses.
 pub(super) fn named(typed: &[OsString], environment: Option<OsString>) -> Option<PathBuf> {
     let mut words = typed.iter().skip(1).take_while(|word| *word != "--");
     while let Some(word) = words.next() {
@@ -98,7 +98,7 @@ impl Place {
     }
 }
 
-/// Whether it has only comments and white space, in which a YAML parser finds no document.
+/// Whether it contains only comments and white space, in which a YAML parser finds no document.
 fn is_blank(bytes: &[u8]) -> bool {
     bytes.split(|byte| *byte == b'\n').all(|line| {
         let line = line.trim_ascii();
@@ -109,7 +109,7 @@ fn is_blank(bytes: &[u8]) -> bool {
 #[cfg(unix)]
 fn may_be_changed_by_anyone(metadata: &std::fs::Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
-    // Anyone may write to a pipe or /dev/null, but nothing that others wrote stays in them.
+    // Anyone may write to a pipe or /dev/null, but they do not keep what others wrote.
     metadata.is_file() && metadata.permissions().mode() & 0o002 != 0
 }
 
@@ -118,7 +118,7 @@ fn may_be_changed_by_anyone(_: &std::fs::Metadata) -> bool {
     false
 }
 
-/// A configuration file as it is written.
+/// The content of a configuration file.
 #[derive(Debug, Default)]
 pub(super) struct Written {
     pub(super) settings: BTreeMap<String, Item>,

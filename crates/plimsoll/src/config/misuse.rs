@@ -1,5 +1,5 @@
-//! What the argument parser refuses, in words that help: a value of the environment is named as such, and what people
-//! type who know other tools is answered from [`crate::args::habits`].
+//! Explains what the argument parser refuses: a value from the environment is named as such, and the habits of users of
+//! other tools are answered from [`crate::args::habits`].
 
 use std::ffi::OsString;
 
@@ -40,7 +40,7 @@ pub(super) fn explained(
 
 /// The command that was called.
 struct Called<'a> {
-    /// Its words without the program's, such as `policy lint`; empty where none was called.
+    /// Its words without the program's, such as `policy lint`. Empty if none was called.
     words: String,
     command: &'a clap::Command,
     definition: &'a clap::Command,
@@ -48,7 +48,7 @@ struct Called<'a> {
 }
 
 impl<'a> Called<'a> {
-    /// `unknown` is the word that is not a command, if there is one. What follows it calls nothing.
+    /// `unknown` is the word that is not a command, if there is one. Words after it do not count.
     fn by(typed: &'a [OsString], definition: &'a clap::Command, unknown: Option<&str>) -> Self {
         let (mut words, mut command) = (String::new(), definition);
         let typed_words = typed.iter().skip(1).filter_map(|word| word.to_str());
@@ -64,7 +64,7 @@ impl<'a> Called<'a> {
         Self { words, command, definition, typed }
     }
 
-    /// What the table of habits calls the command.
+    /// The command's name in the table of habits.
     fn name(&self) -> &str {
         if self.words.is_empty() { "plimsoll" } else { &self.words }
     }
@@ -90,7 +90,7 @@ impl<'a> Called<'a> {
         Some(self.failure(&format!("--{flag}: {}", first_lines(error)), answer))
     }
 
-    /// `--flag=true`, as programs in Go take it.
+    /// `--flag=true`, as Go programs accept it.
     fn value_of_switch(&self, error: &clap::Error) -> Option<Failure> {
         let flag = long(context(error, ContextKind::InvalidArg)?)?;
         let value = context(error, ContextKind::InvalidValue)?;
@@ -107,7 +107,7 @@ impl<'a> Called<'a> {
         Failure::new(Kind::Usage, format!("{message}{after}")).with_hint(answer)
     }
 
-    /// A value that was not typed, and that a variable has.
+    /// A value that was not typed, but set by a variable.
     fn of_environment(&self, error: &clap::Error, variable: Variable<'_>) -> Option<Failure> {
         let flag = long(context(error, ContextKind::InvalidArg)?)?;
         let (name, _) = self.set_by_environment(flag, variable)?;
@@ -139,7 +139,7 @@ impl<'a> Called<'a> {
         )
     }
 
-    /// The variable that sets `flag`, and its value, where the flag was not typed.
+    /// The variable that sets `flag`, and its value, if the flag was not typed.
     fn set_by_environment(&self, flag: &str, variable: Variable<'_>) -> Option<(String, OsString)> {
         let find = |command: &'a clap::Command| {
             command.get_arguments().find(|argument| argument.get_long() == Some(flag))
@@ -164,8 +164,8 @@ impl<'a> Called<'a> {
     }
 }
 
-/// Removes suggestions that are not likely to help: the parser suggests distant names too, and for a flag that it does not
-/// know, to pass it as the value of an argument.
+/// Removes suggestions that are unlikely to help: the parser also suggests distant names, and to pass an unknown flag
+/// as the value of an argument.
 fn with_likely_suggestion(mut error: clap::Error) -> clap::Error {
     error.remove(ContextKind::Suggested);
     let (got, suggestion) = match error.kind() {

@@ -1,16 +1,16 @@
-//! The files that the typed command will write its result to, by the names of its flags.
+//! The files to which the typed command will write its result, by the names of its flags.
 
 use std::path::PathBuf;
 
 use clap::ArgMatches;
 
-/// Flags that name a file for a result, wherever they are.
+/// Flags that name a file for a result in every command.
 const RESULTS: [&str; 2] = ["output_file", "output_signature"];
 
-/// The commands whose `--bundle` is a result; to all others it is evidence that is read.
+/// The commands whose `--bundle` is a result. For all others it is evidence that is read.
 const MAKERS: [&str; 4] = ["sign-blob", "attest-blob", "attest", "sign"];
 
-/// The files, of the command that was typed alone. A name with a placeholder is known only once there is a result.
+/// The files of the typed command. A name with a placeholder is only known with the result.
 pub(super) fn outputs(matches: &ArgMatches) -> Vec<PathBuf> {
     let (mut matches, mut command) = (matches, "");
     while let Some((name, below)) = matches.subcommand() {

@@ -1,4 +1,4 @@
-//! Which value each setting has and where it came from, for `config show`.
+//! The value and origin of each setting, for `config show`.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::apply::{FileSettings, commands, flags};
 
-/// Where a value came from.
+/// The origin of a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", tag = "kind", content = "name")]
 pub(crate) enum Origin {
@@ -21,7 +21,7 @@ pub(crate) enum Origin {
     Environment(String),
     /// A configuration file.
     File(PathBuf),
-    /// Nobody set it.
+    /// It is the default.
     Default,
 }
 
@@ -48,7 +48,7 @@ pub(crate) enum Value {
     Several(Vec<String>),
 }
 
-/// One setting with one value; several rows where commands differ.
+/// One setting with one value. There are several rows if commands differ.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SettingRow {
@@ -56,7 +56,7 @@ pub(crate) struct SettingRow {
     pub(crate) name: String,
     /// Its value.
     pub(crate) value: Value,
-    /// Where that came from.
+    /// Its origin.
     pub(crate) origin: Origin,
     /// The commands to which this applies; empty means all of them.
     pub(crate) commands: Vec<String>,
@@ -73,7 +73,7 @@ pub(crate) struct LimitRow {
     /// The value as people write it.
     #[serde(skip)]
     pub(crate) shown: String,
-    /// Where that came from.
+    /// Its origin.
     pub(crate) origin: Origin,
     /// What it bounds.
     pub(crate) meaning: &'static str,

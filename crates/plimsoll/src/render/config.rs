@@ -9,11 +9,11 @@ use crate::report::config::ConfigFile;
 /// Writes a line for each place where a file was searched for.
 pub(crate) fn places(files: &[ConfigFile], out: &mut dyn Write) -> io::Result<()> {
     files.iter().try_for_each(|file| {
-        writeln!(out, "{}{}", safe(&file.path), if file.read { "" } else { " (not there)" })
+        writeln!(out, "{}{}", safe(&file.path), if file.read { "" } else { " (missing)" })
     })
 }
 
-/// Writes one row a setting, then one a limit.
+/// Writes one row per setting, then one per limit.
 pub(crate) fn write(settings: &[SettingRow], limits: &[LimitRow], out: &mut dyn Write) -> io::Result<()> {
     let rows: Vec<_> = settings
         .iter()

@@ -1,4 +1,4 @@
-//! The advisory database for people: its feeds and how old they are, advisories in it, what changed.
+//! The advisory database for people: its feeds and their age, its advisories, and changes.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -69,13 +69,13 @@ fn licences(feeds: &[FeedStatus], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// The publisher, and where reading its files is not proven, that it is not.
+/// The publisher, marked if its reader was not tested with real files.
 fn publisher(feed: &FeedStatus) -> String {
     let unproven = if feed.unproven { " (unproven)" } else { "" };
     format!("{}{unproven}", safe(&feed.publisher))
 }
 
-/// Writes what advisories say, by package.
+/// Writes the statements of advisories, by package.
 pub(crate) fn advice(advice: &[Advice], page: Page, out: &mut dyn Write) -> io::Result<()> {
     for (number, about) in advice.chunk_by(|a, b| package(a) == package(b)).enumerate() {
         if number > 0 {
@@ -109,7 +109,7 @@ fn package(advice: &Advice) -> String {
     format!("{}{} {}", advice.ecosystem, release.collect::<String>(), safe(&advice.package))
 }
 
-/// The affected versions and what else has to hold, on one line.
+/// The affected versions and the other conditions, on one line.
 fn versions(advice: &Advice) -> String {
     let mut parts: Vec<String> = advice.affected.iter().map(range).collect();
     parts.extend(advice.versions.iter().cloned());
@@ -143,7 +143,7 @@ fn range(range: &Range) -> String {
     if ends.is_empty() { "all versions".to_owned() } else { ends.join(", ") }
 }
 
-/// Writes how many advisories changed in each ecosystem; with everything, which.
+/// Writes how many advisories changed in each ecosystem; with everything, also which.
 pub(crate) fn differences(all: &[Difference], page: Page, out: &mut dyn Write) -> io::Result<()> {
     let count = |difference: &Difference, wanted| {
         difference.changes.iter().filter(|changed| changed.change == wanted).count().to_string()
@@ -169,7 +169,7 @@ pub(crate) fn differences(all: &[Difference], page: Page, out: &mut dyn Write) -
     Ok(())
 }
 
-/// How a change is marked, and what is told of it: the last word that there is.
+/// The mark of a change, and the latest statement about it.
 fn sign(changed: &Changed) -> (char, Option<&Advice>) {
     match changed.change {
         Change::Added => ('+', changed.new.first()),

@@ -1,11 +1,11 @@
-//! What `doctor` found out, for people.
+//! The results of `doctor`, for people.
 
 use std::io::{self, Write};
 
 use super::table::{Paint, Tone, safe};
 use crate::report::doctor::{Check, Status};
 
-/// Writes one line a check, and the hint below it.
+/// Writes one line per check, and the hint below it.
 pub(crate) fn write(checks: &[Check], paint: Paint, out: &mut dyn Write) -> io::Result<()> {
     for check in checks {
         let (tone, word) = match check.status {

@@ -1,4 +1,4 @@
-//! What is attached to an image, and what a bundle claims, for people.
+//! The evidence attached to an image, and the claims of a bundle, for people.
 
 use std::io::{self, Write};
 
@@ -10,7 +10,7 @@ use super::table::{Page, Paint, Tone, safe};
 use crate::report::claims::{Claims, Signer};
 use crate::report::evidence::{Item, ItemKind, Report};
 
-/// Writes the subject, below it its images, and below each what is attached.
+/// Writes the subject, its images below it, and below each what is attached.
 pub(crate) fn tree(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}", page.paint.paint(Tone::Strong, &safe(&report.subject)))?;
     for (position, image) in report.images.iter().enumerate() {
@@ -21,7 +21,7 @@ pub(crate) fn tree(report: &Report, page: Page, out: &mut dyn Write) -> io::Resu
             None => "image".into(),
         };
         writeln!(out, "{branch}{name} {}", page.digest(&image.digest))?;
-        let truncated = image.truncated.then_some("there is more than the limits let through");
+        let truncated = image.truncated.then_some("there is more than the limits allow");
         let nothing = image.evidence.is_empty().then_some("nothing is attached");
         let rest: Vec<_> = truncated.into_iter().chain(nothing).collect();
         for (position, item) in image.evidence.iter().enumerate() {
@@ -40,7 +40,7 @@ pub(crate) fn tree(report: &Report, page: Page, out: &mut dyn Write) -> io::Resu
     )
 }
 
-/// The indentation of an item, and of what belongs to it.
+/// The indentation of an item, and of its details.
 fn branch(last: bool) -> (&'static str, &'static str) {
     if last { ("└─ ", "   ") } else { ("├─ ", "│  ") }
 }
@@ -78,7 +78,7 @@ fn entry(item: &Item, trunk: &str, last: bool, page: Page, out: &mut dyn Write) 
     Ok(())
 }
 
-/// What it is in a few words, or its type if there are none for it.
+/// A short description, or the type if there is none.
 fn words(item: &Item) -> String {
     let old = if matches!(item.kind, ItemKind::OlderSignature | ItemKind::OlderAttestation) {
         " in the older format"
@@ -101,7 +101,7 @@ fn words(item: &Item) -> String {
     }
 }
 
-/// What a statement of this type is about.
+/// The name of statements of this type.
 fn statement(kind: &str) -> Option<&'static str> {
     const WORDS: [(&str, &str); 12] = [
         ("spdx", "SBOM (SPDX)"),
@@ -124,7 +124,7 @@ fn statement(kind: &str) -> Option<&'static str> {
     WORDS.iter().find(|(name, _)| is(name)).map(|(_, words)| *words)
 }
 
-/// What a document of this media type is.
+/// The name of documents of this media type.
 fn document(media_type: &str) -> Option<&'static str> {
     match media_type {
         "application/spdx+json" | "text/spdx+json" | "text/spdx" | "text/spdx+xml" => Some("SBOM (SPDX)"),
@@ -137,12 +137,12 @@ fn document(media_type: &str) -> Option<&'static str> {
     }
 }
 
-/// Writes a line a claim.
+/// Writes one line per claim.
 pub(crate) fn claims(claims: &Claims, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}: bundle of version {}", safe(&claims.file), claims.version)?;
     writeln!(out, "digest     {}", claims.digest)?;
     let unverified = paint.paint(Tone::Doubt, "not verified");
-    writeln!(out, "What follows is what it says of itself, {unverified}:")?;
+    writeln!(out, "Its own claims, {unverified}:")?;
     let signer =
         claims.claimed_signer.as_ref().map_or_else(|| "it names no signer".to_owned(), ToString::to_string);
     writeln!(out, "signer     {}", safe(&signer))?;

@@ -13,16 +13,16 @@ use super::inventory::{Aside, set_aside};
 use super::table::{Page, Tone, first, fit, in_layer, safe};
 use crate::report::scan::Report;
 
-/// So many places of a package are shown, unless everything is asked for.
+/// How many places of a package are shown, unless everything is requested.
 const PLACES: usize = 3;
 
-/// So many versions that fix a vulnerability are shown: one for each branch that is maintained.
+/// How many versions that fix a vulnerability are shown: one for each maintained branch.
 const VERSIONS: usize = 3;
 
-/// The probability from which it is shown. Most are below one in a hundred, and would make noise beside every identifier.
+/// The lowest probability that is shown. Most are below one in a hundred, and would be noise after every identifier.
 const LIKELY: Share = Share(1_000);
 
-/// Writes what was found in each subject.
+/// Writes the findings of each subject.
 pub(crate) fn write_all(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
     for (position, result) in report.results.iter().enumerate() {
         if position > 0 {
@@ -54,7 +54,7 @@ pub(crate) fn write(
     page.paragraph(out, "", 0, &looked_up(scan))?;
     if scan.compared_without_epochs > 0 {
         let components = count(scan.compared_without_epochs, "component");
-        let text = format!("compared without epochs, because the document names none: {components}");
+        let text = format!("compared without epochs, because the document states none: {components}");
         page.paragraph(out, "", 0, &text)?;
     }
     for feed in scan.database.iter().chain(&scan.overlays) {
@@ -93,7 +93,7 @@ pub(crate) fn write(
     Ok(())
 }
 
-/// Writes every finding of a verdict's scan, those that block nothing included.
+/// Writes every finding of a verdict's scan, including those that do not block.
 pub(crate) fn explain(scan: &Scan, layers: &[Digest], page: Page, out: &mut dyn Write) -> io::Result<()> {
     if !scan.findings.is_empty() {
         writeln!(out, "  every finding:")?;
@@ -102,7 +102,7 @@ pub(crate) fn explain(scan: &Scan, layers: &[Digest], page: Page, out: &mut dyn 
     informational(scan, "    ", page, out)
 }
 
-/// What one should know about packages that have no vulnerability.
+/// Informational advisories about packages.
 fn informational(scan: &Scan, indent: &str, page: Page, out: &mut dyn Write) -> io::Result<()> {
     // Several components of one package are one line.
     let mut told: Vec<(&str, &str, &str, Class, &str)> = scan
@@ -119,7 +119,7 @@ fn informational(scan: &Scan, indent: &str, page: Page, out: &mut dyn Write) -> 
     if told.is_empty() { Ok(()) } else { writeln!(out) }
 }
 
-/// What advisories say about one version of a package, the same for each component that was built from it.
+/// The statements of advisories about one version of a package, the same for each component that was built from it.
 struct Package<'a> {
     name: &'a str,
     version: &'a str,
@@ -127,7 +127,7 @@ struct Package<'a> {
     findings: Vec<&'a Finding>,
 }
 
-/// What is shown of an advisory. The worst comes first, and those with one fix side by side.
+/// The shown part of an advisory. The worst comes first, and those with the same fix are adjacent.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Advisory<'a> {
     malicious: Reverse<bool>,
@@ -148,7 +148,7 @@ impl Advisory<'_> {
         key(self) == key(other) && self.versions == other.versions
     }
 
-    /// What it is, with its colour.
+    /// Its kind, with its colour.
     fn severity(&self) -> (&'static str, Tone) {
         match (self.malicious.0, self.severity.0) {
             (true, _) => ("malicious", Tone::Bad),
@@ -156,7 +156,7 @@ impl Advisory<'_> {
         }
     }
 
-    /// The identifier with what is known about it.
+    /// The identifier with the facts about it.
     fn words(&self) -> String {
         let exploited = match (self.exploited.0, self.ransomware) {
             (true, true) => Some("exploited, also by ransomware".to_owned()),
@@ -199,7 +199,7 @@ fn advisory(finding: &Finding) -> Advisory<'_> {
         Fix::Fixed(versions) => (versions.iter().map(String::as_str).collect(), ""),
         Fix::NotFixed => (Vec::new(), "no fix yet"),
         Fix::WontFix => (Vec::new(), "will not be fixed"),
-        Fix::Unknown => (Vec::new(), "no fix is known"),
+        Fix::Unknown => (Vec::new(), "no known fix"),
     };
     Advisory {
         malicious: Reverse(finding.class == Class::Malicious),
@@ -273,7 +273,7 @@ fn write_package(
     write_places(package, indent, layers, page, out)
 }
 
-/// Where the package is, and how often where that is more than once.
+/// The place of the package, and how often it occurs there if more than once.
 fn write_places(
     package: &Package<'_>,
     indent: &str,
@@ -333,7 +333,8 @@ fn tone(severity: Severity) -> Tone {
     }
 }
 
-/// How many components or which files a gap concerns. What may be missing from the inventory cannot be counted.
+/// How many components or which files a gap concerns. Components that may be missing from the inventory cannot be
+/// counted.
 pub(super) fn concerned(components: usize, files: Option<&str>) -> String {
     match (components, files) {
         (_, Some(files)) => format!(" ({})", safe(files)),
@@ -357,8 +358,8 @@ fn summary(scan: &Scan) -> String {
     if of_each.is_empty() { total } else { format!("{total}: {}", of_each.join(", ")) }
 }
 
-/// How many components were looked up, and where: with nothing found, that is what tells a clean image from one that nobody
-/// looked into.
+/// How many components were looked up, and where. If nothing was found, this distinguishes a clean image from one that
+/// was not examined.
 fn looked_up(scan: &Scan) -> String {
     let of_each: Vec<String> =
         scan.looked_up.iter().map(|it| format!("{} in {}", it.components, safe(&it.ecosystem))).collect();

@@ -9,7 +9,7 @@ use plimsoll_sbom::{BaseEvidence, BaseImage, Component, Inventory, Licence, Prob
 
 use super::table::{Page, safe};
 
-/// Writes one row a component, then what could not be found out.
+/// Writes one row per component, then the problems.
 pub(crate) fn write(
     inventory: &Inventory,
     base: Option<&BaseImage>,
@@ -24,7 +24,7 @@ pub(crate) fn write(
             let development = if component.is_for_development() { " (development)" } else { "" };
             let of_base = base.filter(|base| base.brought(component) == Some(true));
             let of_base = of_base.and_then(|base| base.boundary).map(|evidence| {
-                // A guess says that it is one.
+                // A guess is marked as such.
                 if evidence.is_certain() { " base" } else { " base?" }
             });
             let layer = location.and_then(|location| location.layer);
@@ -74,7 +74,8 @@ pub(crate) fn write(
     set_aside(aside, page, out)
 }
 
-/// What is known of the base image, and how: `debian:12 (its annotation says so), 1 layer (a guess from its history)`.
+/// The base image and the evidence for it: `debian:12 (claimed by an annotation), 1 layer (a guess from the image's
+/// history)`.
 fn of_base(base: &BaseImage) -> String {
     let known = |evidence: Option<BaseEvidence>| match evidence {
         Some(BaseEvidence::NamedBase) => "layers compared with --base",
@@ -102,7 +103,7 @@ fn of_base(base: &BaseImage) -> String {
     }
 }
 
-/// The first licences. Copyright files of Debian name dozens, which documents have all.
+/// The first licences. Debian's copyright files name dozens, which documents contain completely.
 fn licences(component: &Component) -> String {
     const SHOWN: usize = 3;
     let declared: Vec<&str> = component.licenses.iter().map(Licence::as_str).collect();
@@ -117,7 +118,7 @@ fn licences(component: &Component) -> String {
     }
 }
 
-/// Writes a problem, by what it can hide.
+/// Writes a problem by its severity.
 pub(super) fn problem(
     code: ProblemCode,
     severity: ProblemSeverity,
@@ -143,7 +144,7 @@ pub(super) struct Aside<'a> {
     pub(super) path: &'a str,
 }
 
-/// Writes what was set aside, a line for each ecosystem: the packages of a whole distribution would fill the screen.
+/// Writes what was set aside, one line per ecosystem: the packages of a whole distribution would fill the screen.
 pub(super) fn set_aside<'a>(
     aside: impl Iterator<Item = Aside<'a>>,
     page: Page,

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::report::key::{REMOTE_KEY, Report};
 
-/// Writes a line for each thing that is known.
+/// Writes a line for each known property.
 pub(crate) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let locked = "unknown without the passphrase";
     writeln!(out, "kind       {} key", report.kind)?;

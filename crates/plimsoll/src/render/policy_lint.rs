@@ -1,4 +1,4 @@
-//! What linting policies found, for people.
+//! The findings of linting policies, for people.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use plimsoll_policy::Severity;
 use super::table::{Paint, Tone, safe};
 use crate::report::policy_lint::Report;
 
-/// Writes one line a finding, and the hint below it.
+/// Writes one line per finding, and the hint below it.
 pub(crate) fn write(report: &Report, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
     for document in &report.documents {
         for diagnostic in &document.diagnostics {

@@ -9,7 +9,7 @@ use super::table::{Paint, Tone, safe};
 use super::verification::{self, Failures};
 use crate::report::provenance::{Attestation, Entry};
 
-/// Writes each subject with what is known about its build, and of what is not valid as much as `failures` asks for.
+/// Writes each subject with the facts about its build, and as many failures as `failures` requests.
 pub(crate) fn table(
     results: &[Entry],
     failures: Failures,
@@ -39,7 +39,7 @@ pub(crate) fn table(
             let label = paint.paint(Tone::Doubt, "as of");
             writeln!(out, "  {label}      {as_of}: from the cache, the registry was not asked")?;
         }
-        // What is as expected comes first. The others matter if there is nothing else, or with `-v`.
+        // Provenances that meet the expectations come first. The others matter if there is nothing else, or with `-v`.
         let shown =
             entry.attestations.iter().filter(|attestation| attestation.holds || refused || !entry.verified);
         shown.into_iter().try_for_each(|attestation| attestation_lines(attestation, refused, paint, out))?;
@@ -85,7 +85,7 @@ fn attestation_lines(
         line("run", invocation)?;
     }
     for (name, value) in &provenance.parameters {
-        // The workflow is the source, said once more.
+        // The workflow is the source, repeated.
         if name != "workflow" && name != "source" && name != "config" {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             line("parameter", &format!("{name}={value}"))?;
@@ -113,7 +113,7 @@ fn attestation_lines(
     if explain {
         return verification::proof_lines(&attestation.proof, paint, out);
     }
-    // What the certificate says was compared above; --explain shows all of it.
+    // The certificate was compared above; --explain shows all of it.
     let proof = &attestation.proof;
     writeln!(out, "  signer     {}", safe(&proof.signer.to_string()))?;
     proof.times.iter().try_for_each(|time| writeln!(out, "    at       {time}"))?;

@@ -1,10 +1,10 @@
 //! SARIF 2.1.0 for code scanning services.
 //!
 //! Each vulnerability is a rule, each place where it was found a result. Rules of a policy that block without findings
-//! (a missing signature, a denied digest) are results of their own, `plimsoll/RULE`. Fingerprints are made from what
-//! stays the same between builds: vulnerability, installed package and path; not the version, not the layer. No two
-//! results share one. What was not covered is a notification of the run, because an upload without results would
-//! close alerts; so is what was set aside, and what a policy only reports.
+//! (a missing signature, a denied digest) are separate results, `plimsoll/RULE`. Fingerprints are made from what stays
+//! the same between builds: vulnerability, installed package and path, but not version and layer. No two results share
+//! one. Gaps are notifications of the run, because an upload without results would close alerts. So is what was set
+//! aside, and what a policy only reports.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
@@ -22,13 +22,13 @@ const SCHEMA: &str =
 pub(crate) struct Log {
     rules: BTreeMap<String, Value>,
     results: Vec<Value>,
-    /// How often each fingerprint was given out.
+    /// How often each fingerprint was used.
     fingerprints: HashMap<String, usize>,
     notifications: Vec<Value>,
     notified: HashSet<(String, String)>,
 }
 
-/// What a result says about a vulnerability, whichever command found it.
+/// A result about a vulnerability, for every command.
 struct Found<'a> {
     id: &'a str,
     severity: &'a str,
@@ -43,7 +43,7 @@ struct Found<'a> {
 }
 
 impl Log {
-    /// Adds the findings of a scan, and what it did not cover.
+    /// Adds the findings and gaps of a scan.
     pub(crate) fn scan(&mut self, subject: &str, scan: &Scan) {
         for gap in &scan.gaps {
             let concerned = super::findings::concerned(gap.components, gap.reason.files());
@@ -93,7 +93,7 @@ impl Log {
         }
     }
 
-    /// Adds what a verdict blocks on, and what is waived.
+    /// Adds the reasons of a verdict, and what is waived.
     pub(crate) fn verdict(&mut self, verdict: &Verdict) {
         for platform in &verdict.platforms {
             // Several policies judge the same finding. It is reported once, and as waived only if all of them waive it.
@@ -130,7 +130,7 @@ impl Log {
         }
     }
 
-    /// What a rule left out, and what it reports without blocking: information that requires no action.
+    /// Adds what a rule left out, and what it reports without blocking: information that requires no action.
     fn notices(&mut self, subject: &str, result: &RuleResult) {
         for detail in &result.details {
             match detail {
@@ -159,7 +159,7 @@ impl Log {
         self.notify("note", "plimsoll/set-aside", &format!("{subject}: set aside: {what}"));
     }
 
-    /// Adds a notification, once: several policies and platforms say the same.
+    /// Adds a notification once: several policies and platforms repeat it.
     fn notify(&mut self, level: &str, id: &str, text: &str) {
         if self.notified.insert((id.to_owned(), text.to_owned())) {
             self.notifications.push(json!({
@@ -296,7 +296,7 @@ fn finding(detail: &Detail) -> Option<&FindingRecord> {
 }
 
 /// SARIF's level, and the number that code scanning services sort by: the lower end of the severity's CVSS range.
-/// The severity of packages that were published to do harm.
+/// The severity of malicious packages.
 const MALICIOUS: &str = "malicious";
 
 fn level(severity: &str) -> (&'static str, &'static str) {

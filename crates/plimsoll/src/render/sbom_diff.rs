@@ -8,7 +8,7 @@ use plimsoll_sbom::{Aspect, ChangeKind};
 use super::table::{Page, Tone, safe, short};
 use crate::report::sbom_diff::{ComparedInventory, LayerChanges, Origin, Report, ReportedChange, State};
 
-/// Writes a row a change, then how many there are of each kind.
+/// Writes one row per change, then the number of each kind.
 pub(crate) fn table(report: &Report<'_>, page: Page, out: &mut dyn Write) -> io::Result<()> {
     let cells = |change: &ReportedChange<'_>| {
         let kind = change.kind.as_str().to_owned();
@@ -39,7 +39,7 @@ pub(crate) fn table(report: &Report<'_>, page: Page, out: &mut dyn Write) -> io:
     Ok(())
 }
 
-/// Writes a checklist in Markdown, a section for each kind of change.
+/// Writes a checklist in Markdown, with a section for each kind of change.
 pub(crate) fn markdown(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "# Changes from {} to {}\n", plain(report.before.subject), plain(report.after.subject))?;
     aspects(report, out)?;
@@ -99,7 +99,7 @@ fn changes_of<'r, 'a>(
 
 /// `layer 3 (sha256:…)`, counted from one.
 fn title(group: &LayerChanges) -> String {
-    let Some(layer) = &group.layer else { return "layer not known".to_owned() };
+    let Some(layer) = &group.layer else { return "unknown layer".to_owned() };
     let digest = layer.diff_id.map(|digest| format!(" ({})", short(&digest))).unwrap_or_default();
     let named = format!("layer {}{digest}", layer.index + 1);
     match group.origin {
@@ -116,7 +116,7 @@ fn counts(group: &LayerChanges) -> String {
     told.join(", ")
 }
 
-/// What differs beside packages: operating systems and architectures.
+/// Other differences than packages: operating systems and architectures.
 fn aspects(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let (before, after) = (&report.before, &report.after);
     for aspect in &report.aspects {
@@ -189,13 +189,13 @@ fn licences(change: &ReportedChange<'_>) -> String {
     }
 }
 
-/// The layer that has the package, or had it, counted from one.
+/// The layer that contains or contained the package, counted from one.
 fn layer(change: &ReportedChange<'_>) -> String {
     let state = change.after.as_ref().or(change.before.as_ref());
     state.and_then(|state| state.layer).map(|layer| (layer.index + 1).to_string()).unwrap_or_default()
 }
 
-/// Foreign text in Markdown: what would end a cell or begin a link, an image or HTML is escaped.
+/// Foreign text in Markdown: characters that would end a cell or start a link, an image or HTML are escaped.
 fn plain(text: &str) -> String {
     let mut plain = String::new();
     for character in safe(text).chars() {

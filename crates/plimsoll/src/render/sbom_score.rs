@@ -30,7 +30,7 @@ pub(crate) fn write(report: &Report, page: Page, out: &mut dyn Write) -> io::Res
     fixes(report, page, out)
 }
 
-/// What to fix, each thing once, with the guidelines that ask for it.
+/// What to fix, each item once, with the guidelines that require it.
 fn fixes(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
     let mut missing: Vec<(&ScoredElement, Vec<&str>)> = Vec::new();
     for score in &report.scores {

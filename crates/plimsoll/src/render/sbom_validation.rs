@@ -1,4 +1,4 @@
-//! What is wrong with SBOMs, for people.
+//! The faults of SBOMs, for people.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use plimsoll_sbom::{Level, ValidationExtent};
 use super::table::{Page, Tone, safe};
 use crate::report::sbom_validation::Report;
 
-/// Writes a paragraph a finding, below the document that it is about.
+/// Writes one paragraph per finding, below its document.
 pub(crate) fn write(report: &Report<'_>, page: Page, out: &mut dyn Write) -> io::Result<()> {
     for document in &report.documents {
         let verdict = if document.valid {
@@ -28,7 +28,7 @@ pub(crate) fn write(report: &Report<'_>, page: Page, out: &mut dyn Write) -> io:
             inside.collect::<String>(),
             match document.checked {
                 ValidationExtent::Members => "",
-                ValidationExtent::Meaning => " in what it means; its form was not checked",
+                ValidationExtent::Meaning => " in its meaning; its form was not checked",
             }
         )?;
         for finding in document.findings {

@@ -1,4 +1,4 @@
-//! Plain text for people: columns, colours, and foreign text made harmless.
+//! Plain text for people: columns, colours, and escaped foreign text.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ use plimsoll_core::{Digest, Purl, quantity, text};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Paint(pub(crate) bool);
 
-/// What a piece of text means, which decides its colour.
+/// The meaning of a text, which decides its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {
     Good,
@@ -41,23 +41,24 @@ pub(crate) fn safe(text: &str) -> Cow<'_, str> {
     text::terminal(text)
 }
 
-/// What the text may look like: its colours, and how much of it there is.
+/// The style of the text: its colours, and how much is shown.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Page {
     pub(crate) paint: Paint,
-    /// How many characters a line has. Without one, nothing is broken or cut.
+    /// The number of characters in a line. Without it, nothing is wrapped or cut.
     pub(crate) width: Option<usize>,
     /// Everything, and whole digests.
     pub(crate) verbose: bool,
 }
 
 impl Page {
-    /// A digest, short unless everything is asked for.
+    /// A digest, short unless everything is requested.
     pub(crate) fn digest(self, digest: &Digest) -> String {
         if self.verbose { digest.to_string() } else { short(digest) }
     }
 
-    /// Writes `lead`, which is `indent` characters wide, then `text`, broken between words. Further lines are indented as far.
+    /// Writes `lead`, which is `indent` characters wide, then `text`, wrapped between words. Further lines are indented
+    /// equally.
     pub(crate) fn paragraph(
         self,
         out: &mut dyn Write,
@@ -114,10 +115,10 @@ impl Page {
     }
 }
 
-/// No cell or line is made narrower: what remained would say nothing.
+/// No cell or line is made narrower, because the rest would be meaningless.
 const NARROW: usize = 16;
 
-/// `text` in at most `width` characters. A path keeps its end, which tells more; anything else its beginning.
+/// `text` in at most `width` characters. A path keeps its end, which is more useful; anything else its start.
 pub(crate) fn fit(text: &str, width: usize) -> String {
     let length = text.chars().count();
     if length <= width {
@@ -168,7 +169,7 @@ pub(crate) fn columns<const N: usize>(
     Ok(())
 }
 
-/// Writes the first items, and how many more there are.
+/// Writes the first items, and the number of the others.
 pub(crate) fn first<T>(
     items: &[T],
     most: usize,
@@ -183,7 +184,7 @@ pub(crate) fn first<T>(
     }
 }
 
-/// A component as people know it, with the package that the advisory names where that is another one:
+/// The name of a component, with the package that the advisory names if it differs:
 /// `libapt-pkg6.0 (apt)`.
 pub(crate) fn package(component: Option<&Purl>, advisory: &str) -> String {
     match component.map(Purl::name) {
@@ -197,13 +198,13 @@ pub(crate) fn package(component: Option<&Purl>, advisory: &str) -> String {
     }
 }
 
-/// The first 12 digits of a digest: enough to tell digests apart if the whole one is shown as well.
+/// The first 12 digits of a digest: enough to distinguish digests if the whole one is shown as well.
 pub(crate) fn short(digest: &Digest) -> String {
     let digits = digest.hex();
     format!("{}:{}", digest.algorithm().name(), digits.get(..12).unwrap_or(&digits))
 }
 
-/// ` (layer 2 of 3, sha256:0123456789ab)`, behind a path; nothing where the layer is unknown.
+/// ` (layer 2 of 3, sha256:0123456789ab)`, after a path. Empty if the layer is unknown.
 pub(crate) fn in_layer(index: Option<usize>, layers: &[Digest], page: Page) -> String {
     let Some(index) = index else { return String::new() };
     let layer = quantity::layer(index, layers.len());

@@ -1,4 +1,4 @@
-//! What is trusted, for people.
+//! The trust material, for people.
 
 use std::io::{self, Write};
 
@@ -8,7 +8,7 @@ use plimsoll_trust::Entry;
 use super::table::{Paint, Tone, columns, safe};
 use crate::report::trust::Report;
 
-/// Writes where it came from and how old it is, then a line for each authority, log and service.
+/// Writes its origin and age, then a line for each authority, log and service.
 pub(crate) fn write(report: &Report, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
     match (report.origin, &report.cache) {
         ("built-in", _) => writeln!(out, "{}: built in, as of this version", safe(&report.name))?,

@@ -16,10 +16,10 @@ use plimsoll_vuln::Severity;
 use super::table::{Page, Tone, columns, fit, in_layer, package, safe, short};
 use crate::report::check::Report;
 
-/// Details beyond these are cut to this many lines, unless everything is asked for.
+/// How many lines of details are shown, unless everything is requested.
 const SHOWN: usize = 10;
 
-/// Behind the word for an outcome, where its details begin.
+/// The column after the word for an outcome, where its details start.
 const INDENT: &str = "             ";
 
 /// How to show a verdict.
@@ -58,12 +58,12 @@ pub(crate) fn write_all(report: &Report<'_>, style: Style, out: &mut dyn Write) 
     Ok(())
 }
 
-/// Writes one verdict: what decided first, then what passed, then what it was judged by.
+/// Writes one verdict: first what decided, then what passed, then what it was judged by.
 fn write(verdict: &Verdict, style: Style, out: &mut dyn Write) -> io::Result<()> {
     let decision = verdict.decision.to_string().to_uppercase();
     writeln!(out, "{}  {}", style.paint(tone(verdict.decision), &decision), safe(&verdict.requested))?;
     let told = told(verdict);
-    // The rules say it there.
+    // In this case, the rules say it.
     if !told.iter().any(|told| told.decides(verdict.decision)) {
         for reason in &verdict.reasons {
             style.page.paragraph(out, "  because  ", 11, &safe(reason))?;
@@ -96,20 +96,20 @@ fn write(verdict: &Verdict, style: Style, out: &mut dyn Write) -> io::Result<()>
     }
 }
 
-/// A rule's result, and where it is the same.
+/// A rule's result, and the policies and platforms for which it is the same.
 struct Told<'a> {
     result: &'a RuleResult,
     layers: &'a [Digest],
-    /// The policies under which; empty where that is every policy, or the rule is asked once for all.
+    /// The policies. Empty if it is every policy, or if the rule is evaluated once for all.
     policies: Vec<&'a str>,
-    /// The platforms for which; empty where that is every platform.
+    /// The platforms. Empty if it is every platform.
     platforms: Vec<&'a str>,
 }
 
-/// So many results of one rule are compared with another. Most indexes have one for all platforms.
+/// With how many results of the same rule one is compared. Most indexes have one result for all platforms.
 const COMPARED: usize = 8;
 
-/// Each result once, what blocks first, otherwise in the order of the rules.
+/// Each result once: blocking ones first, otherwise in the order of the rules.
 fn told(verdict: &Verdict) -> Vec<Told<'_>> {
     let all = verdict.platforms.iter().flat_map(|platform| {
         platform.rules.iter().map(move |result| Told {
@@ -141,7 +141,7 @@ fn told(verdict: &Verdict) -> Vec<Told<'_>> {
     all
 }
 
-/// Those that `join` does not join with an earlier one of the same rule.
+/// The results that `join` does not join with an earlier one of the same rule.
 fn united<'a>(
     all: impl IntoIterator<Item = Told<'a>>,
     join: impl Fn(&mut Told<'a>, &Told<'a>) -> bool,
@@ -206,7 +206,7 @@ impl Told<'_> {
             && (self.layers == other.layers || !has_findings(a))
     }
 
-    /// `production, linux/arm64: `, where it is not the same for all of them.
+    /// `production, linux/arm64: `, if it is not the same for all of them.
     fn scope(&self) -> String {
         let parts: Vec<_> = self.policies.iter().chain(&self.platforms).map(|name| safe(name)).collect();
         if parts.is_empty() { String::new() } else { format!("{}: ", parts.join(", ")) }
@@ -218,7 +218,7 @@ fn has_findings(result: &RuleResult) -> bool {
     result.details.iter().any(|detail| matches!(detail, Detail::Finding(_)))
 }
 
-/// Writes the rules that passed on one line, and below it what is worth knowing about them.
+/// Writes the rules that passed on one line, and the remarks about them below it.
 fn write_folded(folded: &[&Told<'_>], style: Style, out: &mut dyn Write) -> io::Result<()> {
     for (outcome, word) in [(Outcome::Pass, "pass"), (Outcome::NotApplicable, "n/a")] {
         let mut names: Vec<Cow<'_, str>> = Vec::new();
@@ -242,7 +242,7 @@ fn write_folded(folded: &[&Told<'_>], style: Style, out: &mut dyn Write) -> io::
     Ok(())
 }
 
-/// What was left out of a result that passed.
+/// What was not checked for a result that passed.
 fn notes(result: &RuleResult) -> Vec<String> {
     let noteworthy = result.details.iter().filter_map(|detail| match detail {
         Detail::SetAside { .. } | Detail::Gap { .. } | Detail::Problem { .. } | Detail::Excluded { .. } => {
@@ -280,7 +280,7 @@ fn write_image(platform: &PlatformVerdict, style: Style, out: &mut dyn Write) ->
     }
 }
 
-/// Writes each feed once, however many platforms it was asked for.
+/// Writes each feed once, for any number of platforms.
 fn write_databases(verdict: &Verdict, style: Style, out: &mut dyn Write) -> io::Result<()> {
     let mut told: Vec<&DatabaseRecord> = Vec::new();
     for feed in verdict.platforms.iter().flat_map(|platform| &platform.database) {
@@ -337,7 +337,7 @@ fn write_details(
             _ => None,
         })
         .collect();
-    // What blocks before what is waived; otherwise the worst first, as they come.
+    // Blocking findings before waived ones, otherwise the worst first, in their order.
     findings.sort_by_key(|finding| finding.disposition == Disposition::Waived);
     write_findings(findings.iter().take(style.most()).copied(), layers, style.page, out)?;
     more(findings.len(), style, out)?;
@@ -348,7 +348,7 @@ fn write_details(
     write_lines(&others, style, out)
 }
 
-/// Whether a rule's reason has all that a detail tells: it names the worst one.
+/// Whether a rule's reason already contains the detail: it names the worst one.
 fn is_said(detail: &Detail, reason: &str) -> bool {
     let has = |parts: &[&str]| parts.iter().all(|part| reason.contains(part));
     match detail {
@@ -361,7 +361,7 @@ fn is_said(detail: &Detail, reason: &str) -> bool {
     }
 }
 
-/// Writes a row for each finding. Where that is too long for the page, its place has a line of its own.
+/// Writes a row for each finding. If it is too long for the page, its place gets a separate line.
 fn write_findings<'a>(
     findings: impl Iterator<Item = &'a FindingRecord>,
     layers: &[Digest],
@@ -529,7 +529,7 @@ fn other_detail(detail: &Detail, explain: bool) -> Option<String> {
             let mark = if *severity == ProblemSeverity::Noted { "noted: " } else { "" };
             Some(format!("{mark}{}: {} {}", safe(code), safe(path), safe(detail)))
         }
-        // Findings have a table of their own.
+        // Findings have a separate table.
         _ => None,
     }
 }
@@ -551,7 +551,7 @@ fn write_waiver(waiver: &WaiverUse, style: Style, out: &mut dyn Write) -> io::Re
     let approvers = match (signers.is_empty(), waiver.used) {
         (false, _) => format!(", signed by {}", signers.join(" and ")),
         (true, true) => ", not signed".to_owned(),
-        // Whoever signed a waiver that is refused adds nothing to the reason.
+        // The signer of a refused waiver adds nothing to the reason.
         (true, false) => String::new(),
     };
     let lead = format!("{INDENT}{} ", style.paint(tone, mark));

@@ -1,20 +1,20 @@
-//! What was verified, for people.
+//! The results of verifications, for people.
 
 use std::io::{self, Write};
 
 use super::table::{Paint, Tone, safe};
 use crate::report::verification::{Entry, Proof, RefusedEvidence};
 
-/// How much is said about what is not valid.
+/// How much is shown about failures.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Failures {
     /// Everything that was refused.
     pub(crate) refused: bool,
-    /// Why a subject is not verified. Standard error says that already, so only a file repeats it.
+    /// Why a subject is not verified. Standard error already says this, so only a file repeats it.
     pub(crate) reasons: bool,
 }
 
-/// Writes each image or file with what is valid for it, and for the others what `failures` asks for.
+/// Writes each image or file with its valid evidence, and as many failures as `failures` requests.
 pub(crate) fn table(
     entries: &[Entry],
     failures: Failures,

@@ -7,7 +7,7 @@ use plimsoll_policy::{WaiverReport, WaiverReports, WaiverStanding, WaiverState};
 use super::table::{Paint, Tone, safe};
 use super::verdict::signer;
 
-/// Writes them one below the other.
+/// Writes them in sequence.
 pub(crate) fn write(reports: &WaiverReports, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
     for (position, report) in reports.waivers.iter().enumerate() {
         if position > 0 {

@@ -60,7 +60,7 @@ pub(crate) struct DocumentSettings {
     pub(crate) now: Timestamp,
     /// The format that was asked for; nothing means a table on a terminal, else the default format of documents.
     pub(crate) format: Option<Format>,
-    /// Whether a document that may lack components is no success.
+    /// Whether a document that may lack components is not success.
     pub(crate) strict: bool,
     /// The run of a workflow that this is.
     pub(crate) build: Build,

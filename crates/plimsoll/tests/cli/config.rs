@@ -52,7 +52,7 @@ fn every_long_flag_is_a_key() {
             word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric()).split(['=', '[', ']']).next().unwrap()
         });
         for flag in flags.filter(|flag| !matches!(*flag, "help" | "version" | "config" | "limit" | "")) {
-            assert!(names.iter().any(|name| name == flag), "{command} --{flag} is no setting");
+            assert!(names.iter().any(|name| name == flag), "{command} --{flag} is not a setting");
         }
     }
 }

@@ -67,7 +67,7 @@ fn an_image_crosses_an_air_gap_with_its_evidence() {
     place.run(&["evidence", "copy", &name, &next]).exits(0);
     verified(&place, &next);
     let pinned = format!("{}@sha256:{}", inside.reference("prod/third", "1"), "0".repeat(64));
-    place.run(&["evidence", "copy", &name, &pinned]).exits(2).says("what is copied is");
+    place.run(&["evidence", "copy", &name, &pinned]).exits(2).says("but the copied image is");
     place.run(&["evidence", "copy", &name, "file:x"]).exits(2);
 }
 

@@ -113,7 +113,7 @@ fn what_came_with_the_base_is_marked_where_the_image_was_built_on_it() {
     assert!(properties.contains("plimsoll:base:layers") && properties.contains(&base), "{properties}");
     place.run(&["sbom", &base, "--base", &subject]).exits(1).says("was not built on");
     let folder = format!("dir:{}", place.root().display());
-    place.run(&["sbom", &subject, "--base", &folder]).exits(2).says("is no image");
+    place.run(&["sbom", &subject, "--base", &folder]).exits(2).says("is not an image");
 }
 
 #[test]

@@ -132,7 +132,7 @@ fn the_pin_comes_from_uri_file_or_environment_and_shows_up_nowhere() {
     sign(&[], &format!("{uri}?pin-value={PIN}")).exits(0);
     sign(&[], &format!("{uri}?pin-source=file:{pin_file}")).exits(0);
     sign(&[("COSIGN_PKCS11_PIN", PIN)], uri).exits(0);
-    // A key file's passphrase is no PIN: tokens lock themselves after a few wrong ones.
+    // A key file's passphrase is not a PIN: tokens lock themselves after a few wrong ones.
     sign(&[("PLIMSOLL_KEY_PASSPHRASE", PIN)], uri)
         .exits(2)
         .says("cannot ask for a PIN")

@@ -10,9 +10,9 @@ use crate::args::shared::{OUTPUT, OutputFile};
 /// Write an SBOM in another format
 ///
 /// Reads SPDX (JSON, tag-value, YAML, JSON-LD), CycloneDX (JSON, XML), Syft's JSON, and any of them inside GitHub's export, an
-/// in-toto statement, a DSSE envelope or a Sigstore bundle, whose signature is not verified here. Standard error says what the
-/// new document does not have: what Plimsoll does not read, and what the format has no place for. The time is that of the
-/// document, unless SOURCE_DATE_EPOCH says another.
+/// in-toto statement, a DSSE envelope or a Sigstore bundle, whose signature is not verified here. Standard error lists
+/// what the new document lacks: what Plimsoll does not read, and what the format cannot represent. The time is that of
+/// the document, unless SOURCE_DATE_EPOCH is set.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -6,8 +6,8 @@ use crate::args::shared::{OUTPUT, Reading, parse_switch};
 
 /// Compare two SBOMs or images
 ///
-/// Lists packages that were added, removed, upgraded, downgraded, changed (another version, and which is newer is not known) or
-/// relicensed, with the layer that has them. The Markdown is for a release checklist or a pull request.
+/// Lists packages that were added, removed, upgraded, downgraded, changed (another version, and it is unknown which is
+/// newer) or relicensed, with their layer. The Markdown is for a release checklist or a pull request.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -19,10 +19,10 @@ Examples:
 Exit code with --exit-code: 10 if anything differs; 11 if nothing does and components may be
 missing from either, so that something might.")]
 pub(crate) struct Diff {
-    /// The older one: an SBOM, or an image, a root file system, …
+    /// The older subject: an SBOM, an image, a root file system, …
     #[arg(value_name = "OLD")]
     pub(crate) before: String,
-    /// The newer one
+    /// The newer subject
     #[arg(value_name = "NEW")]
     pub(crate) after: String,
     /// Format of the result
@@ -38,7 +38,7 @@ pub(crate) struct Diff {
     pub(crate) reading: Reading,
 }
 
-/// How the result is written.
+/// The form of the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// For people to read

@@ -7,10 +7,11 @@ use clap::Args;
 use super::Format;
 use crate::args::shared::{OUTPUT, OutputFile};
 
-/// Make one SBOM of several
+/// Merge several SBOMs into one
 ///
-/// For what several tools found in one image, or for the parts of one product. Each package is in it once, with what any of the
-/// documents says about it; layers stay where all that have some agree. The subject's digest stays where all agree.
+/// For the results of several tools about one image, or for the parts of one product. Each package is listed once, with
+/// the information from all documents. Layers are kept if all documents with layers agree, and the subject's digest if
+/// all documents agree.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

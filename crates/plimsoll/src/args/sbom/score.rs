@@ -9,7 +9,7 @@ use crate::args::shared::OUTPUT;
 
 /// Score an SBOM against guidelines, with what to fix
 ///
-/// Counts what the document states. Whether that is true, and whether components are missing, no document can show.
+/// Counts what the document states. A document cannot show whether that is true, or whether components are missing.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -9,10 +9,10 @@ use crate::args::shared::OUTPUT;
 
 /// Find what is wrong with SBOMs
 ///
-/// Checks the members that decide how a document is understood, references that are defined twice or lead nowhere, and the
-/// subject: missing, without a digest, an index instead of a platform's image, or another one than the statement around the
-/// document is about. Errors break the standard or make the document unreliable; warnings are allowed, and say what other
-/// commands will complain about.
+/// Checks the members that decide how a document is understood, duplicate and dangling references, and the subject:
+/// whether it is missing, has no digest, is an index instead of a platform's image, or differs from the subject of the
+/// statement around the document. Errors violate the standard or make the document unreliable. Warnings are allowed by
+/// the standard, but cause problems in other commands.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -11,10 +11,10 @@ use crate::report::doctor::{Check, Status};
 
 /// A database of all ecosystems takes about this much, and is replaced file by file.
 const ENOUGH: u64 = 1 << 30;
-/// A folder that was filled by something else is not counted to its end.
+/// A folder that something else has filled is not counted completely.
 const MOST_FILES: usize = 100_000;
 
-/// Whether the cache folder can be used, and how much room there is.
+/// Whether the cache folder can be used, and how much space is free.
 pub(super) fn cache(folder: &Result<PathBuf, Failure>) -> Vec<Check> {
     const NAME: &str = "cache";
     let folder = match folder {
@@ -37,7 +37,7 @@ pub(super) fn cache(folder: &Result<PathBuf, Failure>) -> Vec<Check> {
     vec![usable, disk(existing)]
 }
 
-/// What was kept in the cache called `name`.
+/// The content of the cache `name`.
 pub(super) fn kept(name: &'static str, folder: &Result<PathBuf, Failure>) -> Check {
     let folder = match folder {
         Ok(folder) => folder,
@@ -49,7 +49,7 @@ pub(super) fn kept(name: &'static str, folder: &Result<PathBuf, Failure>) -> Che
             Check::new(name, Status::Ok, format!("{shown}, {}", fill(bytes, files)))
         }
         Ok(None) => Check::new(name, Status::Skip, format!("{shown} is created when it is needed")),
-        // What cannot be kept is fetched again.
+        // Without a cache, everything is fetched again.
         Err(error) => {
             let failure = Failure::from(error);
             Check { status: Status::Warn, ..Check::failed(name, failure) }
@@ -69,7 +69,7 @@ fn disk(path: &Path) -> Check {
                 Check::new(NAME, Status::Ok, message)
             }
         }
-        Err(error) => Check::new(NAME, Status::Warn, format!("cannot tell how much is free: {error}")),
+        Err(error) => Check::new(NAME, Status::Warn, format!("cannot determine the free space: {error}")),
     }
 }
 

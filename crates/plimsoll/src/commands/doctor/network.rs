@@ -42,7 +42,7 @@ fn reached(probe: &Probe) -> Check {
     let api = if probe.referrers_api { "referrers API" } else { "no referrers API, fallback tags are used" };
     let found = match probe.found {
         Found::Image => "",
-        Found::Repository => "; its repository is there and has no tag `latest`, so no image was read",
+        Found::Repository => "; its repository exists but has no tag `latest`, so no image was read",
     };
     Check::new("registry", Status::Ok, format!("answered in {took} ms over {transport}; {api}{found}"))
 }
@@ -51,7 +51,7 @@ fn reached(probe: &Probe) -> Check {
 fn agreement(probe: &Probe, now: Timestamp) -> Check {
     const NAME: &str = "clock";
     let Some(date) = &probe.date else {
-        return Check::new(NAME, Status::Skip, "the registry does not say what time it is");
+        return Check::new(NAME, Status::Skip, "the registry does not state its time");
     };
     let Ok(there) = jiff::fmt::rfc2822::parse(date).map(|date| date.timestamp()) else {
         return Check::new(NAME, Status::Skip, format!("the registry's date `{date}` is invalid"));

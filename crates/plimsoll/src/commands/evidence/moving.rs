@@ -55,7 +55,7 @@ pub(super) fn run(settings: &TransferSettings, console: Console) -> Result<Exit,
     Ok(Exit::Done)
 }
 
-/// The place that is written to, and the name there.
+/// The destination, and the name there.
 fn open(
     to: &Subject,
     from: &Subject,
@@ -64,7 +64,7 @@ fn open(
 ) -> Result<(Box<dyn Store>, String), Failure> {
     let digest = top.digest.to_string();
     let pinned = |wanted: &str| {
-        Failure::new(Kind::Usage, format!("{to} names {wanted}, and what is copied is {digest}"))
+        Failure::new(Kind::Usage, format!("{to} names {wanted}, but the copied image is {digest}"))
             .with_hint("leave the digest out: it stays the same in any case")
     };
     match to {
@@ -79,14 +79,14 @@ fn open(
             let name = match (selector, from) {
                 (Some(name), _) if name.contains(':') && *name != digest => return Err(pinned(name)),
                 (Some(name), _) => name.clone(),
-                // In a folder of its own, the image keeps its tag.
+                // In a separate folder, the image keeps its tag.
                 (None, Subject::Registry(reference)) => reference.tag().unwrap_or(&digest).to_owned(),
                 (None, Subject::Layout(_, selector)) => selector.clone().unwrap_or(digest),
                 (None, _) => digest,
             };
             Ok((Box::new(LayoutStore::create(directory, access.limits.clone())?), name))
         }
-        _ => Err(Failure::new(Kind::Usage, format!("{to} cannot hold an image with its evidence"))
+        _ => Err(Failure::new(Kind::Usage, format!("{to} cannot store an image with its evidence"))
             .with_hint("copy to a registry, or to oci:DIR")),
     }
 }

@@ -81,7 +81,7 @@ fn items(found: Bundles, limits: &Limits) -> Vec<Item> {
     bundles.chain(skipped).collect()
 }
 
-/// What cosign's older tag for SBOMs points to, which is unsigned.
+/// The target of cosign's older tag for SBOMs, which is unsigned.
 fn sbom(store: &dyn Store, image: &Digest) -> Result<Option<Item>, Failure> {
     let Some((descriptor, _)) = store.named(&legacy_tag(image, "sbom"))? else { return Ok(None) };
     Ok(Some(Item {

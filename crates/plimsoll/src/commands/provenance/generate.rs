@@ -24,7 +24,7 @@ pub(super) fn run(settings: &GenerateSettings, console: Console) -> Result<Exit,
     build.materials = materials(settings)?;
     build.byproducts = settings.byproducts.iter().map(|path| file(path)).collect::<Result<_, _>>()?;
     let predicate = build.to_predicate()?;
-    // `provenance verify` has to be able to read what is written here.
+    // `provenance verify` must be able to read what is written here.
     check_predicate(SLSA_V1, &predicate, &settings.access.limits)?;
     let file = settings.file.as_deref();
     if let Some(about) = &settings.statement_about {
@@ -71,7 +71,7 @@ fn materials(settings: &GenerateSettings) -> Result<Vec<Material>, Failure> {
         let bytes = read_within(path, limits.bundle_bytes, "bundle_bytes")?;
         let listed = listed(&bytes, limits).map_err(|problem| {
             Failure::new(Kind::Usage, format!("{}: {problem}", path.display()))
-                .with_hint("a material a line as URI@ALGORITHM:HEX, or a JSON list of {uri, digest}")
+                .with_hint("one material per line as URI@ALGORITHM:HEX, or a JSON list of {uri, digest}")
         })?;
         materials.extend(listed);
     }
@@ -84,7 +84,7 @@ fn materials(settings: &GenerateSettings) -> Result<Vec<Material>, Failure> {
     Ok(materials)
 }
 
-/// The materials in a file: JSON, or lines of which those that begin with `#` say nothing.
+/// The materials in a file: JSON, or lines, where lines that start with `#` are comments.
 fn listed(bytes: &[u8], limits: &Limits) -> Result<Vec<Material>, String> {
     if bytes.trim_ascii_start().starts_with(b"[") {
         let list = json::value(bytes, limits.bundle_bytes).map_err(|error| error.to_string())?;
@@ -109,7 +109,7 @@ fn descriptor(item: &Value, index: usize) -> Result<Material, String> {
     Err(format!("[{index}]: expected a uri or name, and a digest in lower-case hex"))
 }
 
-/// An image by its digest. It is called what was typed and, as BuildKit does, `pkg:docker/…`.
+/// An image by its digest. Its names are the typed one and, as in BuildKit, `pkg:docker/…`.
 fn image(text: &str, platform: Option<&Platform>, access: &Access) -> Result<Material, Failure> {
     let place = Place::open(text, &EvidenceRepository::default(), access)?;
     let targets = place.targets(platform, false)?;

@@ -45,7 +45,7 @@ pub(super) fn run(settings: &VerifySettings, console: Console) -> Result<Exit, F
     Ok(exit)
 }
 
-/// The bundles in files; `None` where those that are attached count.
+/// The bundles in files. `None` if the attached ones count.
 fn candidates(paths: &[PathBuf], limits: &Limits) -> Result<Option<Vec<Candidate>>, Failure> {
     if paths.is_empty() {
         return Ok(None);
@@ -64,7 +64,7 @@ fn candidates(paths: &[PathBuf], limits: &Limits) -> Result<Option<Vec<Candidate
 /// What each subject must meet.
 struct Request<'a> {
     settings: &'a VerifySettings,
-    /// The bundles in files; `None` where those that are attached count.
+    /// The bundles in files. `None` if the attached ones count.
     candidates: Option<Vec<Candidate>>,
 }
 
@@ -113,7 +113,7 @@ impl Request<'_> {
         Ok(Entry { as_of, ..self.entry(text, &place.name_of(&digest), examination) })
     }
 
-    /// What the files say about an artifact that has these digests; `file_name` is the file's.
+    /// The statements in the files about an artifact with these digests; `file_name` is the artifact's.
     fn in_files(&self, text: &str, file_name: Option<&str>, digests: &[Digest]) -> Result<Entry, Failure> {
         let Some(candidates) = &self.candidates else {
             return Err(Failure::new(
@@ -127,7 +127,7 @@ impl Request<'_> {
         Ok(self.entry(text, text, examination))
     }
 
-    /// The result about the subject `text`; messages call it `name`.
+    /// The result for the subject `text`, which messages name `name`.
     fn entry(&self, text: &str, name: &str, examination: Examination) -> Entry {
         let failure = examination.shortfall.map(|shortfall| failure(shortfall, &examination, name));
         let attestation = |attestation: Attestation| {
@@ -146,7 +146,7 @@ impl Request<'_> {
     }
 }
 
-/// Why no attestation of `name` will do, in words.
+/// Why no attestation of `name` is sufficient, in words.
 fn failure(shortfall: Shortfall, examination: &Examination, name: &str) -> Failure {
     let failure = |message: String| Failure::new(shortfall.kind(), message);
     match shortfall {
@@ -182,7 +182,7 @@ fn nothing(name: &str, others: &BTreeSet<String>, failure: impl Fn(String) -> Fa
     }
     let others: Vec<&str> = others.iter().map(String::as_str).collect();
     failure(format!("{name}: no provenance, but attestations of {}", others.join(", ")))
-        .with_hint("name what counts with --type")
+        .with_hint("name the accepted type with --type")
 }
 
 fn with_hint(failure: Failure, hint: Option<String>) -> Failure {
@@ -192,7 +192,7 @@ fn with_hint(failure: Failure, hint: Option<String>) -> Failure {
     }
 }
 
-/// What helps with the first difference.
+/// The hint for the first difference.
 fn hint(examined: &ExaminedProvenance) -> Option<String> {
     let finding = examined.difference()?;
     match finding.aspect {
@@ -200,10 +200,10 @@ fn hint(examined: &ExaminedProvenance) -> Option<String> {
             Some("a trusted signer described another build; find out why".to_owned())
         }
         Aspect::SourceRepository if finding.got.eq_ignore_ascii_case(&finding.expected) => {
-            Some("upper and lower case count: write it as the provenance does".to_owned())
+            Some("upper and lower case matter: write it as in the provenance".to_owned())
         }
         Aspect::Level => Some(
-            "a level comes from the signer's certificate; of a builder with a key, say it: --trust-builder URI=LEVEL"
+            "a level comes from the signer's certificate; for a builder with a key, state it: --trust-builder URI=LEVEL"
                 .to_owned(),
         ),
         Aspect::Parameter if finding.got == "nothing" => {

@@ -1,6 +1,6 @@
-//! The image that an image was built on, by the best evidence that there is: the base that the user names, whose layers must be
-//! the lowest of the image's own; the bases that the user knows; else what the image claims, where annotations and labels say
-//! which base it was, and the history where it ends.
+//! The base image of an image, by the best available evidence: the base that the user names, whose layers must be the
+//! lowest of the image's own; the bases that the user knows; or else the image's own claims: annotations and labels
+//! name the base, and the history shows where it ends.
 
 mod known;
 
@@ -19,10 +19,10 @@ use known::KnownBases;
 /// Annotations of a manifest, and labels, by which builders name the base (OCI image specification, "Annotations").
 const NAME: &str = "org.opencontainers.image.base.name";
 const DIGEST: &str = "org.opencontainers.image.base.digest";
-/// The longest name that is told.
+/// The longest name that is shown.
 const MAX_NAME: usize = 512;
 
-/// What the user says about bases.
+/// The user's statements about bases.
 pub(super) enum Bases<'a> {
     Named(NamedBase<'a>),
     Known(KnownBases<'a>),
@@ -52,10 +52,10 @@ pub(super) struct NamedBase<'a> {
 }
 
 impl NamedBase<'_> {
-    /// What is known of it, if `image` was built on it.
+    /// The named base, if `image` was built on it.
     fn base_of(&self, image: &Image) -> Result<BaseImage, Failure> {
         let Some(base) = self.opened.one_image(Some(&image.platform))? else {
-            return Err(Failure::new(Kind::Usage, format!("the base {} is no image", shown(self.name))));
+            return Err(Failure::new(Kind::Usage, format!("the base {} is not an image", shown(self.name))));
         };
         if !diff_ids(image).starts_with(&diff_ids(base)) {
             let what = format!(
@@ -66,7 +66,7 @@ impl NamedBase<'_> {
                 base.manifest.digest
             );
             return Err(Failure::new(Kind::Failed, what)
-                .with_hint("name the base by the digest that the build used; its tag may have moved on"));
+                .with_hint("name the base by the digest that the build used; its tag may have moved"));
         }
         Ok(BaseImage {
             name: Some(self.name.to_owned()),
@@ -78,12 +78,12 @@ impl NamedBase<'_> {
     }
 }
 
-/// By what the content of layers is known.
+/// The base by comparison of layers.
 fn diff_ids(image: &Image) -> Vec<Digest> {
     image.layers.iter().map(|layer| layer.diff_id).collect()
 }
 
-/// What the image says itself: in its manifest, else in its labels, else in its history.
+/// The image's own claim: in its manifest, or else in its labels, or else in its history.
 fn claimed(image: &Image) -> Option<BaseImage> {
     #[derive(Default, Deserialize)]
     struct Manifest {

@@ -18,7 +18,7 @@ use crate::settings::sbom::{DiffFormat, DiffSettings};
 
 pub(super) fn run(settings: &DiffSettings, console: Console) -> Result<Exit, Failure> {
     let [before, after] = &settings.subjects;
-    // A layer that both images have is read once.
+    // A layer that both images share is read once.
     let layers = layers(&settings.access.limits).cached(settings.access.layer_cache.clone());
     let (old, new) = (opened(before, settings, console)?, opened(after, settings, console)?);
     let (old, new) = (old.taken(settings, &layers, console)?, new.taken(settings, &layers, console)?);
@@ -47,14 +47,14 @@ pub(super) fn run(settings: &DiffSettings, console: Console) -> Result<Exit, Fai
     })
 }
 
-/// A subject that is about to be compared.
+/// A subject to compare.
 struct Opened {
     subject: Subject,
     source: OpenedSubject,
     cancel: Cancel,
 }
 
-/// What is compared of it.
+/// The compared content.
 struct Taken<'a> {
     inventory: Cow<'a, Inventory>,
     architecture: Option<String>,
@@ -94,7 +94,7 @@ impl Opened {
     }
 }
 
-/// The architecture of a subject, where it says one.
+/// The architecture of a subject, if it states one.
 fn architecture(opened: &OpenedSubject, image: Option<&Image>) -> Option<String> {
     match (opened, image) {
         (OpenedSubject::Sbom { document, .. }, _) => document.subject().architecture,

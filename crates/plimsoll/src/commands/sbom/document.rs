@@ -1,4 +1,4 @@
-//! Documents that are read, and the one that is made of them.
+//! Documents that are read, and the document that is made from them.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::render;
 use crate::render::table::safe;
 use crate::settings::sbom::{Format, NewDocument};
 
-/// The bytes of a document that the user names.
+/// The bytes of a named document.
 pub(super) fn bytes(path: &Path, limits: &Limits) -> Result<Vec<u8>, Failure> {
     Ok(sbom_bytes(path, limits, StandardInput::OfUser, &Cancel::never())?)
 }
@@ -34,7 +34,7 @@ pub(super) fn read(
     Ok(document)
 }
 
-/// The subject of a document. One without a name has that of the file, because some formats ask for one.
+/// The subject of a document. If it has no name, the file's name is used, because some formats require one.
 pub(super) fn subject(path: &Path, document: &ReadDocument) -> DocumentSubject {
     let mut subject = document.subject();
     if subject.name.is_empty() {
@@ -43,12 +43,12 @@ pub(super) fn subject(path: &Path, document: &ReadDocument) -> DocumentSubject {
     subject
 }
 
-/// When a document says that it was made, where that is a time.
+/// The creation time that a document states, if it is valid.
 pub(super) fn made(document: &ReadDocument) -> Option<Timestamp> {
     document.created.as_ref().and_then(|created| created.parse().ok())
 }
 
-/// Writes a new document and tells its problems. Says what of the inventory has no place in it.
+/// Writes a new document and reports its problems, and the parts of the inventory that it cannot represent.
 pub(super) fn write(
     inventory: &Inventory,
     subject: DocumentSubject,
@@ -78,7 +78,7 @@ pub(super) fn write(
     Ok(())
 }
 
-/// Says what was in the text of a document and was not read.
+/// Reports the parts of a document's text that were not read.
 pub(super) fn tell_unread(
     path: &Path,
     bytes: &[u8],
@@ -91,7 +91,7 @@ pub(super) fn tell_unread(
     Ok(())
 }
 
-/// Says what the new document does not have, in one line.
+/// Reports what the new document lacks, in one line.
 fn tell_losses(why: &str, losses: &[Loss], console: Console) {
     if losses.is_empty() {
         return;

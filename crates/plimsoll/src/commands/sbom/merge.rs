@@ -18,7 +18,7 @@ pub(super) fn run(settings: &MergeSettings<'_>, console: Console) -> Result<Exit
         subjects.push(document::subject(path, &read));
         // The newest of them.
         made = made.max(document::made(&read));
-        // Complete lists of parts are together no statement about the whole.
+        // Complete lists of parts do not make a statement about the whole.
         if read.completeness == Completeness::Incomplete {
             states = Completeness::Incomplete;
         }
@@ -35,7 +35,7 @@ pub(super) fn run(settings: &MergeSettings<'_>, console: Console) -> Result<Exit
     Ok(Exit::Done)
 }
 
-/// What all subjects that say it agree on.
+/// The value on which all subjects that state it agree.
 fn common(subjects: &[DocumentSubject]) -> DocumentSubject {
     fn agreed<T: Clone + PartialEq>(stated: impl Iterator<Item = Option<T>> + Clone) -> Option<T> {
         let stated = stated.flatten();
@@ -47,11 +47,11 @@ fn common(subjects: &[DocumentSubject]) -> DocumentSubject {
     DocumentSubject {
         name: String::new(),
         manifest,
-        // Where the image is from says nothing without the image.
+        // The origin is useless without the image.
         repository: manifest.and_then(|_| agreed(all.clone().map(|one| one.repository.clone()))),
         tag: manifest.and_then(|_| agreed(all.clone().map(|one| one.tag.clone()))),
         architecture: agreed(all.clone().map(|one| one.architecture.clone())),
-        // Which layers came with the base is gone once the components of several images are one list.
+        // After merging several images, it is unknown which layers came with the base.
         base: None,
         phase: agreed(all.map(|one| one.phase)),
     }

@@ -14,7 +14,7 @@ use crate::settings::sbom::ValidateSettings;
 pub(super) fn run(settings: &ValidateSettings<'_>, console: Console) -> Result<Exit, Failure> {
     let (mut validated, mut exit) = (Vec::new(), Exit::Done);
     for path in &settings.documents {
-        // One that cannot be read says nothing about the others.
+        // An unreadable document does not affect the others.
         let outcome = document::bytes(path, settings.limits).and_then(|bytes| {
             plimsoll_sbom::validate(&bytes, settings.limits)
                 .map_err(|source| plimsoll_gather::Error::Sbom { path: path.clone(), source }.into())

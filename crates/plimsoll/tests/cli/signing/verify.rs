@@ -184,7 +184,7 @@ fn an_image_that_is_not_there_is_not_an_unsigned_one() {
     let gone = reference.replace(digest_of(&reference), &format!("sha256:{}", "0".repeat(64)));
     place.verify(&["a"], &[&gone]).exits(4);
     place.verify(&["a"], &[&registry.reference("shop/orders", "9.9")]).exits(4);
-    place.verify(&["a"], &["dir:/"]).exits(2).says("cannot hold a signature");
+    place.verify(&["a"], &["dir:/"]).exits(2).says("cannot store a signature");
     place.verify(&["a"], &["--offline", &reference]).keeps_quiet_about("no signature").says("offline");
 }
 

@@ -3,7 +3,7 @@
 //! ```yaml
 //! bases:
 //!   - name: registry.example/debian:12
-//!     digest: sha256:9aa8…                 # of its manifest; may be left out
+//!     digest: sha256:9aa8…                 # of its manifest; optional
 //!     layers: [sha256:5f70…]               # diff IDs, lowest first
 //! ```
 
@@ -20,7 +20,7 @@ use super::{MAX_NAME, diff_ids};
 use crate::failure::Failure;
 use crate::settings::read_file;
 
-/// Images that are opened. Each is a request or more; lists of layers need none.
+/// Images that are opened. Each needs one or more requests; lists of layers need none.
 const MAX_OPENED: usize = 64;
 
 #[derive(Deserialize)]
@@ -54,7 +54,7 @@ impl<'a> KnownBases<'a> {
         for name in names {
             let opened = open(&Subject::parse(name)?, access)?;
             if !matches!(opened, OpenedSubject::Image { .. }) {
-                return Err(Failure::new(Kind::Usage, format!("the base {} is no image", shown(name))));
+                return Err(Failure::new(Kind::Usage, format!("the base {} is not an image", shown(name))));
             }
             known.opened.push((name, opened));
         }
@@ -75,7 +75,7 @@ impl<'a> KnownBases<'a> {
         Ok(known)
     }
 
-    /// The one with the most layers of those that `image` was built on, of equal ones the first.
+    /// Of the bases that `image` was built on, the one with the most layers; of equal ones the first.
     pub(super) fn base_of(&self, image: &Image) -> Option<BaseImage> {
         let own = diff_ids(image);
         let mut found: Option<BaseImage> = None;
@@ -93,7 +93,7 @@ impl<'a> KnownBases<'a> {
             }
         };
         for (name, opened) in &self.opened {
-            // Whichever platform it is of: equal content is equal.
+            // For any platform: equal content is equal.
             let OpenedSubject::Image { artifact, .. } = opened else { continue };
             for base in &artifact.images {
                 consider(name, Some(base.manifest.digest), &diff_ids(base));

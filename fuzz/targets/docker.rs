@@ -24,7 +24,7 @@ static SOCKET: LazyLock<PathBuf> = LazyLock::new(|| {
     let listener = UnixListener::bind(&path).unwrap();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            // A client that went away is no finding.
+            // A client that went away is not a finding.
             let _ = serve(stream.unwrap());
         }
     });

@@ -31,7 +31,7 @@ static REGISTRIES: LazyLock<Vec<(String, Client)>> = LazyLock::new(|| {
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            // A client that went away is no finding.
+            // A client that went away is not a finding.
             let _ = serve(stream.unwrap());
         }
     });

@@ -1,5 +1,6 @@
 //! What the user named: a registry reference, a layout, an archive, an image of a local engine, a root file system, a
 //! file or an SBOM.
+//!
 //! A name means one thing, whatever the working directory contains: somebody who can add a file to a checkout must not
 //! decide what a gate examines.
 //!

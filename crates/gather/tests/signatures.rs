@@ -344,7 +344,7 @@ fn older_formats_under_tags_count_as_what_they_were_made_for() {
     world.attest_older("https://spdx.dev/Document");
     let (outcome, _, reason) = signatures(&world.gathered(&world.by_key(), Err("")).1);
     assert_eq!(outcome, Outcome::Fail);
-    assert!(reason.contains("is no signature"), "{reason}");
+    assert!(reason.contains("is not a signature"), "{reason}");
 
     world.sign_older(&world.digest(), &Pair::new());
     let (outcome, _, reason) = signatures(&world.gathered(&world.by_key(), Err("")).1);

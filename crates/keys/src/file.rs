@@ -77,7 +77,7 @@ pub struct KeyFileInfo {
     pub format: Format,
 }
 
-/// Inspects a private key file without decrypting it. What is no private key may be a public one, so it is not called the
+/// Inspects a private key file without decrypting it. What is not a private key may be a public one, so it is not called the
 /// one or the other.
 pub fn inspect(file: &[u8]) -> Result<KeyFileInfo, Error> {
     match block(file) {

@@ -94,8 +94,8 @@ fn what_the_policy_does_not_accept_is_unknown_and_never_a_pass() {
     expect(other.statement(&manifest(), CYCLONEDX), "a key that spec.sbom.attestedBy does not name");
     expect(builder.statement(&index(), CYCLONEDX), "another digest than the manifest of this platform");
     expect(builder.statement(&digests().config, CYCLONEDX), "another digest than the manifest");
-    expect(builder.signature_of(&manifest()), "is no SBOM");
-    expect(builder.statement(&manifest(), "https://cyclonedx.org/bomb"), "is no SBOM");
+    expect(builder.signature_of(&manifest()), "is not an SBOM");
+    expect(builder.statement(&manifest(), "https://cyclonedx.org/bomb"), "is not an SBOM");
     let mut several = Statement::new(Subject::new("", &manifest()), CYCLONEDX, json!({}));
     several.subjects.push(Subject::new("", &Digest::sha256(b"another image")));
     let bundle = Bundle::parse(&builder.bundle(&several), &Limits::default()).unwrap();

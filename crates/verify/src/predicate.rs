@@ -159,7 +159,7 @@ mod tests {
         for (name, uri, also) in NAMES.iter().filter(|(name, ..)| *name != "custom") {
             assert!(form::knows(uri), "{name}");
             assert!(also.iter().all(|uri| form::knows(uri)), "{name}");
-            assert!(fits(uri, &json!(["a list is no predicate of any type"])).is_err(), "{name}");
+            assert!(fits(uri, &json!(["a list is not a predicate of any type"])).is_err(), "{name}");
         }
     }
 

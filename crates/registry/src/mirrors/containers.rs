@@ -70,7 +70,7 @@ pub(super) fn read(document: &Document) -> Result<Vec<Entry>, Error> {
         let place = registry.fault("");
         let entry = entry(registry)?;
         if entries.iter().any(|e| e.prefix == entry.prefix) {
-            let problem = format!("prefix `{}` is there twice", shown(&entry.prefix));
+            let problem = format!("prefix `{}` occurs twice", shown(&entry.prefix));
             return Err(match place {
                 Error::RegistryConfig { place, .. } => Error::RegistryConfig { place, problem },
                 other => other,

@@ -140,7 +140,7 @@ fn what_is_wrong_is_said_with_file_and_line() {
             "cannot be used together",
         ),
         ("[[registry]]\nlocation = \"a.example\"\npull-from-mirror = \"all\"", 3, "[[registry.mirror]]"),
-        ("[[registry]]\nlocation = \"a.example\"\n[[registry]]\nlocation = \"a.example\"", 3, "there twice"),
+        ("[[registry]]\nlocation = \"a.example\"\n[[registry]]\nlocation = \"a.example\"", 3, "occurs twice"),
         ("[registries.block]\nregistries = [\"a.example\"]", 1, "version 1"),
     ] {
         let error = fails(text);

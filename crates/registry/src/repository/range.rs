@@ -1,7 +1,7 @@
 //! Parts of blobs, by `Range` (RFC 9110, section 14; OCI distribution specification, "Pulling blobs").
 //!
 //! A part is not verified here, and not continued if it breaks off: a reader that cannot use a part reads the whole blob. A
-//! registry may ignore `Range` and send everything (200), which is no part. Then nothing of the body is read.
+//! registry may ignore `Range` and send everything (200), which is not a part. Then nothing of the body is read.
 
 use std::ops::Range;
 use std::sync::Arc;

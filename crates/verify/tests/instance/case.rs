@@ -33,10 +33,10 @@ pub struct Case {
 
 impl Case {
     pub fn new(version: LogVersion) -> Self {
-        Self::of(Sigstore::new(), &Leaf::default(), version)
+        Self::signed_by(Sigstore::new(), &Leaf::default(), version)
     }
 
-    pub fn of(mut instance: Sigstore, leaf: &Leaf, version: LogVersion) -> Self {
+    pub fn signed_by(mut instance: Sigstore, leaf: &Leaf, version: LogVersion) -> Self {
         let holder = instance.leaf(leaf);
         let bundle = instance.attest(&holder, &payload(), version);
         Self { root: instance.trusted_root(), instance, holder, bundle }

@@ -59,7 +59,7 @@ fn case(root: &Authority, intermediate: &Authority, alone: bool) -> Case {
     instance.root = root.issued(&instance.root_key, &instance.root_key, "testkit root", "testkit root");
     instance.ca =
         intermediate.issued(&instance.root_key, &instance.ca_key, "testkit root", "testkit intermediate");
-    let mut case = Case::of(instance, &Leaf::default(), LogVersion::V1);
+    let mut case = Case::signed_by(instance, &Leaf::default(), LogVersion::V1);
     if alone {
         let chain = case.root.pointer_mut("/certificateAuthorities/0/certChain/certificates").unwrap();
         chain.as_array_mut().unwrap().pop();

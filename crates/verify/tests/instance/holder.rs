@@ -6,8 +6,8 @@ use plimsoll_verify::{Identity, Requirements, Signer, Step, Text};
 
 use super::case::Case;
 
-fn of(leaf: &Leaf) -> Case {
-    Case::of(Sigstore::new(), leaf, LogVersion::V1)
+fn case_for(leaf: &Leaf) -> Case {
+    Case::signed_by(Sigstore::new(), leaf, LogVersion::V1)
 }
 
 fn uri(text: &str) -> Vec<u8> {
@@ -25,7 +25,7 @@ fn a_claim_that_is_there_twice_is_refused() {
         let mut leaf = Leaf::default();
         leaf.claims.push((number, "https://evil.example".into()));
         leaf.claims.push((number, "https://ci.example/team/app".into()));
-        assert!(of(&leaf).refused_by(Step::Identity).contains("twice"));
+        assert!(case_for(&leaf).refused_by(Step::Identity).contains("twice"));
     }
 }
 
@@ -40,28 +40,28 @@ fn several_names_or_none_or_another_kind_are_refused() {
         vec![element(0x82, b"ci.example")],
         vec![other("1.3.6.1.4.1.57264.1.9", &ours)],
     ] {
-        of(&Leaf { names: Some(names), ..Leaf::default() }).refused_by(Step::Identity);
+        case_for(&Leaf { names: Some(names), ..Leaf::default() }).refused_by(Step::Identity);
     }
 }
 
 #[test]
 fn an_old_and_a_new_issuer_that_disagree_are_refused() {
     let leaf = Leaf { older_issuer: Some("https://other.example".into()), ..Leaf::default() };
-    assert!(of(&leaf).refused_by(Step::Identity).contains("two issuers"));
+    assert!(case_for(&leaf).refused_by(Step::Identity).contains("two issuers"));
     // So is an old claim beside a new one.
     let mut leaf = Leaf::default();
     leaf.claims.push((6, "refs/heads/other".into()));
-    assert!(of(&leaf).refused_by(Step::Identity).contains("source-ref"));
+    assert!(case_for(&leaf).refused_by(Step::Identity).contains("source-ref"));
     let mut same = Leaf::default();
     same.claims.push((6, "refs/heads/main".into()));
-    of(&same).verify().unwrap();
+    case_for(&same).verify().unwrap();
 }
 
 #[test]
 fn a_user_name_is_a_name() {
     let names = vec![other("1.3.6.1.4.1.57264.1.7", "foo!oidc.local")];
     let leaf = Leaf { names: Some(names), ..Leaf::default() };
-    let case = of(&leaf);
+    let case = case_for(&leaf);
     let identity = |name: &str| Identity {
         issuer: Text::Exact(leaf.issuer.clone()),
         subject: Text::Exact(name.into()),

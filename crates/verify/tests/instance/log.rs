@@ -137,7 +137,7 @@ fn s03_a_true_checkpoint_of_the_log_before_the_entry() {
     let holder = instance.leaf(&Leaf::default());
     drop(instance.attest(&holder, b"{}", LogVersion::V2));
     let before = instance.log.checkpoint();
-    let mut case = Case::of(instance, &Leaf::default(), LogVersion::V2);
+    let mut case = Case::signed_by(instance, &Leaf::default(), LogVersion::V2);
     case.entry()["inclusionProof"]["checkpoint"]["envelope"] = json!(before);
     case.refused_by(Step::LogInclusion);
 }
@@ -159,7 +159,7 @@ fn s16_a_promise_by_a_stranger_or_for_another_time() {
 fn s16_a_time_of_entry_in_the_future() {
     let far = 4_000_000_000; // 2096
     let leaf = Leaf { start: far - 60, end: far + 600, ..Leaf::default() };
-    let mut case = Case::of(Sigstore::new(), &leaf, LogVersion::V1);
+    let mut case = Case::signed_by(Sigstore::new(), &leaf, LogVersion::V1);
     let body = STANDARD.decode(case.entry()["canonicalizedBody"].as_str().unwrap()).unwrap();
     let promise = case.instance.log.promise(&body, 0, far);
     case.entry()["inclusionPromise"]["signedEntryTimestamp"] = json!(promise);
@@ -183,7 +183,7 @@ fn among_others(version: LogVersion) -> Case {
     for n in 0..2 {
         drop(instance.sign(&other, &[n], version));
     }
-    let mut case = Case::of(instance, &Leaf::default(), version);
+    let mut case = Case::signed_by(instance, &Leaf::default(), version);
     for n in 3..5 {
         drop(case.instance.sign(&other, &[n], version));
     }

@@ -68,7 +68,7 @@ fn upstream(file: &str) -> PathBuf {
 }
 
 /// The conformance suite's valid attestation is a provenance of another repository than the one whose workflow signed it: it
-/// verifies, and yet is no provenance that counts.
+/// verifies, and yet is not a provenance that counts.
 #[test]
 fn the_suites_attestation_is_about_another_build_than_its_certificate() {
     let Some((cases, common)) = suite::cases() else { return };

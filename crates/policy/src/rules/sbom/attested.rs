@@ -100,7 +100,7 @@ impl Policy {
         let value = statement.value();
         let predicate_type = &value.predicate_type;
         if !is_sbom(predicate_type) {
-            return Err(format!("a statement of type {predicate_type} is no SBOM"));
+            return Err(format!("a statement of type {predicate_type} is not an SBOM"));
         }
         if let [_, _, ..] = value.subjects.as_slice() {
             return Err(format!("it is about {} subjects, not about this image alone", value.subjects.len()));

@@ -78,7 +78,7 @@ impl<'a> Tally<'a> {
         }
         for statement in others {
             let kind = &statement.value().predicate_type;
-            let reason = format!("a statement of type {kind} is no signature");
+            let reason = format!("a statement of type {kind} is not a signature");
             tally.refused.push((*statement.bundle(), reason));
         }
         let mut fits = vec![Vec::new(); tally.entries.len()];

@@ -1,11 +1,11 @@
-//! That the files of a crate do not import each other in circles.
+//! Checks that the files of a crate do not import each other in circles.
 //!
-//! A file and the folder beside it are one room: a list stands in the file, its members in the folder, and they know each
-//! other. Between rooms, imports go one way. A circle usually means that a name stands in the wrong file; those that are
-//! meant are in [`MEANT`], with the reason.
+//! A file and the folder of the same name are one room: a list is in the file, its members are in the folder, and they
+//! import each other. Between rooms, imports go one way. A circle usually means that a name is in the wrong file.
+//! Intended circles are in [`INTENDED`], with the reason.
 //!
-//! Paths are read from the text, without its comments and tests: `crate::name`, `crate::{name, …}`, and `super::` as far as
-//! it leads to the root of the crate.
+//! Paths are read from the text, without comments and tests: `crate::name`, `crate::{name, …}`, and `super::` if it
+//! leads to the root of the crate.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,12 +13,12 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-/// Circles that stay: the crate, its rooms, and why.
-const MEANT: &[(&str, &[&str], &str)] = &[
+/// Intended circles: the crate, its rooms, and the reason.
+const INTENDED: &[(&str, &[&str], &str)] = &[
     (
         "policy",
         &["applicable", "deny", "evidence", "lint", "policy", "rule", "rules", "spec", "verdict", "waiver"],
-        "a policy holds the settings of each rule by their types, and a rule reads the policy",
+        "a policy contains the settings of each rule by their types, and a rule reads the policy",
     ),
     (
         "sbom",
@@ -29,10 +29,10 @@ const MEANT: &[(&str, &[&str], &str)] = &[
 
 type Rooms = BTreeMap<String, BTreeSet<String>>;
 
-/// What is wrong below `crates`, one line each.
+/// The faults below `crates`, one line each.
 pub(crate) fn check(root: &Path) -> anyhow::Result<Vec<String>> {
     let mut faults = Vec::new();
-    let mut met = BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for entry in fs::read_dir(root.join("crates")).context("crates")? {
         let folder = entry?.path();
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -43,25 +43,25 @@ pub(crate) fn check(root: &Path) -> anyhow::Result<Vec<String>> {
         let mut rooms = Rooms::new();
         read_folder(&source, 0, None, &mut rooms)?;
         for circle in circles(&rooms) {
-            let meant = MEANT.iter().position(|(member, files, _)| *member == name && circle == *files);
-            match meant {
+            let intended = INTENDED.iter().position(|(member, files, _)| *member == name && circle == *files);
+            match intended {
                 Some(place) => {
-                    met.insert(place);
+                    seen.insert(place);
                 }
                 None => faults
                     .push(format!("crates/{name}/src: {} import each other in a circle", circle.join(", "))),
             }
         }
     }
-    for (place, (name, files, _)) in MEANT.iter().enumerate() {
-        if !met.contains(&place) {
-            faults.push(format!("crates/{name}/src: there is no circle of {} any more", files.join(", ")));
+    for (place, (name, files, _)) in INTENDED.iter().enumerate() {
+        if !seen.contains(&place) {
+            faults.push(format!("crates/{name}/src: the circle of {} no longer exists", files.join(", ")));
         }
     }
     Ok(faults)
 }
 
-/// Adds the imports of the files in a folder. `room` is that of the folder, none at the root of a crate.
+/// Adds the imports of the files in a folder. `room` is that of the folder, `None` at the root of a crate.
 fn read_folder(folder: &Path, depth: usize, room: Option<&str>, rooms: &mut Rooms) -> anyhow::Result<()> {
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let path = entry?.path();

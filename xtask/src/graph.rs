@@ -1,4 +1,4 @@
-//! The dependency graph, as `cargo metadata` (format version 1) tells it.
+//! The dependency graph from `cargo metadata` (format version 1).
 //!
 //! Only what the layering check needs is kept: the workspace's own packages, and for every package
 //! which others it uses and whether for building the product or only for testing it.
@@ -64,17 +64,17 @@ impl Graph {
         })
     }
 
-    /// The package's name; its identifier when the graph does not know it.
+    /// The package's name, or its identifier if the graph does not contain it.
     pub(crate) fn name<'a>(&'a self, id: &'a str) -> &'a str {
         self.packages.get(id).map_or(id, |package| package.name.as_str())
     }
 
-    /// What is known about a package.
+    /// The details of a package.
     pub(crate) fn about(&self, id: &str) -> Option<&Package> {
         self.packages.get(id)
     }
 
-    /// Identifiers of everything that becomes part of the member called `name`, itself included.
+    /// Identifiers of everything that becomes part of the member `name`, including itself.
     pub(crate) fn shipped_with(&self, name: &str) -> BTreeSet<String> {
         let mut found: BTreeSet<String> = BTreeSet::new();
         let mut open: Vec<&str> =
@@ -87,7 +87,7 @@ impl Graph {
         found
     }
 
-    /// What a package uses directly.
+    /// The direct dependencies of a package.
     pub(crate) fn edges(&self, id: &str) -> &[Edge] {
         self.edges.get(id).map_or(&[], Vec::as_slice)
     }

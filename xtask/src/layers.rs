@@ -1,11 +1,11 @@
 //! Which crate may use which.
 //!
-//! The crates stand in one order, and each says which of those above it it may use: [`HOUSE`]. `testkit` is for tests
-//! only; and no async runtime, TLS or HTTP may reach the crates that are pure. Pure crates take bytes, so that their
-//! verdicts can be replayed, fuzzed, and run where no network is.
+//! The crates have an order, and each row says which of the crates above it may be used: [`HOUSE`]. `testkit` is for
+//! tests only, and no async runtime, TLS or HTTP may reach the pure crates. Pure crates take bytes, so that their
+//! verdicts can be replayed, fuzzed, and run without a network.
 //!
-//! A new edge is a decision: it is added to the table in the change that needs it, with its reason in the commit. An edge
-//! that nothing takes any more is a fault too, so that the table stays true.
+//! A new edge is a decision: it is added to the table in the change that needs it, with its reason in the commit. An
+//! unused edge is a fault too, so that the table stays true.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -25,7 +25,7 @@ struct Room {
 /// Whether a crate may reach the network.
 #[derive(PartialEq, Eq)]
 enum Reach {
-    /// It takes bytes and gives answers, and never opens a connection.
+    /// It takes bytes, and never opens a connection.
     Pure,
     Network,
 }
@@ -36,7 +36,7 @@ const fn room(name: &'static str, reach: Reach, uses: &'static [&'static str]) -
     Room { name, reach, uses, in_tests: &[] }
 }
 
-/// The house, top first. A crate that is not here has no place yet, which is a fault.
+/// The house, top first. A crate that is missing here is a fault.
 const HOUSE: &[Room] = &[
     room("core", Pure, &[]),
     room("files", Pure, &["core"]),
@@ -109,22 +109,22 @@ const NETWORK: &[&str] = &[
     "ureq",
 ];
 
-/// One way in which the workspace breaks its order.
+/// A violation of the order.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// A workspace crate that the table does not name.
     Unplaced { name: String },
     /// The table names a crate that does not exist.
     Missing { name: String },
-    /// The table lets a crate use one that does not stand above it.
+    /// The table lets a crate use one that is not above it.
     Upward { from: String, to: String },
     /// A crate uses one that the table does not let it use.
     Forbidden { from: String, to: String },
-    /// The table allows an edge that nothing takes.
+    /// The table allows an edge that is not used.
     Unused { from: String, to: String },
     /// The product would ship the crate that is for tests.
     ShipsTests { from: String },
-    /// Network code reaches a pure crate; the path that it comes by.
+    /// Network code reaches a pure crate, by this path.
     Network { path: Vec<String> },
 }
 
@@ -136,13 +136,13 @@ impl fmt::Display for Fault {
                 write!(out, "the table of crates has a row for {name}, which does not exist")
             }
             Self::Upward { from, to } => {
-                write!(out, "the table of crates lets {from} use {to}, which does not stand above it")
+                write!(out, "the table of crates lets {from} use {to}, which is not above it")
             }
             Self::Forbidden { from, to } => {
                 write!(out, "{from} uses {to}, which the table of crates does not allow")
             }
             Self::Unused { from, to } => {
-                write!(out, "the table of crates lets {from} use {to}, and it does not")
+                write!(out, "the table of crates lets {from} use {to}, but it does not")
             }
             Self::ShipsTests { from } => {
                 write!(out, "{from} uses {TEST_ONLY} outside [dev-dependencies]")
@@ -152,7 +152,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// All faults of the workspace; none when it keeps its order.
+/// All faults of the workspace.
 pub(crate) fn check(graph: &Graph) -> Vec<Fault> {
     faults(graph, HOUSE)
 }
@@ -184,7 +184,7 @@ fn short(name: &str) -> &str {
     name.strip_prefix("plimsoll-").unwrap_or(name)
 }
 
-/// Rows that allow what does not stand above them.
+/// Rows that allow crates that are not above them.
 fn upward(house: &[Room]) -> Vec<Fault> {
     let mut above: Vec<&str> = Vec::new();
     let mut faults = Vec::new();
@@ -234,7 +234,7 @@ impl<'a> Taken<'a> {
     }
 }
 
-/// The test kit may use `core` alone of the house, and tasks none of it.
+/// The test kit may use only `core`, and tasks none of the crates.
 fn support_faults(graph: &Graph) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (name, allowed) in [(TEST_ONLY, &["core"][..]), (TASKS, &[])] {
@@ -254,7 +254,7 @@ fn network_paths(graph: &Graph, start: &str) -> Vec<Vec<String>> {
     while let Some(id) = queue.pop_front() {
         if NETWORK.contains(&graph.name(id)) {
             found.push(path_to(graph, &came_from, id));
-            continue; // what network code itself uses says nothing new
+            continue; // what network code itself uses adds nothing
         }
         for edge in graph.edges(id).iter().filter(|edge| edge.shipped) {
             if edge.to != start && !came_from.contains_key(edge.to.as_str()) {

@@ -79,9 +79,7 @@ fn check_layers() -> anyhow::Result<bool> {
         say(&format!("layers: {fault}"));
     }
     if !circles.is_empty() {
-        say(
-            "hint: move the name that the lower file needs; xtask/src/circles.rs lists the circles that are meant",
-        );
+        say("hint: move the name that the lower file needs; xtask/src/circles.rs lists the intended circles");
     }
     Ok(faults.is_empty() && stray.is_empty() && circles.is_empty())
 }

@@ -1,7 +1,7 @@
-//! The tests that documents name: each has to exist, so that a test that is renamed or removed takes its promise along.
+//! Checks that the tests that documents name exist, so that a test is not renamed or removed without its promise.
 //!
-//! In the documents below, every word in backticks with at least two underscores is the name of a test or of a limit, and
-//! what stands behind `fuzz` is a target: `fuzz tar`.
+//! In the documents below, every word in backticks with at least two underscores is the name of a test or of a limit,
+//! and the word after `fuzz` is a target: `fuzz tar`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,13 +9,14 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-/// Documents that promise something and name the test that holds it.
+/// Documents that promise something and name the test that checks it.
 const DOCUMENTS: [&str; 3] = ["SECURITY.md", "docs/others-cves.md", "docs/worst-cases.md"];
 
-/// The document with the names of all limits, which look like those of tests. A test of the binary holds that it has them.
+/// The document with the names of all limits, which look like those of tests. A test of the binary checks that it
+/// contains them.
 const LIMITS: &str = "docs/configuration.md";
 
-/// What is promised and is not there, and how many names there were.
+/// The missing tests, and the number of names.
 pub(crate) struct Checked {
     /// One line for each name.
     pub(crate) faults: Vec<String>,
@@ -40,7 +41,7 @@ pub(crate) fn check(root: &Path) -> anyhow::Result<Checked> {
                 None => tests.contains(name),
             };
             if !there {
-                faults.push(format!("{document} names `{name}`, and there is no such test"));
+                faults.push(format!("{document} names `{name}`, but there is no such test"));
             }
             names.insert(name.to_owned());
         }

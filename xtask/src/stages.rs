@@ -1,5 +1,5 @@
-//! Arguments end in one stage of the binary: `settings` merges flags, environment, clock and limits, and commands see only
-//! what comes of that. A command that looked at a flag or a variable again could decide by another one than was shown.
+//! Arguments end in one stage of the binary: `settings` merges flags, environment, clock and limits, and commands see
+//! only the result. A command that read a flag or a variable again could use another value than the one that was shown.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,31 +9,31 @@ use anyhow::Context as _;
 /// The sources of the binary.
 const SOURCES: &str = "crates/plimsoll/src";
 
-/// What is looked for below [`SOURCES`], and where it may be.
+/// A text below [`SOURCES`], and the files that may contain it.
 struct Rule {
     text: &'static str,
-    /// A file, or a folder with a slash behind its name.
+    /// A file, or a folder with a trailing slash.
     allowed: &'static [&'static str],
 }
 
 const RULES: &[Rule] = &[
     Rule {
         text: "crate::args",
-        // `commands.rs` resolves the settings of the command that was typed.
+        // `commands.rs` resolves the settings of the typed command.
         allowed: &["args.rs", "args/", "commands.rs", "config.rs", "config/", "settings.rs", "settings/"],
     },
     Rule { text: "clock::now", allowed: &["settings/context.rs"] },
     Rule {
         text: "env::",
-        // Arguments, the places of configuration files, and where settings came from.
+        // Arguments, the places of configuration files, and the origins of settings.
         allowed: &["main.rs", "config.rs", "config/", "settings/context.rs"],
     },
 ];
 
-/// What splits a variable's value looks at no variable.
+/// This splits a value, and reads no variable.
 const HARMLESS: &str = "env::split_paths";
 
-/// One line for each place that names what it must not.
+/// One line for each violation.
 pub(crate) fn check(root: &Path) -> anyhow::Result<Vec<String>> {
     let sources = root.join(SOURCES);
     let mut files = Vec::new();

@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stops_a_token_stops_its_children_and_not_its_parent() {
+    fn cancelling_a_token_cancels_its_children_and_not_its_parent() {
         let all = Cancel::never();
         let (one, other) = (all.child(), all.child());
         one.cancel();
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_waits_is_woken_and_leaves_nothing_behind() {
+    fn a_waiter_is_woken_and_leaves_nothing_behind() {
         let all = Cancel::never();
         let one = all.child();
         let counter = Arc::new(Counter::default());

@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_is_read_back() {
+    fn a_shown_limit_is_read_back() {
         let limits = Limits::default();
         let mut copy = limits.clone();
         for limit in limits.list() {

@@ -602,7 +602,7 @@ mod tests {
         }
 
         #[test]
-        fn what_builds_reads_back(namespace in "\\PC{0,12}", name in "\\PC{1,12}", version in "\\PC{0,12}",
+        fn a_built_purl_reads_back(namespace in "\\PC{0,12}", name in "\\PC{1,12}", version in "\\PC{0,12}",
                                   value in "\\PC{0,12}", subpath in "\\PC{0,12}") {
             let built = Purl::builder("generic", name)
                 .namespace(namespace).version(version).qualifier("k", value).subpath(subpath).build();

@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_took_a_value_keeps_it() {
+    fn a_reader_keeps_the_value_that_it_took() {
         let swap = Swap::new(1);
         let before = swap.get();
         swap.set(2);

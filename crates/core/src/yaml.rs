@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_yaml_could_smuggle_is_refused() {
+    fn dangerous_features_of_yaml_are_refused() {
         assert!(refusal(b"flag: yes\n").contains("flag"));
         assert!(refusal(b"flag: !!python/object true\n").contains("tag"));
         assert!(refusal(b"base: &b {maxAge: 1}\n").contains("unknown field"));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use plimsoll_core::Limits;
 
 #[test]
-fn whoever_reports_a_limit_names_a_field_of_limits() {
+fn every_reported_limit_is_a_field_of_limits() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut files = Vec::new();
     for entry in std::fs::read_dir(crates).unwrap() {

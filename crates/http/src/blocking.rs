@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_waits_drives_the_work_of_others() {
+    fn a_waiting_caller_drives_the_work_of_others() {
         let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
         block_on(async move {
             tokio::spawn(async move {

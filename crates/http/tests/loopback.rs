@@ -158,7 +158,7 @@ async fn redirects_end() {
 }
 
 #[tokio::test]
-async fn what_is_not_http_is_refused() {
+async fn an_answer_that_is_not_http_is_refused() {
     let endless = format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(2_000_000));
     let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "X: y\r\n".repeat(10_000));
     for garbage in ["SSH-2.0-OpenSSH_9.9\r\n", "\0\0\0\0\0\0\0\0\r\n\r\n", &endless, &many] {

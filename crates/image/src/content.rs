@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_right_comes_through_whole() {
+    fn correct_content_is_passed_on_completely() {
         for bytes in [&b""[..], b"x", b"some content"] {
             let (got, end) = read(bytes, bytes);
             assert_eq!(got, bytes);

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_tells_nothing_has_no_base() {
+    fn a_history_without_information_has_no_base() {
         assert_eq!(found_base(&[]), None);
         assert_eq!(found_base(&["CMD a", "+RUN b"]), None, "no layer below");
         assert_eq!(found_base(&["+RUN a", "+RUN CMD", "+CMDER x", "+RUN b"]), None);

@@ -354,7 +354,7 @@ fn a_layer_of_which_most_is_needed_is_read_whole() {
 }
 
 #[test]
-fn what_was_read_in_parts_never_stands_for_the_whole() {
+fn a_layer_read_in_parts_never_counts_as_read_completely() {
     for (format, layer) in all() {
         let place = Place::new([layer.build()]);
         let shared = Shared::new(&WANTS, Limits::default());

@@ -80,7 +80,7 @@ fn kernel_directories_and_devices_are_left_alone() {
 }
 
 #[test]
-fn what_is_too_large_or_forbidden_is_reported() {
+fn files_that_are_too_large_or_forbidden_are_reported() {
     let root = tempfile::tempdir().unwrap();
     write(root.path(), "a/META", "12345678901");
     write(root.path(), "b/META", "x");

@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_trusted_signer_signed_tells_more_than_what_nobody_trusted_did() {
+    fn a_refusal_of_a_trusted_signers_bundle_comes_first() {
         let refusal = |reason| Refusal { referrer: None, reason };
         let annotation =
             || refusal(Reason::Annotation { name: "env".to_owned(), got: None, expected: "prod".to_owned() });

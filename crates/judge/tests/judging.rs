@@ -136,7 +136,7 @@ fn a_thousand_judgements_in_one_process_with_a_deny_list_in_the_middle() {
 }
 
 #[test]
-fn who_waits_no_more_stops_the_judgement_wherever_it_is() {
+fn a_caller_that_no_longer_waits_stops_the_judgement_at_any_point() {
     let world = World::new();
     for fault in [Fault::Stall, Fault::StallAfter(100)] {
         world.registry.misbehave("GET */blobs/*", fault);

@@ -256,7 +256,7 @@ fn trusting_nobody_is_an_error_and_no_refusal() {
 }
 
 #[test]
-fn what_was_not_looked_at_is_no_denial() {
+fn evidence_that_was_not_examined_is_not_a_denial() {
     assert_eq!(Shortfall::Incomplete.kind(), Kind::Indeterminate);
     for denied in [Shortfall::Different, Shortfall::NoneCounts, Shortfall::Nothing] {
         assert_eq!(denied.kind(), Kind::Denied);

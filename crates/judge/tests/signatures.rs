@@ -238,7 +238,7 @@ fn an_attestation_that_is_not_what_its_type_says_does_not_count() {
 }
 
 #[test]
-fn what_the_limits_keep_from_being_looked_at_is_never_a_denial() {
+fn evidence_beyond_the_limits_is_never_a_denial() {
     let (place, none, key) = (Place::new(), BTreeMap::new(), Pair::new());
     let trusted = keys(&[&key]);
     place.sign(&Pair::new(), &[]);

@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn what_other_protocols_sign_as_it_is() {
+    fn the_signed_forms_of_other_protocols_are_recognised() {
         let root = STANDARD.encode([7; 32]);
         let jws =
             format!("{}.{}", URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256"}"#), URL_SAFE_NO_PAD.encode("{}"));
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_sign_as_files() {
+    fn ordinary_files_are_accepted() {
         let statement = br#"{"_type":"https://in-toto.io/Statement/v1","subject":[]}"#;
         for file in [
             &b""[..],

@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_first_is_served_first() {
+    fn the_first_signature_is_assigned_first() {
         assert_eq!(assign(&[vec![0], vec![0]]), [Some(0), None]);
         assert_eq!(assign(&[vec![0], vec![0, 1], vec![1]]), [Some(0), Some(1), None]);
     }

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_easy_to_read() {
+    fn a_written_document_is_easy_to_read() {
         let (text, waiver) = draft("alice@example").write().unwrap();
         assert_eq!(
             text,
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_reads_otherwise_than_it_is_cannot_be_written() {
+    fn empty_and_misleading_text_cannot_be_written() {
         for (bad, problem) in [
             ("", "spec.reason: says nothing"),
             (" ", "spec.reason: says nothing"),

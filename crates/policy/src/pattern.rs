@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pattern_over_names_is_refused() {
+    fn an_invalid_pattern_is_refused() {
         for (bad, problem) in [
             ("", "1 to 512 bytes"),
             ("r/app@sha256:00", "names a tag or digest"),

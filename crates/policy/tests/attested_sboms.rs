@@ -86,7 +86,7 @@ fn an_inventory_counts_if_who_attested_it_may() {
 }
 
 #[test]
-fn what_the_policy_does_not_accept_is_unknown_and_never_a_pass() {
+fn an_sbom_that_the_policy_does_not_accept_is_unknown_and_never_a_pass() {
     let (builder, other) = (key(), key());
     let policy = accepting(&builder, "notAfter: 2026-12-01T00:00:00Z");
     let expect =
@@ -146,7 +146,7 @@ fn why_the_image_was_read_is_told_to_who_asked_for_an_attested_sbom() {
 }
 
 #[test]
-fn who_attests_is_part_of_what_decides() {
+fn naming_attesters_changes_the_digest_of_a_policy() {
     let (builder, other) = (key(), key());
     let digest = |policy: &Policy| policy.effective_digest();
     let none = policy("phase: pilot\nsbom: { required: true }");
@@ -168,7 +168,7 @@ fn who_attests_is_part_of_what_decides() {
 }
 
 #[test]
-fn whoever_waives_should_not_attest() {
+fn an_approver_of_waivers_should_not_attest() {
     let (builder, other) = (key(), key());
     let found = |approver: &Key| {
         let policy = policy(&format!(

@@ -147,7 +147,7 @@ fn registries_are_compared_by_whole_name_and_unknown_ones_block() {
 }
 
 #[test]
-fn what_no_policy_is_about_is_denied_and_its_other_rules_do_not_apply() {
+fn an_image_without_a_matching_policy_is_denied_and_other_rules_do_not_apply() {
     let narrow = policy("phase: pilot\nmatch: { images: ['registry.example/other/**'] }");
     let verdict = judge(&narrow, &evidence());
     expect(&verdict, "policy", Outcome::Fail, Decision::Deny, "not apply to registry.example/team/app");
@@ -490,7 +490,7 @@ fn a_malicious_package_blocks_whatever_the_policy_says_of_vulnerabilities() {
 }
 
 #[test]
-fn what_only_informs_is_listed_and_blocks_nothing() {
+fn informational_advisories_are_listed_and_block_nothing() {
     let mut informational = finding("RUSTSEC-2026-1", Severity::Unrated);
     informational.class = Class::Informational(Topic::Unmaintained);
     let VulnerabilityFacts::Scanned(mut scan) = scanned(Vec::new(), Vec::new()) else { panic!("no scan") };
@@ -603,7 +603,7 @@ fn the_age_of_the_database_is_measured_at_the_time_of_judgement() {
 }
 
 #[test]
-fn what_does_not_block_is_counted() {
+fn findings_that_do_not_block_are_counted() {
     let many = vec![
         finding("CVE-2026-1", Severity::Medium),
         finding("CVE-2026-2", Severity::Medium),

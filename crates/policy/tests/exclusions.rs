@@ -35,7 +35,7 @@ fn exclusions() -> Exclusions {
 }
 
 #[test]
-fn what_is_found_at_no_other_path_is_left_out_and_counted() {
+fn findings_only_at_excluded_paths_are_left_out_and_counted() {
     let depends = |from, to| Relationship {
         from: ComponentIndex(from),
         kind: RelationshipKind::DependsOn,

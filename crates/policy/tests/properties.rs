@@ -250,7 +250,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_denied_stays_denied(
+    fn a_denied_image_stays_denied(
         policy in policies(&["block", "warn"]),
         mut evidence in all_evidence(),
         waivers in prop::collection::vec(waivers(), 0..3),

@@ -92,7 +92,7 @@ fn deny_goes_over_indeterminate_across_policies() {
 }
 
 #[test]
-fn what_no_policy_is_about_is_denied() {
+fn an_image_without_a_matching_policy_is_denied() {
     let one = named("one", "phase: pilot\nmatch: { images: ['registry.example/one/**'] }");
     let two = named("two", "phase: pilot\nmatch: { images: ['registry.example/two/**'] }");
     let verdict = judge_all(&[&one, &two], &evidence(), &[]);

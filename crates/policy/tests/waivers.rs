@@ -200,7 +200,7 @@ fn only_an_approver_who_is_not_the_owner_can_approve() {
 }
 
 #[test]
-fn where_a_second_approver_is_named_both_must_sign_the_same_words() {
+fn if_a_second_approver_is_named_both_must_sign_the_same_text() {
     let (first, second) = (key(), key());
     let spec = |a: &str, b: &str| {
         format!(

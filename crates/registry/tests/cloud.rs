@@ -202,7 +202,7 @@ fn azures_registry_opens_with_every_kind_of_identity() {
 }
 
 #[test]
-fn what_was_fetched_is_used_until_shortly_before_it_expires() {
+fn credentials_are_used_until_shortly_before_they_expire() {
     let (aws, fake) = (Aws::start("eu-west-1", "ecr"), ecr());
     let cloud = cloud(aws.user());
     for _ in 0..3 {
@@ -442,7 +442,7 @@ fn answers_that_are_too_large_or_lead_elsewhere_are_failures() {
 }
 
 #[test]
-fn whoever_answers_at_the_metadata_address_has_to_be_a_metadata_server() {
+fn only_a_metadata_server_is_accepted_at_the_metadata_address() {
     let fake = gar();
     let other = Service::start(|_| Answer::new(200).body(json!({"access_token": Google::TOKEN}).to_string()));
     let error = pull(&fake, GAR, &machine(vec![("GCE_METADATA_HOST", other.host())])).unwrap_err();

@@ -153,7 +153,7 @@ fn t14_a_stream_that_is_cut_off_is_an_error() {
 }
 
 #[test]
-fn what_is_not_there_is_said_with_what_is() {
+fn a_missing_image_is_reported_with_the_existing_ones() {
     let engine = legacy(&layered());
     let error = engine.open("app:2").unwrap_err();
     assert!(matches!(&error, Error::NoSuchImage { refs, .. } if refs == &[NAME]), "{error}");

@@ -164,7 +164,7 @@ fn a_mirror_that_lies_ends_the_matter() {
 }
 
 #[test]
-fn what_a_stale_mirror_says_of_a_tag_counts_only_where_it_may_say_so() {
+fn a_stale_mirror_resolves_tags_only_if_it_may() {
     let (origin, mirror) = (testkit::Registry::start(), testkit::Registry::start());
     let (new, old) = (sample(), ImageBuilder::new().label("old", "yes").build());
     new.push(&origin, "app", "1");

@@ -94,7 +94,7 @@ fn layers_are_read_in_parallel_from_ordinary_threads() {
 }
 
 #[test]
-fn what_is_not_there_is_not_found() {
+fn a_missing_object_is_not_found() {
     let fake = testkit::Registry::start();
     let registry = open(&fake.reference("app", "1.0"));
     let error = registry.resolve().unwrap_err();

@@ -37,7 +37,7 @@ fn image() -> Artifact {
 }
 
 #[test]
-fn what_is_pushed_over_http_comes_back() {
+fn pushed_content_is_returned_over_http() {
     let registry = Registry::start();
     let image = image();
     for blob in &image.parts {

@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_put_around_a_pattern_does_not_complete_a_broken_one() {
+    fn anchoring_does_not_complete_a_broken_pattern() {
         for source in ["a)|(b", "(", "[", "a{2", "(?x)a # the end", &"a".repeat(5000)] {
             assert!(
                 Pattern::new(source).is_err() || source.starts_with("a{"),

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_told_by_its_place() {
+    fn a_mismatch_is_reported_with_its_place() {
         let slsa = "https://slsa.dev/provenance/v1";
         let mut good = json!({
             "buildDefinition": {"buildType": "https://b.example", "externalParameters": {}, "resolvedDependencies": [{"uri": "a:b"}]},

@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_reads_back_and_an_attestation_is_no_signature() {
+    fn a_statement_reads_back_and_an_attestation_is_not_a_signature() {
         let mut subject = Subject::new("", &Digest::sha256(b"image"));
         subject.annotations.insert("team".into(), json!("infra"));
         let signature = Statement::new(subject, COSIGN_SIGN_V1, json!({}));

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_trusted_root_is_refused() {
+    fn an_invalid_trusted_root_is_refused() {
         for text in [
             "",
             "[]",

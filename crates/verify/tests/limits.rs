@@ -77,7 +77,7 @@ fn a_statement_of_30_mb_verifies_without_a_word_about_limits() {
 }
 
 #[test]
-fn what_is_larger_is_refused_by_the_name_of_the_limit_that_was_hit() {
+fn larger_input_is_refused_with_the_name_of_the_limit() {
     let (pair, payload) = (Pair::new(), statement(2 * MIB));
     let bytes = bundle(&pair, &payload);
     let mut limits = Limits::default();

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_documents_look_like_is_recognised_and_nothing_else() {
+    fn documents_are_recognised_by_their_form_and_nothing_else_is() {
         for text in [
             r#"{"a": [1, -2.5, 0, true, false, null, "\u00e9 \n \" é"], "b": {"a": {}, "c": []}}"#,
             " [ ] \r\n",

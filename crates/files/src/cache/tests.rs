@@ -22,7 +22,7 @@ fn file(folder: &Path, name: &str) -> PathBuf {
 }
 
 #[test]
-fn what_was_written_is_read_and_only_its_owner_may() {
+fn a_written_entry_is_readable_only_by_its_owner() {
     let (_place, folder) = place();
     assert_eq!(Cache::look(&folder).unwrap(), None);
     assert!(!folder.exists(), "looking makes nothing");
@@ -128,7 +128,7 @@ fn names_are_single_components() {
 }
 
 #[test]
-fn what_is_larger_than_asked_for_is_not_read() {
+fn an_entry_larger_than_requested_is_not_read() {
     let (_place, folder) = place();
     let cache = Cache::open(&folder, LIMIT).unwrap();
     cache.write(SECTION, "a", b"small").unwrap();
@@ -223,7 +223,7 @@ fn writers_and_readers_at_once_see_whole_files() {
 }
 
 #[test]
-fn what_a_killed_run_left_is_cleared_away() {
+fn leftovers_of_a_killed_run_are_removed() {
     let (_place, folder) = place();
     let cache = Cache::open(&folder, LIMIT).unwrap();
     cache.write(SECTION, "a", b"x").unwrap();

@@ -120,7 +120,7 @@ async fn a_connection_that_breaks_before_the_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_idempotent_is_sent_once() {
+async fn a_request_that_is_not_idempotent_is_sent_once() {
     for first in ["", BUSY] {
         let (net, requests) = scripted(Box::leak(Box::new([first, OK])));
         let error = net.client(settings()).send(Request::post(url(URL), "x")).await.unwrap_err();

@@ -158,7 +158,7 @@ fn a_configuration_that_is_not_what_its_name_says_is_refused() {
 }
 
 #[test]
-fn where_both_formats_are_there_oci_counts() {
+fn if_both_formats_are_present_oci_counts() {
     let place = Place::new();
     let built = artifact("1");
     built.write_oci_archive(&place.file(), Some("1.0"));
@@ -432,7 +432,7 @@ fn an_archive_in_another_compression_is_named_with_the_way_out() {
 }
 
 #[test]
-fn what_is_cut_off_or_no_archive_is_refused() {
+fn a_truncated_file_or_another_format_is_refused() {
     let place = Place::new();
     let built = artifact("1");
     built.write_docker_archive(&place.file(), None);

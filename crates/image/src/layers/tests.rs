@@ -292,7 +292,7 @@ fn earlier(layers: impl IntoIterator<Item = Layer>, limits: &Limits) -> Result<V
 }
 
 #[test]
-fn what_a_database_was_before_is_kept_while_it_was_there_all_the_time() {
+fn earlier_versions_of_a_database_are_kept_while_it_existed_without_a_break() {
     let status = |content: &str| layer().file("var/db/status", content);
     let earlier = |layers: Vec<Layer>| earlier(layers, &Limits::default()).unwrap();
     assert_eq!(earlier(vec![status("1")]), [""; 0]);
@@ -350,7 +350,7 @@ impl Select for ByMode {
 }
 
 #[test]
-fn what_is_wanted_by_its_mode_is_found_under_every_hard_link() {
+fn a_file_selected_by_its_mode_is_found_under_every_hard_link() {
     let heads = |layers: Vec<Layer>| {
         let image = layers.into_iter().fold(ImageBuilder::new(), ImageBuilder::layer).build();
         let source = Memory::new(&image);
@@ -368,7 +368,7 @@ fn what_is_wanted_by_its_mode_is_found_under_every_hard_link() {
 }
 
 #[test]
-fn what_is_written_through_a_link_of_a_lower_layer_is_disputed() {
+fn a_file_written_through_a_link_of_a_lower_layer_is_disputed() {
     let lower = || {
         let layer = Layer::new().file("usr/lib/a/META", "lower").file("var/db/status", "s");
         layer.symlink("lib", "usr/lib").symlink("opt", "usr")

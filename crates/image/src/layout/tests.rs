@@ -285,7 +285,7 @@ fn saved(dir: &TempDir) -> (Artifact, Artifact, Artifact) {
 }
 
 #[test]
-fn what_cosign_saved_is_found_by_its_kind_and_among_the_blobs() {
+fn a_layout_saved_by_cosign_is_found_by_its_kind_and_among_the_blobs() {
     let dir = TempDir::new().unwrap();
     let (image, older, bundle) = saved(&dir);
     let layout = open(&dir, None).unwrap();

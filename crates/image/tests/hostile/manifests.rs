@@ -281,7 +281,7 @@ fn no_spelling_keeps_an_image_from_being_judged_for_its_platform() {
 }
 
 #[test]
-fn what_an_index_lists_and_the_place_lacks_is_absent_and_nothing_else_is() {
+fn only_images_that_the_index_lists_and_the_place_lacks_are_absent() {
     let child = |text: &str, platform: &str| {
         ImageBuilder::new().layer(Layer::new().file("a", text)).platform(platform).build()
     };

@@ -85,7 +85,7 @@ fn a_damaged_database_is_an_error_and_never_a_panic() {
 }
 
 #[test]
-fn where_no_containerd_is_the_places_are_named() {
+fn without_containerd_the_searched_places_are_named() {
     let root = tempfile::tempdir().unwrap();
     assert!(matches!(open(root.path(), None, "app"), Err(Error::NoStore { .. })));
     let env = |name: &str| (name == "CONTAINERD_ROOT").then(|| "/data".into());

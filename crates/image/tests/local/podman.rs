@@ -169,7 +169,7 @@ fn lists_that_lead_in_circles_or_out_of_the_store_are_refused() {
 }
 
 #[test]
-fn what_is_missing_is_said_with_what_there_is() {
+fn a_missing_image_is_reported_with_the_existing_ones() {
     let root = tempfile::tempdir().unwrap();
     assert!(matches!(open(root.path(), "app:1"), Err(Error::NoStore { .. })));
     containers_storage(root.path(), "overlay", NAME, &layered());

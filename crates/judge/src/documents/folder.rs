@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_read_is_told() {
+    fn unread_files_are_reported() {
         let folder = tempfile::tempdir().unwrap();
         for name in [
             "b.yaml",

@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_refused_without_a_word_of_the_pin() {
+    fn an_invalid_uri_is_refused_without_showing_the_pin() {
         for (bad, said) in [
             ("pkcs11:token", "NAME=VALUE"),
             ("pkcs11:token=%zz", "percent-encoded"),

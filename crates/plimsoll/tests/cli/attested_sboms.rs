@@ -95,7 +95,7 @@ fn rule<'a>(verdict: &'a Value, name: &str) -> &'a Value {
 }
 
 #[test]
-fn what_others_attest_is_told_and_the_image_is_read() {
+fn attestations_of_others_are_reported_and_the_image_is_read() {
     let (place, registry) = (Place::new(), Registry::start());
     place.key("sboms");
     place.key("ci");

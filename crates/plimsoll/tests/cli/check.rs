@@ -210,7 +210,7 @@ fn the_result_goes_to_a_file_whole_or_not_at_all() {
 }
 
 #[test]
-fn what_a_folder_of_policies_has_and_is_not_read_is_told() {
+fn unread_files_in_a_folder_of_policies_are_reported() {
     let (place, registry) = (Place::new(), Registry::start());
     let good = pushed(&registry, &shop("pymysql", "1.1.1").build(), "1.0");
     place.write(

@@ -78,7 +78,7 @@ fn a_required_flag_may_come_from_the_file() {
 }
 
 #[test]
-fn what_is_typed_displaces_what_cannot_stand_beside_it() {
+fn typed_flags_replace_settings_that_they_exclude() {
     let (place, registry) = (Place::new(), Registry::start());
     let reference = affected(&registry);
     place.write(USER, "platform: linux/arm64\n");

@@ -25,7 +25,7 @@ pub(crate) fn database(place: &Place, name: &str, fixed: &str, others: &[&str]) 
 }
 
 #[test]
-fn what_advisories_say_about_a_package_is_found_by_name_and_by_identifier() {
+fn advisories_about_a_package_are_found_by_name_and_by_identifier() {
     let place = Place::empty();
     let db = database(&place, "db", "2.11.3", &["PYSEC-2026-2"]);
     let search = |arguments: &[&str]| place.run(&[&["db", "search", "--db", &db], arguments].concat());
@@ -51,7 +51,7 @@ fn what_advisories_say_about_a_package_is_found_by_name_and_by_identifier() {
 }
 
 #[test]
-fn what_changed_between_two_databases_is_counted_and_told() {
+fn changes_between_two_databases_are_counted_and_listed() {
     let place = Place::empty();
     let old = database(&place, "old", "2.11.3", &["PYSEC-2026-2"]);
     let new = database(&place, "new", "2.11.4", &["PYSEC-2026-3", "PYSEC-2026-4"]);

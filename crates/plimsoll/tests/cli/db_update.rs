@@ -96,7 +96,7 @@ fn an_update_that_is_killed_at_any_point_leaves_a_whole_database() {
 }
 
 #[test]
-fn what_is_exploited_comes_first_and_can_fail_a_scan() {
+fn exploited_vulnerabilities_come_first_and_can_fail_a_scan() {
     let place = Place::new();
     let server = Publisher::start();
     let second = ADVISORY.replace("PYSEC-1", "PYSEC-2").replace(
@@ -159,7 +159,7 @@ fn what_is_exploited_comes_first_and_can_fail_a_scan() {
 }
 
 #[test]
-fn what_is_no_vulnerability_is_told_apart_and_what_is_malformed_is_named() {
+fn informational_advisories_are_marked_and_malformed_ones_are_named() {
     let place = Place::new();
     let server = Publisher::start();
     let gem = |name: &str| format!("db-master/gems/{name}/CVE-2024-1111.yml");
@@ -216,7 +216,7 @@ fn update_again<'a>(db: &'a str, feeds: &'a str, mirrors: &'a [String]) -> Vec<&
 }
 
 #[test]
-fn what_cannot_be_updated_says_what_to_do() {
+fn a_failed_update_says_what_to_do() {
     let place = Place::new();
     place.run(&["db", "update", "--ecosystem", "pypii"]).exits(2).says("did you mean PyPI?");
     place

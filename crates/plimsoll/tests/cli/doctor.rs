@@ -52,7 +52,7 @@ fn a_sound_machine_has_no_failure() {
 }
 
 #[test]
-fn what_is_broken_is_named_with_a_hint() {
+fn broken_parts_are_named_with_a_hint() {
     let place = Place::new();
     let db = place.path("db");
     let json = |arguments: &[&str], variables: &[(&str, &str)], code: i32| {

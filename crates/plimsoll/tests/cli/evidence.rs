@@ -72,7 +72,7 @@ fn an_image_crosses_an_air_gap_with_its_evidence() {
 }
 
 #[test]
-fn what_was_downloaded_can_be_attached_to_its_own_image_only() {
+fn downloaded_evidence_can_be_attached_only_to_its_own_image() {
     let (place, registry) = (Place::empty(), Registry::start());
     let reference = signed(&place, &registry);
     let folder = place.path("out");

@@ -53,7 +53,7 @@ fn a_folder_of_sources_is_complete_without_an_operating_system() {
 }
 
 #[test]
-fn what_is_noted_is_told_by_every_command_and_decides_nothing() {
+fn noted_problems_are_reported_by_every_command_and_decide_nothing() {
     let (place, registry) = (Place::new(), Registry::start());
     let layer = Layer::new().file("opt/app/tests/x-1.dist-info/METADATA", "nonsense");
     let image = ImageBuilder::new().layer(debian()).layer(wheel("pymysql", "1.1.1")).layer(layer);
@@ -96,7 +96,7 @@ fn an_image_of_one_thing_has_no_operating_system_to_miss_unless_there_is_a_trace
 }
 
 #[test]
-fn what_came_with_the_base_is_marked_where_the_image_was_built_on_it() {
+fn components_of_the_base_are_marked_if_the_image_was_built_on_it() {
     let (place, registry) = (Place::new(), Registry::start());
     let base = pushed(&registry, &ImageBuilder::new().layer(debian()).build(), "base");
     let image = ImageBuilder::new().layer(debian()).layer(wheel("pymysql", "1.1.1"));
@@ -146,7 +146,7 @@ fn packages_are_of_the_base_although_a_later_layer_rewrites_their_database() {
 }
 
 #[test]
-fn what_came_with_a_known_base_is_told_from_what_the_history_suggests() {
+fn components_of_a_known_base_are_distinguished_from_a_guess() {
     let (place, registry) = (Place::new(), Registry::start());
     let lower = ImageBuilder::new().layer(debian()).step(r#"CMD ["bash"]"#);
     let base = pushed(&registry, &lower.build(), "base");

@@ -111,7 +111,7 @@ fn schemes_of_other_tools_are_understood() {
 }
 
 #[test]
-fn what_is_no_scheme_is_told_with_the_nearest() {
+fn an_unknown_scheme_is_an_error_with_the_nearest() {
     let place = Place::new();
     place.write("app.tar", "");
     for (subject, says) in [

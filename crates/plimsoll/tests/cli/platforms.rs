@@ -236,7 +236,7 @@ fn signing_an_index_and_all_its_images_needs_all_of_them() {
 }
 
 #[test]
-fn what_hangs_on_a_platform_alone_is_hinted_at_when_the_index_is_asked() {
+fn evidence_of_a_single_platform_is_hinted_at_for_the_index() {
     let (place, registry) = (Place::new(), Registry::start());
     place.key("ci");
     let (reference, key, public) = (multi(&registry), place.path("ci.key"), place.path("ci.pub"));

@@ -209,7 +209,7 @@ fn the_inventories_that_are_written_here_can_be_attested() {
 }
 
 #[test]
-fn what_is_no_file_of_attestations_or_no_expectation_is_told() {
+fn an_invalid_file_of_attestations_or_expectation_is_an_error() {
     let (place, _, root, app) = instance();
     let run = |bundle: &str, more: &[&str]| {
         let first =
@@ -340,7 +340,7 @@ fn a_provenance_goes_from_the_build_to_the_image_and_back() {
 }
 
 #[test]
-fn what_others_attested_is_named_and_what_no_longer_fits_is_refused() {
+fn attestations_of_others_are_named_and_mismatched_ones_are_refused() {
     let (place, registry) = (Place::empty(), Registry::start());
     let reference = patched(&registry);
     place.key("a");

@@ -67,7 +67,7 @@ fn cosign_accepts(place: &Place, image: &str, form: &[&str]) {
 }
 
 #[test]
-fn what_cosign_saved_is_read_and_loaded() {
+fn images_saved_by_cosign_are_read_and_loaded() {
     for index in [false, true] {
         let (place, registry) = (Place::empty(), Registry::start());
         let Some(name) = signed(&place, &registry, index) else { return };
@@ -94,7 +94,7 @@ fn what_cosign_saved_is_read_and_loaded() {
 /// Of bundles and older attestations together `cosign load` loads the second alone, also from its own layouts. And it writes
 /// a bundle's manifest before the bundle, which registries refuse that look whether the blobs are there: here they are.
 #[test]
-fn what_is_saved_here_is_loaded_by_cosign() {
+fn cosign_loads_images_that_are_saved_here() {
     for (index, bundles, arrives) in [
         (false, &[true][..], &["bundle", "bundle"][..]),
         (true, &[true], &["bundle", "bundle"]),

@@ -125,7 +125,7 @@ fn a_key_with_a_log_and_timestamps_needs_no_word_about_the_log() {
 }
 
 #[test]
-fn who_signs_has_to_be_said() {
+fn a_signer_must_be_named() {
     let server = Server::start();
     let place = place(&server, 2);
     let (config, root, file) = (place.path("signing.json"), place.path("trusted.json"), place.path("file"));

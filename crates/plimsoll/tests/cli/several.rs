@@ -31,7 +31,7 @@ fn scan_tells_what_it_found_beside_what_it_could_not_read() {
 }
 
 #[test]
-fn what_signs_and_verifies_goes_on_after_a_failure() {
+fn signing_and_verifying_continue_after_a_failure() {
     let (place, registry) = (Place::new(), Registry::start());
     place.key("release");
     let (first, last) = (affected(&registry), patched(&registry));

@@ -114,7 +114,7 @@ fn an_inventory_that_may_lack_components_is_written_and_is_no_success() {
 }
 
 #[test]
-fn what_nobody_reads_is_a_gap_in_every_command() {
+fn unread_files_are_gaps_in_every_command() {
     let (place, registry) = (Place::new(), Registry::start());
     let db = place.path("db");
     let layer = Layer::new()
@@ -145,7 +145,7 @@ fn what_nobody_reads_is_a_gap_in_every_command() {
 }
 
 #[test]
-fn what_a_package_of_the_distribution_brought_is_set_aside_and_told() {
+fn files_of_the_distributions_packages_are_set_aside_and_reported() {
     let (place, registry) = (Place::new(), Registry::start());
     let db = place.path("db");
     let brought = |package: &str| {

@@ -54,7 +54,7 @@ fn colours_follow_the_variables_that_other_programs_obey() {
 }
 
 #[test]
-fn what_decides_comes_first_and_once_and_what_passed_on_one_line() {
+fn deciding_rules_come_first_and_once_and_passed_ones_share_a_line() {
     let (place, registry) = (Place::new(), Registry::start());
     let image = affected(&registry);
     let folded = place.check(&[&image]).exits(10).stdout;

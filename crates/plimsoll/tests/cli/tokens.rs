@@ -148,7 +148,7 @@ fn the_pin_comes_from_uri_file_or_environment_and_shows_up_nowhere() {
 }
 
 #[test]
-fn what_is_not_exactly_one_key_in_one_token_is_an_error() {
+fn a_uri_must_name_exactly_one_key_in_one_token() {
     let Some(token) = Token::new() else { return };
     token.import("p256", "signing", "01");
     token.import("p256", "signing", "02");

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_excludes_everything_or_the_package_database_is_refused_with_a_reason() {
+    fn excluding_everything_or_the_package_database_is_refused_with_a_reason() {
         for pattern in ["**", "*", "*/**", "**/*", "**/*.*", "*/*", "{*,x}", "{x,**}/*"] {
             assert!(PathPattern::parse(pattern).unwrap_err().contains("excludes everything"), "{pattern}");
         }

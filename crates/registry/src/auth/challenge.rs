@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_answered_is_no_challenge() {
+    fn a_challenge_that_cannot_be_answered_is_ignored() {
         for bad in [
             "",
             "Negotiate",

@@ -116,7 +116,7 @@ fn mirrors_for_tags_and_for_digests_are_told_apart() {
 }
 
 #[test]
-fn what_is_wrong_is_said_with_file_and_line() {
+fn errors_are_reported_with_file_and_line() {
     for (text, line, problem) in [
         ("[[registry]\n", 1, "not TOML"),
         ("\n[[registry]]\ninsecure = true\n", 2, "neither `prefix` nor `location`"),
@@ -302,7 +302,7 @@ fn the_folder_of_a_registry_with_a_port_and_the_default() {
 }
 
 #[test]
-fn what_is_wrong_in_hosts_toml_is_said_with_file_and_line() {
+fn errors_in_hosts_toml_are_reported_with_file_and_line() {
     for (text, line, problem) in [
         ("[host.\"ftp://a.example\"]", 1, "expected https:// or http://"),
         ("server = \"https://me:pa55@a.example\"", 1, "credentials file"),

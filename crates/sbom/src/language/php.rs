@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn where_packages_are_from() {
+    fn the_origins_of_packages_are_read() {
         let list = format!(
             r#"[{{"name":"a/b","version":"1","homepage":"https://a.example","source":{{"url":"https://git.example/a/b.git"}},
                 "dist":{{"url":"https://a.example/b.zip","shasum":"{}"}}}},

@@ -128,7 +128,7 @@ fn a_repository_recovers_from_versions_that_ran_ahead_by_other_keys() {
 }
 
 #[test]
-fn what_is_remembered_is_verified_again() {
+fn remembered_metadata_is_verified_again() {
     let (mut world, stolen) = withdrawn_timestamp_key();
     assert_eq!(world.refused(), TrustFault::Threshold);
     let path = world.cache.path().join("testkit/seen.json");

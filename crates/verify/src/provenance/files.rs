@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_form_is_refused_with_its_place() {
+    fn an_unknown_form_is_refused_with_its_place() {
         for (document, says) in [
             ("", "the document"),
             ("7", "none of the forms"),

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_two_readers_may_read_differently_is_no_address() {
+    fn an_ambiguous_address_is_refused() {
         for wrong in [
             "",
             "team/app",

@@ -47,7 +47,7 @@ fn a_file_is_named_by_any_digest_of_sha2() {
 }
 
 #[test]
-fn what_names_another_file_or_nothing_is_refused_for_that_reason() {
+fn a_statement_about_another_file_or_none_is_refused_for_that_reason() {
     let [sha256, sha384, sha512] = Algorithm::ALL.map(|algorithm| by(algorithm, FILE).hex());
     let other = Algorithm::ALL.map(|algorithm| by(algorithm, b"another").hex());
     let artifact = Some(Step::Artifact);

@@ -94,7 +94,7 @@ fn the_kind_of_machine_is_the_certificates() {
 }
 
 #[test]
-fn what_the_certificate_leaves_out_is_unknown() {
+fn claims_missing_from_the_certificate_are_unknown() {
     let expected = Expected { config: Some(".github/workflows/release.yml".into()), ..app() };
     assert_eq!(differing(&examined(&leaf(), &workflow(), &expected)), []);
     for (number, aspect) in [

@@ -79,7 +79,7 @@ fn other_platforms_builds_are_compared_with_their_certificates_too() {
 
 /// A build as the environment tells it, written and read again.
 #[test]
-fn what_is_written_in_each_environment_reads_back() {
+fn provenance_written_in_each_environment_reads_back() {
     let github = [
         ("GITHUB_ACTIONS", "true"),
         ("GITHUB_SERVER_URL", "https://github.com"),

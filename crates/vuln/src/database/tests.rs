@@ -97,7 +97,7 @@ fn answer(dir: &Path, key: &str) -> Result<Option<(String, String)>, Error> {
 }
 
 #[test]
-fn what_was_written_is_found() {
+fn written_advisories_are_found() {
     let dir = folder(&file(Ecosystem::PyPI, &["django", "jinja2"]).bytes);
     assert_eq!(answer(dir.path(), "jinja2").unwrap().unwrap(), ("TEST-1".into(), "about jinja2".into()));
     assert_eq!(answer(dir.path(), "flask").unwrap(), None);

@@ -113,7 +113,7 @@ fn a_layer_that_an_image_before_had_is_not_asked_for_again() {
 }
 
 #[test]
-fn what_links_need_is_shared_too_and_only_with_whom_asks_the_same() {
+fn the_targets_of_links_are_shared_too_but_only_for_equal_requests() {
     let plain = image([base(), Layer::new().file("etc/id", "own")]);
     let linked = image([base(), Layer::new().symlink("etc/id", "/other/id")]);
     let elsewhere = image([base(), Layer::new().symlink("etc/id", "/base/META")]);
@@ -147,7 +147,7 @@ fn another_diff_id_media_type_or_size_is_another_layer() {
 }
 
 #[test]
-fn what_failed_is_not_kept() {
+fn failures_are_not_kept() {
     let good = image([base()]);
     let mut broken = CountingSource::new(&good);
     broken.objects.get_mut(&good.image().layers[0].digest()).unwrap()[20] ^= 1;
@@ -172,7 +172,7 @@ fn the_budget_of_wanted_files_holds_for_shared_layers_too() {
 }
 
 #[test]
-fn what_was_used_longest_ago_is_dropped_beyond_the_limit() {
+fn the_least_recently_used_layers_are_dropped_beyond_the_limit() {
     let images =
         ["a", "b", "c"].map(|name| image([Layer::new().file(&format!("{name}/META"), "x".repeat(900))]));
     // Room for two of them.

@@ -76,7 +76,7 @@ fn every_case_of_the_suite_has_its_exit_code() {
 }
 
 #[test]
-fn what_is_not_supported_says_so_and_is_no_success() {
+fn an_unsupported_command_says_so_and_fails() {
     let place = Place::empty();
     place
         .run(&["conformance", "sign-bundle", "--bundle", "b.json", "--identity-token", "secret", "a.txt"])

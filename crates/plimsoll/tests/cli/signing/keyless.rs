@@ -115,7 +115,7 @@ fn identities_can_be_patterns_several_and_have_claims() {
 }
 
 #[test]
-fn what_a_bundle_lacks_is_named_by_its_step() {
+fn missing_parts_of_a_bundle_are_named_by_their_step() {
     let missing = |leaf: &Leaf, change: fn(&mut Value)| {
         let mut signed = Signed::new();
         signed.sign(leaf, LogVersion::V2, change);

@@ -69,7 +69,7 @@ fn without_a_log_it_has_to_be_said_that_none_is_expected() {
 }
 
 #[test]
-fn nobody_trusted_or_only_half_an_identity_is_a_usage_error() {
+fn no_trusted_signer_or_half_an_identity_is_a_usage_error() {
     let registry = Registry::start();
     let (place, reference) = signed(&registry);
     let key = place.path("a.pub");
@@ -269,7 +269,7 @@ fn an_image_named_by_digest_is_not_asked_for_itself() {
 }
 
 #[test]
-fn what_a_signer_wrote_cannot_command_the_terminal() {
+fn text_of_a_signer_cannot_control_the_terminal() {
     let registry = Registry::start();
     let (place, reference) = signed(&registry);
     let hostile = "note=\u{1b}[2J\u{202e}VERIFIED";

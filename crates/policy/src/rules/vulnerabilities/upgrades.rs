@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_fix_is_named_beside_the_upgrades() {
+    fn findings_without_a_fix_are_named_next_to_the_upgrades() {
         let findings = [finding("CVE-1", "a", &["2"]), finding("CVE-2", "b", &[])];
         let told = hint(&findings.iter().collect::<Vec<_>>()).unwrap();
         assert!(

@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_image_says_names_one_release() {
+    fn the_fields_of_an_image_name_one_release() {
         for (id, version, codename, expected) in [
             ("debian", "12", "", "bookworm"),
             ("debian", "12.5", "bookworm", "bookworm"),

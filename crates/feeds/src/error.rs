@@ -185,7 +185,7 @@ pub enum DocumentProblem {
 #[non_exhaustive]
 pub enum ArchiveProblem {
     /// It is none, or another program made it.
-    #[error("it is no archive by `plimsoll db export`")]
+    #[error("it is not an archive by `plimsoll db export`")]
     Form,
     /// It ends too early.
     #[error("it is cut off")]

@@ -303,7 +303,7 @@ fn a_list_that_is_written_otherwise_is_refused() {
         members[0].1 = other.into_bytes();
         place.import(&packed(&members), &rules()).unwrap_err();
     }
-    // A list without files is no database.
+    // A list without files is not a database.
     members.truncate(1);
     members[0].1 = b"{\"files\":{},\"schemaVersion\":1}\n".to_vec();
     place.import(&packed(&members), &rules()).unwrap_err();

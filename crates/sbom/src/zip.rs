@@ -34,7 +34,7 @@ pub(crate) struct Zip<'a> {
 }
 
 impl<'a> Zip<'a> {
-    /// The archive in these bytes, or why it cannot be read. None for what is no archive: it neither begins nor ends like one.
+    /// The archive in these bytes, or why it cannot be read. None for what is not an archive: it neither begins nor ends like one.
     pub(crate) fn open(archive: &'a [u8]) -> Option<Result<Self, String>> {
         match end(archive) {
             Some(end) => Some(end.and_then(|end| Self::new(archive, end))),
@@ -115,11 +115,7 @@ fn end(archive: &[u8]) -> Option<Result<usize, String>> {
         1 => reaches(&own),
         _ => false,
     };
-    Some(if is_sure {
-        Ok(own)
-    } else {
-        Err("has several ends, and readers use different ones".to_owned())
-    })
+    Some(if is_sure { Ok(own) } else { Err("has several ends, and readers use different ones".to_owned()) })
 }
 
 fn inflate(data: &[u8], max: usize) -> Result<Vec<u8>, &'static str> {

@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_publishers_write_meets_what_images_say() {
+    fn the_names_of_publishers_match_those_of_images() {
         for (id, suffix, expected) in [
             ("debian", "12", Some("bookworm")),
             ("debian", "99", None),

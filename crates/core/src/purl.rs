@@ -21,6 +21,7 @@
 //! `cpan`.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
@@ -33,8 +34,30 @@ use crate::text::shortened;
 const MAX_BYTES: usize = 8 * 1024;
 
 /// A package URL in canonical form. Ordered by type, namespace, name, version, qualifiers, subpath.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// An inventory has thousands of them, whose memory is much of what reading it costs: the parts that nearly all have are one text.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Purl {
+    /// The decoded type, namespace, name and version, one after the other.
+    text: Box<str>,
+    /// Where in the text each of them ends but the last. No part but the type and name is empty if it is there.
+    type_end: u16,
+    namespace_end: u16,
+    name_end: u16,
+    /// `None` if there is neither a qualifier nor a subpath.
+    more: Option<Box<More>>,
+}
+
+/// What most purls do not have.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct More {
+    qualifiers: BTreeMap<String, String>,
+    subpath: Option<String>,
+}
+
+/// The decoded parts of a purl, each for itself.
+#[derive(Debug, Clone)]
+struct Parts {
     package_type: String,
     namespace: Option<String>,
     name: String,
@@ -115,7 +138,7 @@ impl Purl {
     /// # Ok::<(), plimsoll_core::purl::ParseError>(())
     /// ```
     pub fn builder(package_type: impl Into<String>, name: impl Into<String>) -> Builder {
-        Builder(Purl {
+        Builder(Parts {
             package_type: package_type.into(),
             namespace: None,
             name: name.into(),
@@ -127,43 +150,71 @@ impl Purl {
 
     /// The type in lower case: `deb`, `pypi`, `golang`.
     pub fn package_type(&self) -> &str {
-        &self.package_type
+        self.part(0, self.type_end.into())
     }
 
     /// The decoded namespace, its segments joined by `/`: `debian`, `@angular`, `github.com/gorilla`.
     pub fn namespace(&self) -> Option<&str> {
-        self.namespace.as_deref()
+        Some(self.part(self.type_end.into(), self.namespace_end.into())).filter(|part| !part.is_empty())
     }
 
     /// The decoded name.
     pub fn name(&self) -> &str {
-        &self.name
+        self.part(self.namespace_end.into(), self.name_end.into())
     }
 
     /// The decoded version.
     pub fn version(&self) -> Option<&str> {
-        self.version.as_deref()
+        Some(self.part(self.name_end.into(), self.text.len())).filter(|part| !part.is_empty())
     }
 
     /// The decoded value of one qualifier, by its lower-case key.
     pub fn qualifier(&self, key: &str) -> Option<&str> {
-        self.qualifiers.get(key).map(String::as_str)
+        self.more.as_ref()?.qualifiers.get(key).map(String::as_str)
     }
 
     /// All qualifiers, decoded, in the order of their keys.
     pub fn qualifiers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.qualifiers.iter().map(|(k, v)| (k.as_str(), v.as_str()))
+        self.more.iter().flat_map(|more| &more.qualifiers).map(|(k, v)| (k.as_str(), v.as_str()))
     }
 
     /// The decoded path inside the package.
     pub fn subpath(&self) -> Option<&str> {
-        self.subpath.as_deref()
+        self.more.as_ref()?.subpath.as_deref()
+    }
+
+    /// Only places between parts are stored, so there always is one.
+    fn part(&self, from: usize, to: usize) -> &str {
+        self.text.get(from..to).unwrap_or_default()
+    }
+
+    /// What it is ordered by.
+    fn place(&self) -> (&str, Option<&str>, &str, Option<&str>, Option<&More>) {
+        (self.package_type(), self.namespace(), self.name(), self.version(), self.more.as_deref())
+    }
+}
+
+impl Ord for Purl {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.place().cmp(&other.place())
+    }
+}
+
+impl PartialOrd for Purl {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Debug for Purl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Purl({self})")
     }
 }
 
 /// Collects the decoded parts of a [`Purl`]; [`Builder::build`] checks and normalises them.
 #[derive(Debug, Clone)]
-pub struct Builder(Purl);
+pub struct Builder(Parts);
 
 impl Builder {
     /// Sets the namespace; segments are separated by `/`. Empty means none.
@@ -231,7 +282,7 @@ impl FromStr for Purl {
         } else {
             path.rsplit_once('/').map_or((None, path), |(namespace, name)| (Some(namespace), name))
         };
-        normalised(Self {
+        normalised(Parts {
             namespace: namespace.map(|n| decoded_path(n, "namespace")).transpose()?,
             name: decoded(name, "name")?.into_owned(),
             version: version.map(Cow::into_owned),
@@ -244,21 +295,21 @@ impl FromStr for Purl {
 
 impl fmt::Display for Purl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "pkg:{}/", self.package_type)?;
-        if let Some(namespace) = &self.namespace {
+        write!(f, "pkg:{}/", self.package_type())?;
+        if let Some(namespace) = self.namespace() {
             encode(f, namespace, "/")?;
             f.write_char('/')?;
         }
-        encode(f, &self.name, if self.package_type == "git" { "/" } else { "" })?;
-        if let Some(version) = &self.version {
+        encode(f, self.name(), if self.package_type() == "git" { "/" } else { "" })?;
+        if let Some(version) = self.version() {
             f.write_char('@')?;
             encode(f, version, "")?;
         }
-        for (index, (key, value)) in self.qualifiers.iter().enumerate() {
+        for (index, (key, value)) in self.qualifiers().enumerate() {
             write!(f, "{}{key}=", if index == 0 { '?' } else { '&' })?;
             encode(f, value, "")?;
         }
-        if let Some(subpath) = &self.subpath {
+        if let Some(subpath) = self.subpath() {
             f.write_char('#')?;
             encode(f, subpath, "/")?;
         }
@@ -356,7 +407,7 @@ fn encode(f: &mut fmt::Formatter<'_>, text: &str, also: &str) -> fmt::Result {
 }
 
 /// Checks every part and brings it into canonical form, first by the general rules, then by those of the type.
-fn normalised(mut purl: Purl) -> Result<Purl, ParseError> {
+fn normalised(mut purl: Parts) -> Result<Purl, ParseError> {
     purl.package_type.make_ascii_lowercase();
     let mut letters = purl.package_type.bytes();
     let first_is_letter = letters.next().is_some_and(|b| b.is_ascii_lowercase());
@@ -392,14 +443,37 @@ fn normalised(mut purl: Purl) -> Result<Purl, ParseError> {
         }
     }
     let purl = by_type(purl)?;
+    joined(purl)
+}
+
+/// The parts, which were checked, in the form in which they are kept.
+fn joined(parts: Parts) -> Result<Purl, ParseError> {
+    let Parts { package_type, namespace, name, version, qualifiers, subpath } = parts;
+    let (namespace, version) = (namespace.unwrap_or_default(), version.unwrap_or_default());
+    let texts = [&package_type, &namespace, &name, &version];
     // Parts that were decoded are never longer than the text, but parts given to a builder can have any
     // length.
-    let length = purl.name.len()
-        + purl.namespace.as_deref().map_or(0, str::len)
-        + purl.version.as_deref().map_or(0, str::len)
-        + purl.subpath.as_deref().map_or(0, str::len)
-        + purl.qualifiers.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
-    if length > MAX_BYTES { Err(ParseError::Length { got: length }) } else { Ok(purl) }
+    let length = texts.iter().map(|text| text.len()).sum::<usize>()
+        + subpath.as_deref().map_or(0, str::len)
+        + qualifiers.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
+    let too_long = || ParseError::Length { got: length };
+    if length > MAX_BYTES {
+        return Err(too_long());
+    }
+    let end = |place: usize| u16::try_from(place).map_err(|_| too_long());
+    let type_end = end(package_type.len())?;
+    let namespace_end = end(package_type.len() + namespace.len())?;
+    let name_end = end(package_type.len() + namespace.len() + name.len())?;
+    let mut text = String::with_capacity(usize::from(name_end) + version.len());
+    text.extend(texts.map(String::as_str));
+    let more = !qualifiers.is_empty() || subpath.is_some();
+    Ok(Purl {
+        text: text.into_boxed_str(),
+        type_end,
+        namespace_end,
+        name_end,
+        more: more.then(|| Box::new(More { qualifiers, subpath })),
+    })
 }
 
 fn has_control(text: &str) -> bool {
@@ -452,7 +526,7 @@ fn checked_qualifiers(given: BTreeMap<String, String>) -> Result<BTreeMap<String
 }
 
 /// The rules of single types, as far as their definitions state them as requirements.
-fn by_type(mut purl: Purl) -> Result<Purl, ParseError> {
+fn by_type(mut purl: Parts) -> Result<Parts, ParseError> {
     let lower = |text: &mut String| {
         if !text.is_ascii() {
             *text = text.to_lowercase();
@@ -475,7 +549,10 @@ fn by_type(mut purl: Purl) -> Result<Purl, ParseError> {
         }
         // Azure Databricks ignores the case of model names, Azure ML does not.
         "mlflow"
-            if purl.qualifier("repository_url").is_some_and(|url| url.contains("azuredatabricks.net")) =>
+            if purl
+                .qualifiers
+                .get("repository_url")
+                .is_some_and(|url| url.contains("azuredatabricks.net")) =>
         {
             lower(&mut purl.name);
         }
@@ -495,7 +572,7 @@ fn by_type(mut purl: Purl) -> Result<Purl, ParseError> {
             Some(host) if host.contains('/') => return Err(forbidden("namespace", host)),
             _ => {}
         },
-        "julia" if purl.qualifier("uuid").is_none() => return Err(missing("qualifier uuid")),
+        "julia" if !purl.qualifiers.contains_key("uuid") => return Err(missing("qualifier uuid")),
         "otp" | "pypi" | "vcpkg" => {
             if let Some(namespace) = &purl.namespace {
                 return Err(forbidden("namespace", namespace));
@@ -575,6 +652,39 @@ mod tests {
             Purl::builder("pypi", "r\u{435}quests").version("1?repository_url=x&y#z@/").build().unwrap();
         assert_eq!(purl.to_string(), "pkg:pypi/r%D0%B5quests@1%3Frepository_url%3Dx%26y%23z%40%2F");
         assert_eq!(purl.to_string().parse(), Ok(purl));
+    }
+
+    #[test]
+    fn they_are_ordered_part_by_part() {
+        let purls = [
+            "pkg:a/z@9",
+            "pkg:a/n/a",
+            "pkg:ab/a",
+            "pkg:deb/a",
+            "pkg:deb/a@1",
+            "pkg:deb/a@1#x",
+            "pkg:deb/a@1?arch=x",
+            "pkg:deb/a@1?arch=x#y",
+            "pkg:deb/ab@0",
+            "pkg:deb/b/a@2",
+            "pkg:deb/bc/a@1",
+        ];
+        let read: Vec<Purl> = purls.iter().map(|text| text.parse().unwrap()).collect();
+        assert!(read.is_sorted(), "{read:?}");
+        for (a, text) in read.iter().zip(purls) {
+            assert_eq!(read.iter().filter(|b| a == *b).count(), 1);
+            assert_eq!(a.to_string(), text);
+        }
+        // One text, cut at other places.
+        assert_ne!("pkg:deb/ab@c".parse::<Purl>(), "pkg:deb/a@bc".parse::<Purl>());
+    }
+
+    #[test]
+    fn parts_of_any_length_are_refused() {
+        let long = "a".repeat(70_000);
+        assert!(Purl::builder(long.clone(), "a").build().is_err());
+        assert!(Purl::builder("generic", long.clone()).build().is_err());
+        assert!(Purl::builder("generic", "a").version(long).build().is_err());
     }
 
     #[test]

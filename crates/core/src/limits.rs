@@ -128,6 +128,10 @@ limits! {
     components: usize = 1_000_000, Count;
     /// Relationships of one SBOM that is read.
     relationships: usize = 4_000_000, Count;
+    /// Bytes of one list of subjects.
+    list_bytes: u64 = 64 * MIB, Bytes;
+    /// Subjects in one list, or files in one folder of documents.
+    listed: usize = 1_000_000, Count;
     /// Bytes of one policy, waiver, key or configuration file.
     document_bytes: u64 = MIB, Bytes;
     /// Bytes of one deny list: room for 100,000 digests with a reason each.

@@ -100,8 +100,20 @@ pub enum Error {
         source: io::Error,
     },
     /// `sbom:-`, but nothing is piped in.
-    #[error("standard input is empty, expected an SBOM")]
+    #[error("standard input is empty, expected an SBOM or a list of subjects")]
     NoStandardInput,
+    /// A list of subjects is not text.
+    #[error("{} is not valid UTF-8, expected one subject a line", path.display())]
+    NotAList {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A folder without a document.
+    #[error("{} has no SBOM in it", path.display())]
+    NoDocuments {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A pipe or device. Reading it to find out what it contains would consume it.
     #[error("{} is a pipe or device, expected a file or folder", path.display())]
     Pipe {
@@ -185,12 +197,13 @@ impl Classify for Error {
             | Self::Url { .. }
             | Self::UnknownFile { .. }
             | Self::NoStandardInput
+            | Self::NotAList { .. }
             | Self::Pipe { .. }
             | Self::NoName { .. }
             | Self::WrongKind { .. }
             | Self::ChoosePlatform { .. }
             | Self::SeveralForPlatform { .. } => Kind::Usage,
-            Self::NoSuchPath { .. } | Self::NoSuchFile { .. } => Kind::NotFound,
+            Self::NoSuchPath { .. } | Self::NoSuchFile { .. } | Self::NoDocuments { .. } => Kind::NotFound,
             Self::Unreadable { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
             Self::Unreadable { .. } | Self::Limit(_) => Kind::Failed,
             Self::Image(error) | Self::NotLocal { source: error, .. } => error.kind(),
@@ -210,6 +223,9 @@ impl Classify for Error {
             }
             Self::NoStandardInput => {
                 Some("pipe it in, `syft IMAGE -o spdx-json | plimsoll scan sbom:-`, or name the file: sbom:FILE".to_owned())
+            }
+            Self::NoDocuments { path } => {
+                Some(format!("for a folder with software in it, name its kind: dir:{}", path.display()))
             }
             Self::Pipe { path } => Some(format!("for an SBOM, name its kind: sbom:{}", path.display())),
             Self::Ambiguous { text, image } => {

@@ -11,6 +11,7 @@ mod collection;
 mod database;
 mod error;
 mod evidence;
+mod fleet;
 mod local;
 mod open;
 mod registries;
@@ -21,6 +22,7 @@ pub use attached::{Attached, AttachmentQuery, Extent, Proof, Rejected, Rejection
 pub use collection::{Collection, Layers, UnderPolicy, layers, layers_for};
 pub use error::Error;
 pub use evidence::{evidence, inventory, of_nothing};
+pub use fleet::{Documents, documents_in, listed};
 pub use open::{
     Access, Environment, OpenedSubject, StandardInput, envelope_remark, open, open_registry, sbom_bytes,
 };

@@ -239,6 +239,16 @@ pub fn sbom_bytes(
     stdin: StandardInput,
     cancel: &Cancel,
 ) -> Result<Vec<u8>, Error> {
+    bytes_within(path, (limits.sbom_bytes, "sbom_bytes"), stdin, cancel)
+}
+
+/// The bytes of a file, or of standard input for `-`, within a limit, which has a name.
+pub(crate) fn bytes_within(
+    path: &Path,
+    (limit, limit_name): (u64, &'static str),
+    stdin: StandardInput,
+    cancel: &Cancel,
+) -> Result<Vec<u8>, Error> {
     let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
     let name = path.display().to_string();
     let (reader, length): (Box<dyn Read>, u64) = if path == Path::new(STDIN) {
@@ -253,7 +263,7 @@ pub fn sbom_bytes(
         (Box::new(file), length)
     };
     let reader = Awaited { reader, cancel };
-    let read = read::to_end_of(reader, length, limits.sbom_bytes, "sbom_bytes", &name);
+    let read = read::to_end_of(reader, length, limit, limit_name, &name);
     cancel.check()?;
     read.map_err(|error| match error {
         read::Error::Limit(limit) => Error::Limit(limit),

@@ -79,6 +79,9 @@ impl Engine {
     }
 }
 
+/// How the names of documents alone end.
+const DOCUMENT_ENDINGS: &[&str] = &["cdx", "json", "jsonl", "spdx", "xml"];
+
 /// Enough of a file to see the `ustar` magic at offset 257.
 const HEAD: usize = 512;
 
@@ -163,6 +166,13 @@ fn ends_like_a_file(text: &str) -> bool {
     ending.is_some_and(|ending| FILE_ENDINGS.contains(&ending))
 }
 
+/// Whether a path is named like a document.
+pub(crate) fn ends_like_a_document(path: &Path) -> bool {
+    path.extension()
+        .and_then(|ending| ending.to_str())
+        .is_some_and(|ending| DOCUMENT_ENDINGS.contains(&ending))
+}
+
 /// Recognises a path by its content.
 fn recognise(path: &Path) -> Result<Subject, Error> {
     match std::fs::metadata(path) {
@@ -204,7 +214,7 @@ fn recognise_folder(path: &Path) -> Subject {
     if Folder::is_one(path) { Subject::Folder(path.to_owned()) } else { Subject::RootDir(path.to_owned()) }
 }
 
-fn recognise_file(path: &Path) -> Result<Subject, Error> {
+pub(crate) fn recognise_file(path: &Path) -> Result<Subject, Error> {
     let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
     let mut head = Vec::with_capacity(HEAD);
     File::open(path).and_then(|file| file.take(HEAD as u64).read_to_end(&mut head)).map_err(unreadable)?;

@@ -71,7 +71,12 @@ impl Failure {
     /// The same for one of several subjects: the message names it.
     #[must_use]
     pub(crate) fn of_one(self, subject: &str, subjects: &[String]) -> Self {
-        if subjects.len() > 1 && !self.message.contains(subject) { self.of_part(subject) } else { self }
+        self.of_one_of(subject, subjects.len() > 1)
+    }
+
+    /// The same, where the caller knows whether there are several.
+    pub(crate) fn of_one_of(self, subject: &str, several: bool) -> Self {
+        if several && !self.message.contains(subject) { self.of_part(subject) } else { self }
     }
 
     pub(crate) fn kind(&self) -> Kind {

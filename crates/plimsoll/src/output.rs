@@ -175,6 +175,14 @@ pub(crate) fn emit_json(file: Option<&Path>, value: &impl serde::Serialize) -> R
     })
 }
 
+/// Writes one result of many as JSON, in one line, at once: whoever reads the lines need not wait for the next.
+pub(crate) fn json_line(out: &mut dyn Write, value: &impl serde::Serialize) -> io::Result<()> {
+    let document = serde_json::to_string(value)?;
+    out.write_all(text::terminal_json(&document).as_bytes())?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
 /// A message of one or more lines, with foreign text escaped.
 fn harmless(message: &str) -> String {
     message.split('\n').map(text::terminal).collect::<Vec<_>>().join("\n")

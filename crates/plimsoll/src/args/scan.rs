@@ -1,5 +1,7 @@
 //! `plimsoll scan`.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 use plimsoll_vuln::Threshold;
 
@@ -17,14 +19,18 @@ Examples:
   plimsoll scan registry.example/team/app:1.4 --db db/
   plimsoll scan registry.example/team/app:1.4 --all-platforms
   plimsoll scan sbom:app.spdx.json --db db/ -o json
+  plimsoll scan sbom:boms/ -o jsonl --output-file fleet.jsonl
   plimsoll scan app.tar --fail-on kev,critical,high+fixable,'epss>0.1'
   plimsoll scan app.tar -o sarif --output-file findings.sarif
   plimsoll scan registry.example/app@sha256:… -o vuln --output-file vuln.json
   plimsoll attest --type vuln --predicate vuln.json registry.example/app@sha256:…")]
 pub(crate) struct Scan {
-    /// Images or SBOMs to scan
-    #[arg(required = true, value_name = "SUBJECT")]
+    /// Images or SBOMs to scan; sbom:DIR is all documents in a folder
+    #[arg(required_unless_present = "subjects_from", value_name = "SUBJECT")]
     pub(crate) subjects: Vec<String>,
+    /// File with more subjects, one a line; - for standard input
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_SUBJECTS_FROM")]
+    pub(crate) subjects_from: Option<PathBuf>,
     /// Format of the result
     #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "PLIMSOLL_OUTPUT", help_heading = OUTPUT)]
     pub(crate) output: Format,
@@ -55,6 +61,9 @@ pub(crate) enum Format {
     Table,
     /// For programs; it has a schemaVersion
     Json,
+    /// For programs: a line with the JSON result of each subject, as soon as it is scanned
+    #[value(name = "jsonl")]
+    JsonLines,
     /// For code scanning services (SARIF 2.1.0)
     Sarif,
     /// Predicate for `attest --type vuln`, for one image: the JSON result in cosign's form

@@ -1,5 +1,7 @@
 //! `plimsoll scan`.
 
+mod fleet;
+
 use std::borrow::Cow;
 
 use plimsoll_core::text::shown;
@@ -7,7 +9,7 @@ use plimsoll_core::{Kind, quantity};
 use plimsoll_gather::{Access, Layers, OpenedSubject, Subject, inventory, of_nothing, open};
 use plimsoll_image::artifact::Image;
 use plimsoll_image::layers::LayerDigests;
-use plimsoll_vuln::{Database, Finding, scan, scan_until};
+use plimsoll_vuln::{Database, Threshold, scan, scan_until};
 
 use crate::commands::catalogers::layers_without;
 use crate::commands::platforms;
@@ -19,6 +21,7 @@ use crate::render::sarif::Log;
 use crate::report::check::ReportedError;
 use crate::report::scan::{Predicate, Report, Scanned, Unscanned};
 use crate::settings::scan::{Format, ScanSettings};
+use fleet::Done;
 
 pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Failure> {
     let scanner = Scanner {
@@ -31,20 +34,29 @@ pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Fai
         },
         console,
     };
-    let (mut results, mut errors) = (Vec::new(), Vec::new());
-    let mut exit = scanner.facts()?;
-    for text in &settings.subjects {
-        // A subject that cannot be scanned does not affect the others.
-        let failed = scanner.subject(text, &mut results).unwrap_or_else(|failure| vec![(None, failure)]);
-        for (platform, failure) in failed {
-            console.report(&failure.clone().of_one(text, &settings.subjects));
-            exit = exit.and(Exit::Kind(failure.kind()));
-            errors.push(Unscanned { subject: text.clone(), platform, error: ReportedError::from(&failure) });
-        }
+    let mut tally = Tally::new(settings, scanner.facts()?, console);
+    let items = fleet::items(settings, console)?;
+    tally.several = items.len() > 1;
+    if settings.format == Format::JsonLines {
+        output::emit(settings.file.as_deref(), |out| {
+            fleet::each(&scanner, &items, |done| {
+                let (results, errors) = tally.count(done);
+                output::json_line(out, &Report::new(settings.now, results, errors))
+            })
+        })?;
+        return Ok(tally.exit());
     }
+    let (mut results, mut errors) = (Vec::new(), Vec::new());
+    let all = fleet::each(&scanner, &items, |done| {
+        let (scanned, unscanned) = tally.count(done);
+        results.extend(scanned);
+        errors.extend(unscanned);
+        Ok(())
+    });
+    all.map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;
     if settings.format == Format::Vuln {
         if !errors.is_empty() {
-            return Ok(exit);
+            return Ok(tally.exit);
         }
         if results.len() != 1 {
             let message = format!("got {} images, expected one: an attestation is about one", results.len());
@@ -53,10 +65,7 @@ pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Fai
             );
         }
     }
-    if results.iter().any(|result| !result.scan.gaps.is_empty()) {
-        exit = exit.and(Exit::Kind(Kind::Indeterminate));
-    }
-    exit = exit.and(failed_on(settings, &results, console));
+    let exit = tally.exit();
     // If nothing could be scanned, the table would be empty; the errors are reported anyway.
     if !results.is_empty() || settings.format != Format::Table {
         emit(Report::new(settings.now, results, errors), settings, console)?;
@@ -171,25 +180,61 @@ impl Scanner<'_> {
     }
 }
 
-/// Reports the findings that meet a threshold, of those that count.
-fn failed_on(settings: &ScanSettings, results: &[Scanned], console: Console) -> Exit {
-    /// How many are listed.
+/// What the results so far mean for the exit code.
+struct Tally<'a> {
+    exit: Exit,
+    console: Console,
+    /// Whether a failure has to name its subject.
+    several: bool,
+    /// What must not be, how many findings are like that, and the first of them.
+    met: Vec<(&'a Threshold, usize, Vec<String>)>,
+}
+
+impl<'a> Tally<'a> {
+    /// So many findings are named for each threshold.
     const NAMED: usize = 3;
-    let mut exit = Exit::Done;
-    for threshold in &settings.fail_on {
-        let findings = results.iter().flat_map(|result| &result.scan.findings);
-        let met: Vec<&Finding> = findings.filter(|finding| threshold.is_met_by(finding)).collect();
-        if met.is_empty() {
-            continue;
-        }
-        exit = Exit::Kind(Kind::Denied);
-        let names = met.iter().take(NAMED).map(|it| format!("{} in {}", it.id, it.package));
-        let more = if met.len() > NAMED { ", …" } else { "" };
-        let names = names.collect::<Vec<_>>().join(", ");
-        let count = quantity::count(met.len(), "finding");
-        console.say(format_args!("failed on {threshold}: {count} ({}{more})", shown(&names)));
+
+    fn new(settings: &'a ScanSettings, exit: Exit, console: Console) -> Self {
+        let met = settings.fail_on.iter().map(|threshold| (threshold, 0, Vec::new())).collect();
+        Self { exit, console, several: false, met }
     }
-    exit
+
+    /// Counts what came of a subject, and reports what could not be scanned.
+    fn count(&mut self, done: Done) -> (Vec<Scanned>, Vec<Unscanned>) {
+        let Done { text, results, failed } = done;
+        let mut errors = Vec::with_capacity(failed.len());
+        for (platform, failure) in failed {
+            self.console.report(&failure.clone().of_one_of(&text, self.several));
+            self.exit = self.exit.and(Exit::Kind(failure.kind()));
+            errors.push(Unscanned { subject: text.clone(), platform, error: ReportedError::from(&failure) });
+        }
+        for Scanned { scan, .. } in &results {
+            if !scan.gaps.is_empty() {
+                self.exit = self.exit.and(Exit::Kind(Kind::Indeterminate));
+            }
+            for (threshold, count, names) in &mut self.met {
+                for finding in scan.findings.iter().filter(|finding| threshold.is_met_by(finding)) {
+                    *count += 1;
+                    if names.len() < Self::NAMED {
+                        names.push(format!("{} in {}", finding.id, finding.package));
+                    }
+                }
+            }
+        }
+        (results, errors)
+    }
+
+    /// The exit code. Says which findings must not be, of those that count.
+    fn exit(&self) -> Exit {
+        let mut exit = self.exit;
+        for (threshold, count, names) in self.met.iter().filter(|(_, count, _)| *count > 0) {
+            exit = exit.and(Exit::Kind(Kind::Denied));
+            let more = if *count > names.len() { ", …" } else { "" };
+            let (names, count) = (names.join(", "), quantity::count(*count, "finding"));
+            self.console.say(format_args!("failed on {threshold}: {count} ({}{more})", shown(&names)));
+        }
+        exit
+    }
 }
 
 fn emit(report: Report, settings: &ScanSettings, console: Console) -> Result<(), Failure> {
@@ -199,7 +244,7 @@ fn emit(report: Report, settings: &ScanSettings, console: Console) -> Result<(),
             let page = console.page(file);
             output::emit(file, |out| render::findings::write_all(&report, page, out))
         }
-        Format::Json => output::emit_json(file, &report),
+        Format::Json | Format::JsonLines => output::emit_json(file, &report),
         Format::Vuln => output::emit_json(file, &Predicate::from(report)),
         Format::Sarif => {
             let mut log = Log::default();

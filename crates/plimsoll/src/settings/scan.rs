@@ -18,6 +18,8 @@ pub(crate) use crate::args::scan::Format;
 pub(crate) struct ScanSettings {
     /// The subjects, as they were written.
     pub(crate) subjects: Vec<String>,
+    /// A list with more of them; `-` is standard input.
+    pub(crate) subjects_from: Option<PathBuf>,
     pub(crate) platforms: Platforms,
     /// The catalogers that are switched off.
     pub(crate) without: BTreeSet<&'static str>,
@@ -41,6 +43,7 @@ impl ScanSettings {
     pub(crate) fn resolve(arguments: &Scan, context: &Context<'_>) -> Result<Self, Failure> {
         Ok(Self {
             subjects: arguments.subjects.clone(),
+            subjects_from: arguments.subjects_from.clone(),
             platforms: Platforms::resolve(&arguments.reading),
             without: arguments.catalogers.off(),
             digests: arguments.layers.digests(),

@@ -26,6 +26,7 @@ mod db_update;
 mod doctor;
 mod evidence;
 mod fixture;
+mod fleet;
 mod help;
 mod hostile_output;
 mod identities;

@@ -10,8 +10,8 @@
 //!
 //! Tolerated beyond the standard: a leading `v`; one or two numbers (`1.2` is `1.2.0`, as golang.org/x/mod/semver reads
 //! it); leading zeros; more than three numbers, where everything after the third counts as build metadata, which has
-//! no place in the order; and the names of Go's own releases, `go1.21rc2` for `1.21.0-rc.2`, so that the standard
-//! library of a binary can be looked up as it is recorded. The crate `semver` refuses all of these and numbers beyond
+//! no place in the order; and the names of Go's own releases, `go1.21rc2` or `1.21rc2` for `1.21.0-rc.2`, so that the
+//! standard library of a binary can be looked up as it is recorded. The crate `semver` refuses all of these and numbers beyond
 //! 64 bits.
 
 use std::cmp::Ordering;
@@ -71,6 +71,8 @@ impl<'a> super::Version<'a> for Version<'a> {
                 }
                 Prerelease::Dotted(identifiers)
             }
+            // A Go release without its prefix, as package URLs of the standard library have it: `1.21rc2`.
+            Some((b'r' | b'b', _)) => return go_release(text),
             Some(_) => return Err(INVALID),
         };
         Ok(Self { numbers, prerelease })
@@ -159,6 +161,8 @@ mod tests {
             ("v1.2.4-0.20200101000000-000000000000", "v1.2.4"),
             ("v1.2.3", "v1.2.4-0.20200101000000-000000000000"),
             ("go1.21rc2", "go1.21"),
+            ("1.21rc2", "1.21rc3"),
+            ("1.21beta1", "1.21.0-rc.1"),
             ("go1.21rc2", "1.21.0-rc.3"),
             ("1.21.0-0", "go1.21rc1"),
             ("go1.9beta1", "go1.9rc1"),
@@ -191,6 +195,8 @@ mod tests {
             "1.0.0+",
             "devel go1.22",
             "1.0.0 ü",
+            "1.0.0release",
+            "v1.21rc2",
         ] {
             assert!(compare(text, "1.0.0").is_err(), "{text:?}");
         }

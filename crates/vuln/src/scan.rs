@@ -51,6 +51,9 @@ use gap::Gaps;
 use merge::{Hit, Vulnerability};
 use target::{Target, Targets};
 
+/// Components that are looked up between two looks at the clock.
+const BETWEEN_CHECKS: usize = 64;
+
 /// What a scan depends on besides inventory and database.
 #[derive(Debug, Clone, Copy)]
 pub struct ScanSettings {
@@ -164,7 +167,9 @@ pub fn scan_until(
         looked_up: Vec::new(),
     };
     for (index, component) in inventory.components.iter().enumerate() {
-        cancel.check()?;
+        if index % BETWEEN_CHECKS == 0 {
+            cancel.check()?;
+        }
         let owner = inventory.owner(ComponentIndex(index));
         let is_aside = component.is_for_development() && !settings.development;
         if is_aside {

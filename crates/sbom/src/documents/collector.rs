@@ -26,6 +26,9 @@ const MAX_NAMES: usize = 5;
 /// With this many items, two threads share the work. Fewer are read in less time than it takes to start a thread.
 pub(crate) const SHARED: usize = 2_000;
 
+/// Components that are added between two looks at the clock.
+const BETWEEN_CHECKS: usize = 64;
+
 /// Collects components and the problems of those that are not usable.
 #[derive(Default)]
 pub(crate) struct Collector {
@@ -188,9 +191,9 @@ impl Collector {
         add: impl Fn(&mut Self, &RawValue) -> Result<(), Error> + Sync,
     ) -> Result<(), Error> {
         let all = |collector: &mut Self, items: &[&RawValue]| -> Result<(), Error> {
-            items.iter().try_for_each(|item| {
+            items.chunks(BETWEEN_CHECKS).try_for_each(|items| {
                 collector.check()?;
-                add(collector, item)
+                items.iter().try_for_each(|item| add(collector, item))
             })
         };
         let (first, second) =

@@ -29,6 +29,8 @@
 //! reading, checking and decoding an uncompressed detail. A file is between a third and 0.6 of the zip that
 //! it was made from.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use plimsoll_core::{Digest, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -155,12 +157,15 @@ pub(crate) struct DecodeError;
 #[derive(Debug)]
 pub(crate) struct Index {
     bytes: Vec<u8>,
+    /// The number of the entry where the last search ended. Inventories are mostly sorted as the index is, and the next name is
+    /// a few entries on: comparing names is most of what searching costs.
+    last: AtomicUsize,
 }
 
 impl Index {
     /// Takes bytes whose digest was verified.
     pub(crate) fn new(bytes: Vec<u8>) -> Option<Self> {
-        let index = Self { bytes };
+        let index = Self { bytes, last: AtomicUsize::new(0) };
         index.bytes.get(index.names_start()?..).map(|_| ())?;
         Some(index)
     }
@@ -176,17 +181,35 @@ impl Index {
     /// Finds the record of `name`; `None` if the name is not in the index.
     pub(crate) fn find(&self, name: &str) -> Result<Option<Place>, DecodeError> {
         let names = self.names_start().and_then(|start| self.bytes.get(start..)).ok_or(DecodeError)?;
-        let (mut low, mut high) = (0, self.count().ok_or(DecodeError)?);
+        let count = self.count().ok_or(DecodeError)?;
+        let compare = |number: usize| {
+            let (found, place) = self.entry(number, names).ok_or(DecodeError)?;
+            Ok((found.cmp(name.as_bytes()), place))
+        };
+        // All entries before `low` are less than the name, those from `high` on greater. Steps that double lead from where the
+        // last search ended to where half the distance is the next step.
+        let (mut low, mut high) = (0, count);
+        let (mut next, mut step) = (self.last.load(Ordering::Relaxed).min(count.saturating_sub(1)), 1_usize);
+        let mut found = None;
         while low < high {
-            let middle = low + (high - low) / 2;
-            let (found, place) = self.entry(middle, names).ok_or(DecodeError)?;
-            match found.cmp(name.as_bytes()) {
-                std::cmp::Ordering::Equal => return Ok(Some(place)),
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
+            let (order, place) = compare(next)?;
+            match order {
+                std::cmp::Ordering::Equal => {
+                    (low, found) = (next, Some(place));
+                    break;
+                }
+                std::cmp::Ordering::Less => low = next + 1,
+                std::cmp::Ordering::Greater => high = next,
             }
+            let middle = low + (high - low) / 2;
+            next = match order {
+                std::cmp::Ordering::Less => middle.min(next.saturating_add(step)),
+                _ => middle.max(next.saturating_sub(step)),
+            };
+            step = step.saturating_mul(2);
         }
-        Ok(None)
+        self.last.store(low, Ordering::Relaxed);
+        Ok(found)
     }
 
     /// All names with their places; ends at the first that does not decode.
@@ -226,6 +249,17 @@ mod tests {
         }
         for name in ["", "name", "name0000", "name1", "zzz"] {
             assert_eq!(index.find(name), Ok(None), "{name}");
+        }
+        // Wherever the search before it ended.
+        for (first, _) in entries.iter().step_by(7) {
+            for (second, place) in &entries {
+                index.find(first).unwrap();
+                assert_eq!(index.find(second), Ok(Some(*place)), "{second} after {first}");
+            }
+            for name in ["", "name0000", "name050x", "zzz"] {
+                index.find(first).unwrap();
+                assert_eq!(index.find(name), Ok(None), "{name} after {first}");
+            }
         }
         assert_eq!(index.iter().count(), 100);
     }

@@ -136,6 +136,10 @@ limits! {
     document_bytes: u64 = MIB, Bytes;
     /// Bytes of one deny list: room for 100,000 digests with a reason each.
     deny_list_bytes: u64 = 32 * MIB, Bytes;
+    /// Bytes of one VEX document. Red Hat's about one CVE have up to 20 MiB.
+    vex_bytes: u64 = 32 * MIB, Bytes;
+    /// VEX documents that one run reads.
+    vex_documents: usize = 10_000, Count;
     /// Bytes of one advisory in a feed.
     advisory_bytes: u64 = 8 * MIB, Bytes;
     /// Advisories in one feed. The largest public one holds about 250,000.

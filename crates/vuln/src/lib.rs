@@ -4,6 +4,8 @@
 //!   [`database::Writer`] writes such a file.
 //! - [`version`] is the list of version orders of ecosystems.
 //! - [`scan()`] matches an inventory and returns findings and gaps.
+//! - [`vex`] reads what others state about vulnerabilities of their products, and sets findings aside by it.
+//! - [`ignore`] reads rules by which a scan ignores findings.
 //! - [`lookup`] shows what is in a database.
 //!
 //! This crate does not know publishers' formats (`plimsoll-feeds` reads them), and uses no network.
@@ -18,19 +20,22 @@ pub mod conditions;
 pub mod database;
 pub mod error;
 pub mod events;
+pub mod ignore;
 pub mod lookup;
 pub mod order;
 pub mod scan;
 pub mod severity;
 pub mod spans;
 pub mod version;
+pub mod vex;
 
 pub use class::{Class, Topic};
 pub use database::{Database, FeedStatus};
 pub use error::{Damage, Error};
 pub use scan::{
-    Bound, Comparison, ComponentOwner, Explained, Exploited, Finding, Fix, Gap, GapReason, InvalidThreshold,
-    Likelihood, LookedUp, MOST_EXPLAINED, Noted, Outcome, Relation, Risk, Scan, ScanSettings, SetAside,
-    Share, Suppressed, Suppression, Threshold, Upgrade, explain, scan, scan_until, upgrades,
+    Bound, Comparison, ComponentOwner, Explained, Exploited, Finding, Fix, Gap, GapReason, IgnoreUse,
+    IgnoredBy, InvalidThreshold, Likelihood, LookedUp, MOST_EXPLAINED, Noted, Outcome, Relation, Risk, Scan,
+    ScanSettings, SetAside, SettledByVex, Share, Suppressed, Suppression, Threshold, Undecided, Upgrade,
+    UsedDocument, VexUse, explain, scan, scan_until, upgrades,
 };
 pub use severity::{Rating, Severity, SeveritySource};

@@ -22,6 +22,7 @@ mod merge;
 mod newer;
 mod owner;
 mod risk;
+mod settled;
 mod target;
 mod threshold;
 mod upgrade;
@@ -38,6 +39,7 @@ pub use explain::{Bound, Comparison, ComponentOwner, Explained, MOST_EXPLAINED, 
 pub use finding::{Finding, Fix, Noted, SetAside, Suppressed, Suppression};
 pub use gap::{Gap, GapReason};
 pub use risk::{Exploited, Likelihood, Risk, Share};
+pub use settled::{IgnoreUse, IgnoredBy, SettledByVex, Undecided, UsedDocument, VexUse};
 pub use threshold::{InvalidThreshold, Threshold};
 pub use upgrade::{Upgrade, upgrades};
 
@@ -73,7 +75,7 @@ impl ScanSettings {
 }
 
 /// The findings and gaps of a scan.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Scan {
     /// Sorted by component, then identifier.
@@ -86,6 +88,15 @@ pub struct Scan {
     pub set_aside: Vec<SetAside>,
     /// What was not covered, sorted.
     pub gaps: Vec<Gap>,
+    /// The advisories that leave open whether a component is affected. Each is in a gap.
+    #[serde(skip)]
+    pub undecided: Vec<Undecided>,
+    /// The VEX documents that were used.
+    #[serde(skip_serializing_if = "VexUse::is_empty")]
+    pub vex: VexUse,
+    /// The files of ignore rules that were used.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<IgnoreUse>,
     /// Problems of the inventory that hide nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub noted: Vec<Noted>,
@@ -158,6 +169,9 @@ pub fn scan_until(
         suppressed: Vec::new(),
         set_aside: Vec::new(),
         gaps: Vec::new(),
+        undecided: Vec::new(),
+        vex: VexUse::default(),
+        ignored: Vec::new(),
         noted: noted(inventory).collect(),
         database: database.feeds(),
         overlays: database.overlays().into_iter().flat_map(Overlays::status).collect(),
@@ -179,8 +193,16 @@ pub fn scan_until(
         if is_aside {
             std::mem::swap(&mut scanner.gaps, &mut aside);
         }
-        let Some(Found { findings: found, suppressed }) = found? else { continue };
+        let Some(Found { findings: found, suppressed, undecided }) = found? else { continue };
         scan.matched_components += 1;
+        if !is_aside {
+            let undecided = undecided.into_iter();
+            scan.undecided.extend(undecided.map(|(ecosystem, finding)| Undecided {
+                finding,
+                ecosystem,
+                component: index,
+            }));
+        }
         scan.suppressed.extend(suppressed);
         if found.is_empty() {
             continue;
@@ -213,12 +235,38 @@ pub fn scan_until(
     scan.gaps = scanner.gaps.into_sorted();
     scan.set_aside = scanner.asides.into_list();
     let suppressed = scan.suppressed.iter_mut().map(|suppressed| &mut suppressed.finding);
-    risk::add(scan.findings.iter_mut().chain(&mut scan.informational).chain(suppressed), database)?;
-    // Components are usually sorted by purl, but an inventory is a public struct that any caller may fill.
-    scan.findings.sort_by(|a, b| a.place().cmp(&b.place()));
-    scan.informational.sort_by(|a, b| a.place().cmp(&b.place()));
-    scan.suppressed.sort_by(|a, b| a.finding.place().cmp(&b.finding.place()));
+    let undecided = scan.undecided.iter_mut().map(|undecided| &mut undecided.finding);
+    let rest = suppressed.chain(undecided);
+    risk::add(scan.findings.iter_mut().chain(&mut scan.informational).chain(rest), database)?;
+    scan.sort();
     Ok(scan)
+}
+
+impl Scan {
+    /// Components are usually sorted by purl, but an inventory is a public struct that any caller may fill.
+    pub(crate) fn sort(&mut self) {
+        self.findings.sort_by(|a, b| a.place().cmp(&b.place()));
+        self.informational.sort_by(|a, b| a.place().cmp(&b.place()));
+        self.suppressed.sort_by(|a, b| a.finding.place().cmp(&b.finding.place()));
+    }
+
+    /// Makes the gaps of undecided ranges anew, from what is undecided still.
+    pub(crate) fn count_undecided(&mut self) {
+        let mut open: BTreeMap<(&str, usize, &str, &str), BTreeSet<&str>> = BTreeMap::new();
+        for Undecided { finding, ecosystem, component } in &self.undecided {
+            let advisories = open.entry((ecosystem, *component, &finding.package, &finding.version));
+            advisories.or_default().extend(finding.named_by.keys().map(String::as_str));
+        }
+        let mut gaps = Gaps::default();
+        for ((ecosystem, _, package, version), advisories) in open {
+            let (package, version) = (package.to_owned(), version.to_owned());
+            let advisories = advisories.into_iter().map(str::to_owned).collect();
+            gaps.component(ecosystem, GapReason::UndecidedRange { package, version, advisories });
+        }
+        self.gaps.retain(|gap| !matches!(gap.reason, GapReason::UndecidedRange { .. }));
+        self.gaps.extend(gaps.into_sorted());
+        self.gaps.sort_by(|a, b| (&a.ecosystem, &a.reason).cmp(&(&b.ecosystem, &b.reason)));
+    }
 }
 
 /// The problems of the inventory that hide no components, except files that were set aside, which are listed
@@ -253,6 +301,8 @@ struct Found {
     findings: Vec<Finding>,
     /// Findings that do not count because of the version itself.
     suppressed: Vec<Suppressed>,
+    /// What advisories leave open, with the ecosystem.
+    undecided: Vec<(&'static str, Finding)>,
 }
 
 impl Found {
@@ -276,6 +326,8 @@ struct Matches {
     found: Vec<Vulnerability>,
     /// Vulnerabilities that the release has but this version does not have.
     fixed: Vec<(Vulnerability, Suppression)>,
+    /// Vulnerabilities of which it is open whether this version has them.
+    undecided: Vec<Vulnerability>,
     /// Why the answer is incomplete.
     doubts: Vec<GapReason>,
     /// Whether epochs in advisories did not count.
@@ -338,8 +390,10 @@ impl<'a> Scanner<'a> {
             let judged = judge(advisories, &Subject::new(component, None, installed(component), advisories))?;
             self.doubt(advisories, &judged.doubts);
             let finding = |it: Vulnerability| it.finding(component, &component.name, &component.version);
+            let ecosystem = advisories.ecosystem().name();
+            let undecided = judged.undecided.into_iter().map(|it| (ecosystem, finding(it))).collect();
             let findings = judged.found.into_iter().map(finding).collect();
-            return Ok(Some(Found { findings, suppressed: Vec::new() }));
+            return Ok(Some(Found { findings, suppressed: Vec::new(), undecided }));
         };
         if component.source.is_none()
             && !self.sources_are_named
@@ -348,7 +402,7 @@ impl<'a> Scanner<'a> {
         {
             self.gaps.component(advisories.ecosystem().name(), GapReason::SourceUnknown);
         }
-        let mut found = Found { findings: Vec::new(), suppressed: Vec::new() };
+        let mut found = Found { findings: Vec::new(), suppressed: Vec::new(), undecided: Vec::new() };
         let is_unknown = !self.epochs_are_named && epoch::is_unknown(component);
         let mut without_epochs = false;
         for (name, version) in names(component, advisories.ecosystem().advisory_names()) {
@@ -363,6 +417,8 @@ impl<'a> Scanner<'a> {
                 without_epochs: judged.without_epochs,
                 ..it.clone().finding(component, name, version)
             };
+            let ecosystem = advisories.ecosystem().name();
+            found.undecided.extend(judged.undecided.iter().map(|it| (ecosystem, finding(it))));
             found.add(
                 judged.found.iter().map(finding),
                 judged.fixed.iter().map(|(it, reason)| (finding(it), reason)),
@@ -461,7 +517,7 @@ fn judge(advisories: &Advisories, subject: &Subject<'_>) -> Result<Matches, Erro
     let mut judged = Matches::default();
     let Some(record) = advisories.package(key)? else { return Ok(judged) };
     let mut hits: Vec<Hit> = Vec::new();
-    let mut undecided: Vec<String> = Vec::new();
+    let mut undecided: Vec<Hit> = Vec::new();
     advisories.visit(&record, |entry| {
         let holds =
             if entry.is_conditional() { advisories.conditions(entry)?.hold(traits) } else { Some(true) };
@@ -474,7 +530,9 @@ fn judge(advisories: &Advisories, subject: &Subject<'_>) -> Result<Matches, Erro
                     fixes.into_iter().map(|fix| epoch::whole(&entry.affected, fix).to_owned()).collect();
                 hits.push(Hit::new(entry, fixes, advisories.detail(entry.detail)?));
             }
-            (Status::Undecided, _) | (Status::Affected(_), None) => undecided.push(entry.id.to_owned()),
+            (Status::Undecided, _) | (Status::Affected(_), None) => {
+                undecided.push(Hit::new(entry, Vec::new(), advisories.detail(entry.detail)?));
+            }
             (Status::Incomparable(_), _) if judged.doubts.is_empty() => {
                 let (package, version) = ((*package).to_owned(), (*version).to_owned());
                 judged.doubts.push(GapReason::InvalidVersion { package, version });
@@ -484,16 +542,17 @@ fn judge(advisories: &Advisories, subject: &Subject<'_>) -> Result<Matches, Erro
         Ok(())
     })?;
     // An advisory may have several ranges for a package; one affected range is enough.
-    undecided.retain(|id| !hits.iter().any(|hit| hit.id == *id));
-    undecided.sort_unstable();
-    undecided.dedup();
+    undecided.retain(|open| !hits.iter().any(|hit| hit.id == open.id));
+    undecided.sort_by(|a, b| a.id.cmp(&b.id));
+    undecided.dedup_by(|a, b| a.id == b.id);
     if !undecided.is_empty() {
         judged.doubts.push(GapReason::UndecidedRange {
             package: (*package).to_owned(),
             version: (*version).to_owned(),
-            advisories: undecided,
+            advisories: undecided.iter().map(|open| open.id.clone()).collect(),
         });
     }
+    judged.undecided = merge::merge(advisories.order(), undecided);
     judged.found = merge::merge(advisories.order(), hits);
     Ok(judged)
 }

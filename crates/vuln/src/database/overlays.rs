@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 
 use plimsoll_core::Timestamp;
+use serde::Serialize;
 
 use super::FeedStatus;
 use super::file::TableFile;
@@ -75,7 +76,8 @@ pub struct Statement {
 }
 
 /// The status of a product, in the words that all VEX formats share.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum VexStatus {
     /// It does not have the vulnerability.
     NotAffected,
@@ -89,6 +91,16 @@ pub enum VexStatus {
 
 impl VexStatus {
     const ALL: [Self; 4] = [Self::NotAffected, Self::Affected, Self::Fixed, Self::UnderInvestigation];
+
+    /// As OpenVEX writes it: `not_affected`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotAffected => "not_affected",
+            Self::Affected => "affected",
+            Self::Fixed => "fixed",
+            Self::UnderInvestigation => "under_investigation",
+        }
+    }
 }
 
 impl Overlays {

@@ -8,6 +8,7 @@ use plimsoll_sbom::{Location, ProblemCode};
 use serde::Serialize;
 
 use super::risk::{Exploited, Likelihood};
+use super::settled::{IgnoredBy, SettledByVex};
 use crate::class::Class;
 use crate::severity::{Severity, SeveritySource};
 
@@ -64,6 +65,22 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Its identifiers, by what has to be accepted or settled by itself: a list for each CVE that it covers, with the
+    /// advisories that name this CVE. One advisory may cover several CVEs, and a statement about one of them says nothing about
+    /// the others.
+    pub(crate) fn parts(&self) -> Vec<Vec<&str>> {
+        let all = || [&self.id, &self.advisory].into_iter().chain(&self.aliases).chain(self.named_by.keys());
+        let cves: BTreeSet<&str> = all().map(String::as_str).filter(|id| id.starts_with("CVE-")).collect();
+        if cves.len() <= 1 {
+            return vec![all().map(String::as_str).collect()];
+        }
+        let part = |cve: &'_ str| {
+            let naming = self.named_by.iter().filter(|(_, named)| named.contains(cve));
+            naming.map(|(advisory, _)| advisory.as_str()).collect::<Vec<_>>()
+        };
+        cves.into_iter().map(|cve| part(cve).into_iter().chain([cve]).collect()).collect()
+    }
+
     /// The sort key of findings.
     pub(super) fn place(&self) -> (&Purl, &[Location], &str) {
         (&self.component, &self.locations, &self.id)
@@ -164,6 +181,17 @@ pub enum Suppression {
     NotTheKernel,
     /// A project declares the component only for development, builds or tests.
     ForDevelopment,
+    /// A VEX statement says that the component does not have the vulnerability, or no longer has it.
+    Vex(Box<SettledByVex>),
+    /// A rule of whoever runs the scan ignores it.
+    Ignored(Box<IgnoredBy>),
+}
+
+impl Suppression {
+    /// Whether somebody decided it about this finding, rather than that it follows from what is installed.
+    pub fn is_of_people(&self) -> bool {
+        matches!(self, Self::Vex(_) | Self::Ignored(_))
+    }
 }
 
 impl fmt::Display for Suppression {
@@ -176,6 +204,8 @@ impl fmt::Display for Suppression {
                 f.write_str("header files or documentation of the kernel, which do not run")
             }
             Self::ForDevelopment => f.write_str("needed only to develop, build or test"),
+            Self::Vex(settled) => settled.fmt(f),
+            Self::Ignored(ignored) => ignored.fmt(f),
             Self::OwnedByDistribution { package } => {
                 write!(f, "part of {package}, which the distribution's own advisories cover")
             }

@@ -1,0 +1,356 @@
+//! CSAF 2.0 and 2.1 with the profile VEX, or of a security advisory (<https://docs.oasis-open.org/csaf/csaf/v2.0/csaf-v2.0.html>).
+//!
+//! ```json
+//! {"document": {"category": "csaf_vex", "csaf_version": "2.0", "publisher": {"name": "ACME"},
+//!   "tracking": {"id": "ACME-1", "status": "final", "current_release_date": "2026-11-01T00:00:00Z"}},
+//!  "product_tree": {"branches": [
+//!     {"category": "product_version", "name": "curl", "product": {"product_id": "curl", "name": "curl",
+//!       "product_identification_helper": {"purl": "pkg:rpm/redhat/curl"}}}, …],
+//!   "relationships": [{"category": "default_component_of", "product_reference": "curl",
+//!     "relates_to_product_reference": "rhel-9", "full_product_name": {"product_id": "rhel-9:curl", "name": "…"}}]},
+//!  "vulnerabilities": [{"cve": "CVE-2026-1",
+//!     "product_status": {"known_not_affected": ["rhel-9:curl"]},
+//!     "flags": [{"label": "vulnerable_code_not_present", "product_ids": ["rhel-9:curl"]}]}]}
+//! ```
+//!
+//! | `product_status` | status |
+//! | --- | --- |
+//! | `known_not_affected` | not affected; a flag is the justification, a threat of the category `impact` the words (7.1.5 of profile VEX asks for one of them) |
+//! | `fixed`, `first_fixed` | fixed |
+//! | `known_affected`, `first_affected`, `last_affected` | affected |
+//! | `under_investigation` | under investigation |
+//! | `recommended` | nothing: it is advice |
+//!
+//! A product in a relationship is the one that it refers to, inside of the one that it relates to. The time of all statements is
+//! that of the current release. A draft is refused.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use plimsoll_core::{Digest, Purl, Timestamp};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::identity::Identity;
+use super::statement::{Document, Product, Refusal, Statement};
+use super::{Claims, Error, Format};
+use crate::database::VexStatus;
+
+/// The format.
+pub struct Csaf;
+
+const NAME: &str = "CSAF";
+
+/// Relationships that lead from one product to another. Real ones have one, those of modules two.
+const CHAIN: usize = 4;
+
+#[derive(Deserialize)]
+struct Root {
+    document: Head,
+    #[serde(default)]
+    product_tree: Tree,
+    #[serde(default)]
+    vulnerabilities: Vec<Vulnerability>,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    category: String,
+    csaf_version: String,
+    publisher: Publisher,
+    tracking: Tracking,
+}
+
+#[derive(Deserialize)]
+struct Publisher {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Tracking {
+    id: String,
+    status: String,
+    current_release_date: String,
+}
+
+#[derive(Deserialize, Default)]
+struct Tree {
+    #[serde(default)]
+    branches: Vec<Branch>,
+    #[serde(default)]
+    full_product_names: Vec<FullName>,
+    #[serde(default)]
+    relationships: Vec<Relationship>,
+    #[serde(default)]
+    product_groups: Vec<Group>,
+}
+
+#[derive(Deserialize)]
+struct Branch {
+    #[serde(default)]
+    branches: Vec<Branch>,
+    product: Option<FullName>,
+}
+
+#[derive(Deserialize)]
+struct FullName {
+    product_id: String,
+    #[serde(default)]
+    product_identification_helper: Helper,
+}
+
+#[derive(Deserialize, Default)]
+struct Helper {
+    cpe: Option<String>,
+    purl: Option<String>,
+    /// Of 2.1.
+    #[serde(default)]
+    purls: Vec<String>,
+    #[serde(default)]
+    hashes: Vec<Hashes>,
+}
+
+#[derive(Deserialize)]
+struct Hashes {
+    #[serde(default)]
+    file_hashes: Vec<FileHash>,
+}
+
+#[derive(Deserialize)]
+struct FileHash {
+    algorithm: String,
+    value: String,
+}
+
+#[derive(Deserialize)]
+struct Relationship {
+    product_reference: String,
+    relates_to_product_reference: String,
+    full_product_name: FullName,
+}
+
+#[derive(Deserialize)]
+struct Group {
+    group_id: String,
+    #[serde(default)]
+    product_ids: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Vulnerability {
+    cve: Option<String>,
+    #[serde(default)]
+    ids: Vec<Id>,
+    #[serde(default)]
+    product_status: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    flags: Vec<Flag>,
+    #[serde(default)]
+    threats: Vec<Threat>,
+}
+
+#[derive(Deserialize)]
+struct Id {
+    text: String,
+}
+
+#[derive(Deserialize)]
+struct Flag {
+    label: String,
+    #[serde(default)]
+    product_ids: Vec<String>,
+    #[serde(default)]
+    group_ids: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Threat {
+    category: String,
+    details: String,
+    #[serde(default)]
+    product_ids: Vec<String>,
+    #[serde(default)]
+    group_ids: Vec<String>,
+}
+
+impl Format for Csaf {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn recognises(&self, claims: &Claims) -> bool {
+        claims.document.get("csaf_version").is_some_and(Value::is_string)
+    }
+
+    fn read(&self, bytes: &[u8]) -> Result<Document, Error> {
+        let invalid = |reason: &dyn std::fmt::Display| Error::invalid(NAME, reason);
+        let root: Root = serde_json::from_slice(bytes).map_err(|error| invalid(&error))?;
+        let Head { category, csaf_version, publisher, tracking } = &root.document;
+        if !matches!(csaf_version.as_str(), "2.0" | "2.1") {
+            let got = plimsoll_core::text::shown(csaf_version);
+            return Err(Error::Version { format: NAME, got, expected: "2.0 or 2.1" });
+        }
+        if !matches!(category.as_str(), "csaf_vex" | "csaf_security_advisory") {
+            return Err(invalid(&format_args!("its category is {category}, expected csaf_vex")));
+        }
+        if !matches!(tracking.status.as_str(), "final" | "interim") {
+            return Err(invalid(&format_args!(
+                "its status is {}, expected final or interim",
+                tracking.status
+            )));
+        }
+        let time: Timestamp = tracking
+            .current_release_date
+            .parse()
+            .map_err(|_| invalid(&"its current_release_date is not a time"))?;
+        let mut document = Document::new(NAME, Some(&tracking.id), &publisher.name);
+        let products = Products::new(&root.product_tree).map_err(|reason| invalid(&reason))?;
+        for (position, vulnerability) in root.vulnerabilities.iter().enumerate() {
+            statements(vulnerability, position, time, &products, &mut document);
+        }
+        Ok(document)
+    }
+}
+
+/// The products of a document by their identifiers.
+struct Products<'a> {
+    named: HashMap<&'a str, Arc<Identity>>,
+    related: HashMap<&'a str, (&'a str, &'a str)>,
+    groups: HashMap<&'a str, &'a [String]>,
+}
+
+impl<'a> Products<'a> {
+    fn new(tree: &'a Tree) -> Result<Self, String> {
+        let mut products = Self { named: HashMap::new(), related: HashMap::new(), groups: HashMap::new() };
+        let mut left: Vec<&Branch> = tree.branches.iter().collect();
+        let mut names: Vec<&FullName> = tree.full_product_names.iter().collect();
+        while let Some(branch) = left.pop() {
+            left.extend(&branch.branches);
+            names.extend(&branch.product);
+        }
+        // Readers would choose differently. Published documents do repeat products in the same words.
+        let twice = |id: &str| format!("product {} is defined twice", plimsoll_core::text::shown(id));
+        for name in names {
+            let identity = Arc::new(identity(&name.product_identification_helper));
+            let known = products.named.insert(&name.product_id, Arc::clone(&identity));
+            if known.is_some_and(|known| known != identity) {
+                return Err(twice(&name.product_id));
+            }
+        }
+        for it in &tree.relationships {
+            let id = it.full_product_name.product_id.as_str();
+            let parts = (it.product_reference.as_str(), it.relates_to_product_reference.as_str());
+            let known = products.related.insert(id, parts);
+            if known.is_some_and(|known| known != parts) || products.named.contains_key(id) {
+                return Err(twice(id));
+            }
+        }
+        for group in &tree.product_groups {
+            products.groups.insert(&group.group_id, &group.product_ids);
+        }
+        Ok(products)
+    }
+
+    /// What an identifier stands for; `None` if nothing is known by which a part of it could be recognised.
+    fn resolve(&self, id: &str) -> Option<Product> {
+        let mut parts = Vec::new();
+        self.chain(id, 0, &mut parts)?;
+        Some(Product(parts))
+    }
+
+    fn chain(&self, id: &str, depth: usize, parts: &mut Vec<Arc<Identity>>) -> Option<()> {
+        if let Some(identity) = self.named.get(id) {
+            parts.push(Arc::clone(identity));
+            return (!identity.is_empty()).then_some(());
+        }
+        let (reference, relates_to) = self.related.get(id).filter(|_| depth < CHAIN)?;
+        self.chain(relates_to, depth + 1, parts)?;
+        self.chain(reference, depth + 1, parts)
+    }
+
+    /// The products of a flag or threat; of all, if it names none.
+    fn of<'f>(&'f self, product_ids: &'f [String], group_ids: &'f [String]) -> impl Iterator<Item = &'f str> {
+        let groups = group_ids.iter().filter_map(|id| self.groups.get(id.as_str()));
+        product_ids.iter().chain(groups.flat_map(|ids| ids.iter())).map(String::as_str)
+    }
+}
+
+fn identity(helper: &Helper) -> Identity {
+    let mut identity = Identity::default();
+    let purls = helper.purl.iter().chain(&helper.purls).filter_map(|text| text.parse::<Purl>().ok());
+    identity.purls = purls.collect();
+    identity.cpes = helper.cpe.iter().cloned().collect();
+    let all = || helper.hashes.iter().flat_map(|hashes| &hashes.file_hashes);
+    let digest = |hash: &FileHash| {
+        format!("{}:{}", hash.algorithm.to_ascii_lowercase(), hash.value.to_ascii_lowercase())
+            .parse::<Digest>()
+            .ok()
+    };
+    identity.digests = all().filter_map(digest).collect();
+    identity.incomparable = all().next().is_some() && identity.digests.is_empty();
+    identity
+}
+
+/// Adds the statements about one vulnerability: one for each status and reason.
+fn statements(
+    vulnerability: &Vulnerability,
+    position: usize,
+    time: Timestamp,
+    products: &Products<'_>,
+    document: &mut Document,
+) {
+    let ids = vulnerability.cve.iter().chain(vulnerability.ids.iter().map(|id| &id.text));
+    let vulnerabilities: Vec<String> = ids.cloned().collect();
+    let what = match vulnerabilities.first() {
+        Some(first) => first.clone(),
+        None => format!("vulnerability {}", position + 1),
+    };
+    let mut justified: HashMap<&str, &str> = HashMap::new();
+    for flag in &vulnerability.flags {
+        let named = products.of(&flag.product_ids, &flag.group_ids);
+        justified.extend(named.map(|product| (product, flag.label.as_str())));
+    }
+    let mut told: HashMap<&str, &str> = HashMap::new();
+    for threat in vulnerability.threats.iter().filter(|threat| threat.category == "impact") {
+        let named = products.of(&threat.product_ids, &threat.group_ids);
+        told.extend(named.map(|product| (product, threat.details.as_str())));
+    }
+    type Reason<'a> = (u8, Option<&'a str>, Option<&'a str>);
+    let mut by_reason: BTreeMap<Reason<'_>, (VexStatus, Vec<Product>)> = BTreeMap::new();
+    for (list, ids) in &vulnerability.product_status {
+        let status = match list.as_str() {
+            "known_not_affected" => VexStatus::NotAffected,
+            "fixed" | "first_fixed" => VexStatus::Fixed,
+            "known_affected" | "first_affected" | "last_affected" => VexStatus::Affected,
+            "under_investigation" => VexStatus::UnderInvestigation,
+            _ => continue,
+        };
+        for id in ids {
+            let reason = match status {
+                VexStatus::NotAffected => {
+                    (justified.get(id.as_str()).copied(), told.get(id.as_str()).copied())
+                }
+                _ => (None, None),
+            };
+            let entry = by_reason.entry((status as u8, reason.0, reason.1));
+            let (_, named) = entry.or_insert_with(|| (status, Vec::new()));
+            named.extend(products.resolve(id));
+        }
+    }
+    for ((_, justification, impact), (status, products)) in by_reason {
+        if products.is_empty() {
+            let reason = format!("no product that is {} has a package URL or CPE", status.as_str());
+            document.add(Err(Refusal::new(&what, reason)));
+            continue;
+        }
+        let statement = Statement {
+            vulnerabilities: vulnerabilities.clone(),
+            products,
+            status,
+            justification: justification.map(str::to_owned),
+            impact: impact.map(str::to_owned),
+            timestamp: Some(time),
+        };
+        document.add(statement.checked());
+    }
+}

@@ -1,0 +1,377 @@
+//! Which statement counts for a finding, and what follows.
+//!
+//! - A statement is about a finding if it names the vulnerability and the component. An advisory that covers several CVEs is
+//!   settled only if each of them is.
+//! - The newest statement counts, by its own time or that of its document; one without any time is the oldest. If the newest are
+//!   of the same time and contradict each other, none of them counts. Contradictions are told, whichever counts.
+//! - A statement from the future does not count, because it would outlast every correction.
+//! - `not_affected` and `fixed` set a finding aside. It stays in the scan, with the statement. A malicious package is never
+//!   set aside: that it does harm is not a question of how it is used.
+//! - If the advisory leaves open whether the component is affected, `not_affected` and `fixed` settle that it is not, `affected`
+//!   that it is. Without them it stays a gap.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use plimsoll_core::{Purl, Timestamp, clock};
+use plimsoll_sbom::{Inventory, Location};
+
+use super::Error;
+use super::belongs::Belonging;
+use super::identity::{Package, ScannedImage};
+use super::statement::{Document, Product, Statement};
+use crate::class::Class;
+use crate::database::VexStatus;
+use crate::scan::{Finding, Scan, SettledByVex, Suppressed, Suppression, UsedDocument, VexUse};
+
+/// Products that are compared with components in all, of those with the same name. The kernel's findings with a document for
+/// each need some two million.
+const COMPARISONS: u64 = 20_000_000;
+
+/// How many contradictions are told.
+const CONFLICTS: usize = 1_000;
+
+/// The documents that count, by vulnerability.
+#[derive(Debug, Default)]
+pub struct Statements {
+    documents: Vec<Document>,
+    by_id: HashMap<String, Vec<Place>>,
+}
+
+/// A statement's document and its place in it.
+type Place = (usize, usize);
+
+/// What was scanned.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    /// The image or document.
+    pub image: &'a ScannedImage,
+    /// What is in it, for statements about a component inside of another one. Without it, none of those counts.
+    pub inventory: Option<&'a Inventory>,
+    /// What counts as now.
+    pub now: Timestamp,
+}
+
+/// The statements about one vulnerability of a component.
+struct Answer<'s> {
+    /// The one that counts; none if the newest contradict each other.
+    counts: Option<Said<'s>>,
+    /// Contradictions in words.
+    conflict: Option<String>,
+}
+
+#[derive(Clone, Copy)]
+struct Said<'s> {
+    document: usize,
+    from: &'s Document,
+    statement: &'s Statement,
+}
+
+/// What the statements say about a finding as a whole.
+enum Verdict<'s> {
+    Nothing,
+    Clear(Said<'s>),
+    Affected,
+}
+
+impl Statements {
+    /// The statements of documents that the caller accepts.
+    pub fn new(documents: Vec<Document>) -> Self {
+        let mut by_id: HashMap<String, Vec<Place>> = HashMap::new();
+        for (document, it) in documents.iter().enumerate() {
+            for (position, statement) in it.statements.iter().enumerate() {
+                for id in &statement.vulnerabilities {
+                    by_id.entry(id.trim().to_ascii_uppercase()).or_default().push((document, position));
+                }
+            }
+        }
+        Self { documents, by_id }
+    }
+
+    /// Whether there are no documents.
+    pub fn is_empty(&self) -> bool {
+        self.documents.is_empty()
+    }
+
+    /// Sets the findings of `scan` aside that statements say are none, and settles what advisories leave open.
+    pub fn settle(&self, scan: &mut Scan, scene: &Scene<'_>) -> Result<(), Error> {
+        self.settle_within(COMPARISONS, scan, scene)
+    }
+
+    pub(super) fn settle_within(&self, limit: u64, scan: &mut Scan, scene: &Scene<'_>) -> Result<(), Error> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        let mut settling = Settling {
+            statements: self,
+            scene,
+            belonging: None,
+            products: HashMap::new(),
+            limit,
+            left: limit,
+            conflicts: BTreeSet::new(),
+            set_aside: vec![0; self.documents.len()],
+        };
+        for finding in std::mem::take(&mut scan.findings) {
+            match settling.verdict(&finding)? {
+                Verdict::Clear(said) => scan.suppressed.push(settling.aside(finding, said, false)),
+                Verdict::Affected | Verdict::Nothing => scan.findings.push(finding),
+            }
+        }
+        self.settle_undecided(scan, &mut settling)?;
+        let reached = settling.set_aside;
+        let documents = self.documents.iter().zip(reached).map(|(it, set_aside)| UsedDocument {
+            document: it.source.clone(),
+            format: it.format,
+            author: it.author.clone(),
+            statements: it.statements.len(),
+            set_aside,
+            refused: it.refused,
+            reasons: it.reasons.clone(),
+        });
+        let conflicts = settling.conflicts.into_iter().take(CONFLICTS).collect();
+        scan.vex = VexUse { documents: documents.collect(), conflicts };
+        scan.sort();
+        Ok(())
+    }
+
+    fn settle_undecided<'s>(&'s self, scan: &mut Scan, settling: &mut Settling<'s, '_>) -> Result<(), Error> {
+        if scan.undecided.is_empty() {
+            return Ok(());
+        }
+        let key = |finding: &Finding| {
+            (finding.component.to_string(), finding.locations.clone(), finding.id.clone())
+        };
+        let found = scan.findings.iter().chain(scan.suppressed.iter().map(|suppressed| &suppressed.finding));
+        let mut known: BTreeSet<_> = found.map(key).collect();
+        for undecided in std::mem::take(&mut scan.undecided) {
+            let verdict = settling.verdict(&undecided.finding)?;
+            match verdict {
+                Verdict::Nothing => scan.undecided.push(undecided),
+                // Another advisory may have decided it already.
+                _ if !known.insert(key(&undecided.finding)) => {}
+                Verdict::Affected => scan.findings.push(undecided.finding),
+                Verdict::Clear(said) => {
+                    scan.suppressed.push(settling.aside(undecided.finding, said, true));
+                }
+            }
+        }
+        scan.count_undecided();
+        Ok(())
+    }
+}
+
+/// The products of a statement by the names of what is innermost in them: a statement may list every package of a distribution.
+#[derive(Default)]
+struct ByName<'s> {
+    named: HashMap<&'s str, Vec<&'s Product>>,
+    /// Those that may be about components of any name: the image, a module.
+    others: Vec<&'s Product>,
+}
+
+struct Settling<'s, 'a> {
+    statements: &'s Statements,
+    scene: &'a Scene<'a>,
+    /// Made when it is first needed.
+    belonging: Option<Belonging<'a>>,
+    /// The products of the statements that were looked at.
+    products: HashMap<Place, ByName<'s>>,
+    limit: u64,
+    /// How many comparisons are left.
+    left: u64,
+    conflicts: BTreeSet<String>,
+    /// For each document, how many findings its statements set aside.
+    set_aside: Vec<usize>,
+}
+
+impl<'s, 'a> Settling<'s, 'a> {
+    fn aside(&mut self, finding: Finding, said: Said<'s>, left_open: bool) -> Suppressed {
+        if let Some(count) = self.set_aside.get_mut(said.document) {
+            *count += 1;
+        }
+        let Said { from, statement, .. } = said;
+        let reason = Suppression::Vex(Box::new(SettledByVex {
+            status: statement.status,
+            justification: statement.justification.clone(),
+            statement: statement.impact.clone(),
+            author: from.author.clone(),
+            signer: from.signer.clone(),
+            document: from.source.clone(),
+            timestamp: statement.timestamp,
+            left_open,
+        }));
+        Suppressed { finding, reason }
+    }
+
+    /// What the statements say about a finding: it is clear if every part of it is, and affected if one part is.
+    fn verdict(&mut self, finding: &Finding) -> Result<Verdict<'s>, Error> {
+        let parts = finding.parts();
+        let mut answers = Vec::with_capacity(parts.len());
+        for ids in &parts {
+            answers.push(self.answer(ids, finding)?);
+        }
+        let place = format!("{} in {} {}", finding.id, finding.package, finding.version);
+        for answer in &answers {
+            if let Some(conflict) = &answer.conflict {
+                self.conflicts.insert(format!("{place}: {conflict}"));
+            }
+        }
+        let said = || answers.iter().filter_map(|answer| answer.counts);
+        if said().any(|it| it.statement.status == VexStatus::Affected) {
+            return Ok(Verdict::Affected);
+        }
+        let clear = said().filter(|it| it.statement.clears()).count();
+        let Some(first) = said().find(|it| it.statement.clears()) else { return Ok(Verdict::Nothing) };
+        if clear < parts.len() {
+            let text =
+                format!("{clear} of the {} vulnerabilities in it are settled, so it counts", parts.len());
+            self.conflicts.insert(format!("{place}: {text}"));
+            return Ok(Verdict::Nothing);
+        }
+        if finding.class == Class::Malicious {
+            self.conflicts.insert(format!("{place}: a malicious package is never set aside"));
+            return Ok(Verdict::Nothing);
+        }
+        Ok(Verdict::Clear(first))
+    }
+
+    /// What the statements say about the vulnerability with one of these identifiers.
+    fn answer(&mut self, ids: &[&str], finding: &Finding) -> Result<Answer<'s>, Error> {
+        let statements = self.statements;
+        let named = ids.iter().filter_map(|id| statements.by_id.get(&id.to_ascii_uppercase()));
+        let places: BTreeSet<Place> = named.flatten().copied().collect();
+        let mut by_time: BTreeMap<Option<Timestamp>, Vec<Said<'s>>> = BTreeMap::new();
+        for (document, position) in places {
+            let Some(from) = statements.documents.get(document) else { continue };
+            let Some(statement) = from.statements.get(position) else { continue };
+            if !self.is_about((document, position), statement, finding)? {
+                continue;
+            }
+            let said = Said { document, from, statement };
+            let latest = self.scene.now.checked_add(clock::SKEW).unwrap_or(Timestamp::MAX);
+            if statement.timestamp.is_some_and(|time| time > latest) {
+                let conflict = format!("{} is from the future and does not count", words(said));
+                let place = format!("{} in {} {}", finding.id, finding.package, finding.version);
+                self.conflicts.insert(format!("{place}: {conflict}"));
+                continue;
+            }
+            by_time.entry(statement.timestamp).or_default().push(said);
+        }
+        let Some((_, newest)) = by_time.pop_last() else {
+            return Ok(Answer { counts: None, conflict: None });
+        };
+        let Some(first) = newest.first().copied() else { return Ok(Answer { counts: None, conflict: None }) };
+        let differs = |other: &&Said<'_>| other.statement.clears() != first.statement.clears();
+        if let Some(other) = newest.iter().find(differs) {
+            let text = format!("{} and {} are of the same time, so none counts", words(first), words(*other));
+            // What it says of an affected component counts all the same: it takes nothing away.
+            let counts = newest.iter().find(|it| it.statement.status == VexStatus::Affected).copied();
+            return Ok(Answer { counts, conflict: Some(text) });
+        }
+        // `affected` says more than `under_investigation`.
+        let counts = newest.iter().find(|it| it.statement.status == VexStatus::Affected).copied();
+        let counts = counts.unwrap_or(first);
+        let older = by_time.values().rev().flatten().find(differs);
+        let conflict = older.map(|it| format!("{} counts, not {}", words(counts), words(*it)));
+        Ok(Answer { counts: Some(counts), conflict })
+    }
+
+    /// Whether one of the products of a statement is the component of a finding.
+    fn is_about(&mut self, place: Place, statement: &'s Statement, finding: &Finding) -> Result<bool, Error> {
+        if !self.products.contains_key(&place) {
+            let products = self.by_name(statement);
+            self.products.insert(place, products);
+        }
+        let Some(products) = self.products.get(&place) else { return Ok(false) };
+        let (own, source) = (finding.component.name(), finding.package.as_str());
+        let names = std::iter::once(own).chain((own != source).then_some(source));
+        let named = names.filter_map(|name| products.named.get(name)).flatten();
+        let candidates: Vec<&'s Product> = named.chain(&products.others).copied().collect();
+        for product in candidates {
+            self.left = self.left.checked_sub(1).ok_or(Error::Comparisons { limit: self.limit })?;
+            if self.names(product, finding)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn by_name(&mut self, statement: &'s Statement) -> ByName<'s> {
+        let mut products = ByName::default();
+        for product in &statement.products {
+            let Some(innermost) = product.0.last() else { continue };
+            let is_module = |purl: &Purl| purl.package_type() == "rpmmod";
+            if innermost.is_image(self.scene.image)
+                || innermost.purls.iter().any(is_module)
+                || self.may_contain(innermost)
+            {
+                products.others.push(product);
+            } else {
+                let mut names: Vec<&str> = innermost.purls.iter().map(Purl::name).collect();
+                names.sort_unstable();
+                names.dedup();
+                names.into_iter().for_each(|name| products.named.entry(name).or_default().push(product));
+            }
+        }
+        products
+    }
+
+    /// Whether a component of this name contains or needs others.
+    fn may_contain(&mut self, product: &super::Identity) -> bool {
+        self.belonging().is_some_and(|belonging| belonging.may_contain(product))
+    }
+
+    fn names(&mut self, Product(parts): &Product, finding: &Finding) -> Result<bool, Error> {
+        let Some((innermost, around)) = parts.split_last() else { return Ok(false) };
+        let source = (finding.package.as_str(), finding.version.as_str());
+        let package = Package { purl: &finding.component, source };
+        let (purl, locations) = (&finding.component, finding.locations.as_slice());
+        let image = self.scene.image;
+        let is_it = innermost.is_package(package)
+            // All that is in it.
+            || innermost.is_image(image)
+            || self.belongs(innermost, purl, locations)?;
+        if !is_it {
+            return Ok(false);
+        }
+        for outer in around {
+            // A module of a distribution is told of the package itself.
+            let is_around = outer.is_image(image)
+                || outer.is_platform(image)
+                || is_module(outer, package)
+                || self.belongs(outer, purl, locations)?;
+            if !is_around {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn belongs(
+        &mut self,
+        product: &super::Identity,
+        purl: &Purl,
+        locations: &[Location],
+    ) -> Result<bool, Error> {
+        match self.belonging() {
+            Some(belonging) => belonging.belongs(product, purl, locations),
+            None => Ok(false),
+        }
+    }
+
+    fn belonging(&mut self) -> Option<&mut Belonging<'a>> {
+        let inventory = self.scene.inventory.filter(|it| !it.relationships.is_empty())?;
+        Some(self.belonging.get_or_insert_with(|| Belonging::new(inventory)))
+    }
+}
+
+/// Whether an identity is the module that a package was built for.
+fn is_module(identity: &super::Identity, package: Package<'_>) -> bool {
+    identity.purls.iter().any(|purl| purl.package_type() == "rpmmod") && identity.is_package(package)
+}
+
+/// A statement, in a sentence.
+fn words(said: Said<'_>) -> String {
+    let Said { from, statement, .. } = said;
+    let time = statement.timestamp.map(|time| format!(" of {time}")).unwrap_or_default();
+    format!("`{}`{time} by {} in {}", statement.status.as_str(), from.author, from.source)
+}

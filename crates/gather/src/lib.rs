@@ -17,6 +17,7 @@ mod open;
 mod registries;
 mod signatures;
 mod subject;
+mod vex;
 
 pub use attached::{Attached, AttachmentQuery, Extent, Proof, Rejected, Rejection, attached};
 pub use collection::{Collection, Layers, UnderPolicy, layers, layers_for};
@@ -28,3 +29,4 @@ pub use open::{
 };
 pub use registries::Registries;
 pub use subject::{Engine, Subject};
+pub use vex::scanned_image;

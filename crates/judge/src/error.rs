@@ -38,6 +38,14 @@ pub enum Error {
     /// A policy, waiver or deny list cannot be used.
     #[error(transparent)]
     Document(#[from] plimsoll_policy::Error),
+    /// A VEX document cannot be read.
+    #[error("{}: {source}", path.display())]
+    Vex {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: plimsoll_vuln::vex::Error,
+    },
     /// A JSON Schema is not valid JSON.
     #[error("schema {}: {source}", path.display())]
     SchemaJson {
@@ -87,6 +95,7 @@ impl Classify for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::File(error) => error.kind(),
+            Self::Vex { source, .. } => source.kind(),
             Self::NoPolicy { .. }
             | Self::NotAFile { .. }
             | Self::Nested { .. }

@@ -5,6 +5,7 @@
 //!   while it works; each judgement sees one state of them from beginning to end.
 //! - [`Pool`] is its asynchronous interface, with a bounded number of threads and of waiting requests.
 //! - [`documents`]: policies, deny lists and waivers from files and folders.
+//! - [`vex`]: VEX documents from files and folders, for a scan.
 //! - [`PredicateForm`]: the form that a predicate must have.
 //! - [`Roots`]: which trusted root a policy's certificates are verified with.
 //!
@@ -23,6 +24,7 @@ pub mod provenance;
 mod refusal;
 mod roots;
 pub mod signatures;
+pub mod vex;
 
 pub use documents::{EditedWaiver, Ruleset, WaiverDocument};
 pub use error::Error;

@@ -6,7 +6,9 @@ use clap::{Args, ValueEnum};
 use plimsoll_vuln::Threshold;
 
 use super::catalogers_flag::CatalogerChoice;
-use super::shared::{DatabaseChoice, IMAGES, Instant, LayerReading, OUTPUT, Reading, parse_switch};
+use super::shared::{
+    DatabaseChoice, IMAGES, Instant, JUDGEMENT, LayerReading, OUTPUT, Reading, parse_switch,
+};
 
 /// Find known vulnerabilities in an image or SBOM
 ///
@@ -21,6 +23,7 @@ Examples:
   plimsoll scan sbom:app.spdx.json --db db/ -o json
   plimsoll scan sbom:boms/ -o jsonl --output-file fleet.jsonl
   plimsoll scan app.tar --fail-on kev,critical,high+fixable,'epss>0.1'
+  plimsoll scan app.tar --vex app.openvex.json --fail-on high
   plimsoll scan app.tar -o sarif --output-file findings.sarif
   plimsoll scan registry.example/app@sha256:… -o vuln --output-file vuln.json
   plimsoll attest --type vuln --predicate vuln.json registry.example/app@sha256:…")]
@@ -41,6 +44,14 @@ pub(crate) struct Scan {
     pub(crate) fail_on: Vec<Threshold>,
     #[command(flatten)]
     pub(crate) db: DatabaseChoice,
+    /// VEX document (OpenVEX, CSAF or CycloneDX), or a folder of them. Findings that it says are none are set aside and
+    /// listed. Whoever names it trusts it: no signature is verified. May be repeated
+    #[arg(long, value_name = "FILE|DIR", env = "PLIMSOLL_VEX", value_delimiter = ',', help_heading = JUDGEMENT)]
+    pub(crate) vex: Vec<PathBuf>,
+    /// Rules for findings that do not count here: IgnoreRules, .trivyignore, .grype.yaml or osv-scanner.toml. Ignored findings
+    /// are listed. No file is used unless it is named. May be repeated
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_IGNORE_FILE", value_delimiter = ',', help_heading = JUDGEMENT)]
+    pub(crate) ignore_file: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) instant: Instant,
     /// Also count findings in dependencies that lock files and manifests declare only for development, builds and tests

@@ -3,12 +3,16 @@
 mod fleet;
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 
 use plimsoll_core::text::shown;
 use plimsoll_core::{Kind, quantity};
-use plimsoll_gather::{Access, Layers, OpenedSubject, Subject, inventory, of_nothing, open};
+use plimsoll_gather::{Access, Layers, OpenedSubject, Subject, inventory, of_nothing, open, scanned_image};
 use plimsoll_image::artifact::Image;
 use plimsoll_image::layers::LayerDigests;
+use plimsoll_judge::vex::VexFiles;
+use plimsoll_vuln::ignore::Rules;
+use plimsoll_vuln::vex::{Scene, Statements};
 use plimsoll_vuln::{Database, Threshold, scan, scan_until};
 
 use crate::commands::catalogers::layers_without;
@@ -26,6 +30,8 @@ use fleet::Done;
 pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Failure> {
     let scanner = Scanner {
         settings,
+        statements: statements(settings, console)?,
+        ignored: ignore_rules(settings)?,
         database: Database::open(&settings.database)?,
         layers: layers_without(&settings.without, &settings.access).with_digests(settings.digests),
         rules: plimsoll_vuln::ScanSettings {
@@ -76,6 +82,10 @@ pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Fai
 /// What all subjects share in a scan.
 struct Scanner<'a> {
     settings: &'a ScanSettings,
+    /// What VEX documents say.
+    statements: Statements,
+    /// What does not count here.
+    ignored: Rules,
     database: Database,
     layers: Layers,
     rules: plimsoll_vuln::ScanSettings,
@@ -169,7 +179,14 @@ impl Scanner<'_> {
             // A caller that requests this accepts it.
             LayerDigests::Optional => Cow::Owned(inventory.into_owned().accepting_unhashed_layers()),
         };
-        let scan = scan_until(&inventory, &self.database, &self.rules, &access.cancel)?;
+        let mut scan = scan_until(&inventory, &self.database, &self.rules, &access.cancel)?;
+        let scene = Scene {
+            image: &scanned_image(opened, image, &inventory),
+            inventory: Some(inventory.as_ref()),
+            now: self.settings.now,
+        };
+        self.statements.settle(&mut scan, &scene)?;
+        self.ignored.apply(&mut scan, self.settings.now);
         Ok(Scanned {
             subject: text.to_owned(),
             manifest: image.map(|image| image.manifest.digest),
@@ -178,6 +195,27 @@ impl Scanner<'_> {
             scan,
         })
     }
+}
+
+/// What the VEX documents say that the user names.
+fn statements(settings: &ScanSettings, console: Console) -> Result<Statements, Failure> {
+    let VexFiles { documents, others } = VexFiles::load(&settings.vex, &settings.access.limits)?;
+    if let Some(first) = others.first() {
+        let files = quantity::count(others.len(), "file");
+        let first = first.display().to_string();
+        console.say(format_args!("{files} among the VEX documents are something else: {}, …", shown(&first)));
+    }
+    Ok(Statements::new(documents))
+}
+
+/// The rules in the files that the user names.
+fn ignore_rules(settings: &ScanSettings) -> Result<Rules, Failure> {
+    let limit = settings.access.limits.document_bytes;
+    let read = |path: &PathBuf| {
+        let bytes = plimsoll_files::read(path, limit, "document_bytes")?;
+        Ok::<_, Failure>(plimsoll_vuln::ignore::read(&bytes, path)?)
+    };
+    settings.ignore_files.iter().map(read).collect::<Result<_, _>>().map(Rules::new)
 }
 
 /// What the results so far mean for the exit code.

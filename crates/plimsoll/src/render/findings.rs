@@ -67,6 +67,8 @@ pub(crate) fn write(
         let reason = suppressed.reason.to_string();
         page.paragraph(out, "set aside: ", 11, &format!("{id} in {package}: {}", safe(&reason)))?;
     }
+    vex(scan, page, out)?;
+    ignored(scan, page, out)?;
     let aside = scan.set_aside.iter().map(|aside| Aside {
         ecosystem: &aside.ecosystem,
         files: &aside.files,
@@ -89,6 +91,46 @@ pub(crate) fn write(
             page,
             out,
         )?;
+    }
+    Ok(())
+}
+
+/// What came of the VEX documents, and what they contradict each other in.
+fn vex(scan: &Scan, page: Page, out: &mut dyn Write) -> io::Result<()> {
+    for used in &scan.vex.documents {
+        let (document, author) = (safe(&used.document), safe(&used.author));
+        let (statements, aside) = (count(used.statements, "statement"), count(used.set_aside, "finding"));
+        let text = format!("{document}: {} by {author}, {statements}, set aside {aside}", used.format);
+        page.paragraph(out, "vex: ", 5, &text)?;
+        let what = format!("{}: ", page.paint.paint(Tone::Doubt, "vex refused"));
+        for reason in &used.reasons {
+            page.paragraph(out, &what, 13, &format!("{document}: {}", safe(reason)))?;
+        }
+        if let Some(more) = used.refused.checked_sub(used.reasons.len()).filter(|more| *more > 0) {
+            page.paragraph(out, &what, 13, &format!("{document}: {}", count(more, "more statement")))?;
+        }
+    }
+    for conflict in &scan.vex.conflicts {
+        let what = format!("{}: ", page.paint.paint(Tone::Doubt, "vex conflict"));
+        page.paragraph(out, &what, 14, &safe(conflict))?;
+    }
+    Ok(())
+}
+
+/// What came of the files of ignore rules.
+fn ignored(scan: &Scan, page: Page, out: &mut dyn Write) -> io::Result<()> {
+    for used in &scan.ignored {
+        let file = safe(&used.file);
+        let (rules, aside) = (count(used.rules, "rule"), count(used.set_aside, "finding"));
+        let unused = if used.unused > 0 { format!(", {} about none", used.unused) } else { String::new() };
+        let text = format!("{file}: {}, {rules}{unused}, set aside {aside}", used.format);
+        page.paragraph(out, "ignore rules: ", 14, &text)?;
+        let told = [("ended", &used.ended), ("refused", &used.reasons)];
+        for (word, text) in told.into_iter().flat_map(|(word, all)| all.iter().map(move |text| (word, text)))
+        {
+            let what = format!("{}: ", page.paint.paint(Tone::Doubt, &format!("rule {word}")));
+            page.paragraph(out, &what, word.len() + 7, &format!("{file}: {}", safe(text)))?;
+        }
     }
     Ok(())
 }

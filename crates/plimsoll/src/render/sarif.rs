@@ -39,7 +39,8 @@ struct Found<'a> {
     summary: &'a str,
     path: Option<&'a str>,
     layer: Option<usize>,
-    waived: bool,
+    /// Why it does not count, if somebody accepted it; empty if that is told elsewhere.
+    accepted: Option<String>,
 }
 
 impl Log {
@@ -51,7 +52,25 @@ impl Log {
         }
         for suppressed in &scan.suppressed {
             let (id, package) = (&suppressed.finding.id, &suppressed.finding.package);
-            self.aside(subject, &format!("{id} in {package}: {}", suppressed.reason));
+            let reason = suppressed.reason.to_string();
+            self.aside(subject, &format!("{id} in {package}: {reason}"));
+            // What people decided is a result that services show as closed. The rest is no finding at all.
+            if suppressed.reason.is_of_people() {
+                self.found(subject, &suppressed.finding, Some(reason));
+            }
+        }
+        for used in &scan.ignored {
+            for text in used.ended.iter().chain(&used.reasons) {
+                self.notify("note", "plimsoll/ignore-rule", &format!("{subject}: {}: {text}", used.file));
+            }
+        }
+        for conflict in &scan.vex.conflicts {
+            self.notify("note", "plimsoll/vex", &format!("{subject}: {conflict}"));
+        }
+        for used in &scan.vex.documents {
+            for reason in &used.reasons {
+                self.notify("warning", "plimsoll/vex", &format!("{subject}: {}: {reason}", used.document));
+            }
         }
         for noted in &scan.noted {
             let parts = [noted.path.as_str(), noted.detail.as_str()];
@@ -67,30 +86,30 @@ impl Log {
             self.notify("note", "plimsoll/informational", &text);
         }
         for finding in &scan.findings {
-            let location = finding.locations.first();
-            self.finding(
-                subject,
-                &Found {
-                    id: &finding.id,
-                    severity: if finding.class == Class::Malicious {
-                        MALICIOUS
-                    } else {
-                        finding.severity.name()
-                    },
-                    package: &finding.package,
-                    version: &finding.version,
-                    component: finding.component.to_string(),
-                    fixes: match &finding.fix {
-                        Fix::Fixed(versions) => versions,
-                        Fix::NotFixed | Fix::WontFix | Fix::Unknown => &[],
-                    },
-                    summary: &finding.summary,
-                    path: location.map(|l| l.path.as_str()),
-                    layer: location.and_then(|l| l.layer),
-                    waived: false,
-                },
-            );
+            self.found(subject, finding, None);
         }
+    }
+
+    fn found(&mut self, subject: &str, finding: &Finding, accepted: Option<String>) {
+        let location = finding.locations.first();
+        self.finding(
+            subject,
+            &Found {
+                id: &finding.id,
+                severity: if finding.class == Class::Malicious { MALICIOUS } else { finding.severity.name() },
+                package: &finding.package,
+                version: &finding.version,
+                component: finding.component.to_string(),
+                fixes: match &finding.fix {
+                    Fix::Fixed(versions) => versions,
+                    Fix::NotFixed | Fix::WontFix | Fix::Unknown => &[],
+                },
+                summary: &finding.summary,
+                path: location.map(|l| l.path.as_str()),
+                layer: location.and_then(|l| l.layer),
+                accepted,
+            },
+        );
     }
 
     /// Adds the reasons of a verdict, and what is waived.
@@ -184,7 +203,7 @@ impl Log {
                 summary: &finding.summary,
                 path: location.map(|l| l.path.as_str()),
                 layer: location.and_then(|l| l.layer),
-                waived: !finding.waived_by.is_empty(),
+                accepted: (!finding.waived_by.is_empty()).then(String::new),
             },
         );
     }
@@ -224,10 +243,12 @@ impl Log {
             "partialFingerprints": fingerprints,
             "properties": {"subject": subject, "layer": found.layer},
         });
-        if found.waived
-            && let Some(members) = result.as_object_mut()
-        {
-            members.insert("suppressions".to_owned(), json!([{"kind": "external", "status": "accepted"}]));
+        if let (Some(reason), Some(members)) = (&found.accepted, result.as_object_mut()) {
+            let mut suppression = json!({"kind": "external", "status": "accepted"});
+            if let (false, Some(suppression)) = (reason.is_empty(), suppression.as_object_mut()) {
+                suppression.insert("justification".to_owned(), json!(reason));
+            }
+            members.insert("suppressions".to_owned(), json!([suppression]));
         }
         self.results.push(result);
     }

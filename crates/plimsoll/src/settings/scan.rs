@@ -29,6 +29,10 @@ pub(crate) struct ScanSettings {
     pub(crate) development: bool,
     /// What a finding must not be like.
     pub(crate) fail_on: Vec<Threshold>,
+    /// VEX documents, or folders of them.
+    pub(crate) vex: Vec<PathBuf>,
+    /// Files of ignore rules.
+    pub(crate) ignore_files: Vec<PathBuf>,
     pub(crate) access: Access,
     /// Folder of the advisory database.
     pub(crate) database: PathBuf,
@@ -49,6 +53,8 @@ impl ScanSettings {
             digests: arguments.layers.digests(),
             development: arguments.include_dev_deps,
             fail_on: arguments.fail_on.clone(),
+            vex: arguments.vex.clone(),
+            ignore_files: arguments.ignore_file.clone(),
             access: reading_access(&arguments.reading, context)?,
             database: context.database_folder(&arguments.db)?,
             now: context.now(&arguments.instant),

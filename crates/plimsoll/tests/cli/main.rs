@@ -54,4 +54,5 @@ mod terminal;
 mod thresholds;
 mod tokens;
 mod trust;
+mod vex;
 mod waivers;

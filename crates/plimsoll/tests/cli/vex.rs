@@ -1,0 +1,166 @@
+//! `scan --vex`: findings that VEX documents say are none.
+
+use plimsoll_testkit::Registry;
+use serde_json::{Value, json};
+
+use crate::fixture::{NOW, Place, Run, affected, digest_of};
+use crate::schemas::Schemas;
+
+struct Case {
+    place: Place,
+    _registry: Registry,
+    image: String,
+}
+
+impl Case {
+    fn new() -> Self {
+        let (place, registry) = (Place::new(), Registry::start());
+        let image = affected(&registry);
+        Self { place, _registry: registry, image }
+    }
+
+    fn scan(&self, more: &[&str]) -> Run {
+        let db = self.place.path("db");
+        self.place.run(&[&["scan", "--db", &db, "--at", NOW, &self.image], more].concat())
+    }
+
+    /// Writes an OpenVEX document about PyMySQL in this image.
+    fn vex(&self, name: &str, statement: &Value) -> String {
+        let product = format!("pkg:oci/app@{}", digest_of(&self.image).replace(':', "%3A"));
+        let mut statement = statement.clone();
+        statement["vulnerability"] = json!({"name": "CVE-2024-36039"});
+        statement["products"] = json!([{"@id": product, "subcomponents": [{"@id": "pkg:pypi/pymysql"}]}]);
+        let document = json!({
+            "@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://acme.example/1", "author": "ACME \u{1b}[31m",
+            "timestamp": "2026-11-01T00:00:00Z", "version": 1, "statements": [statement],
+        });
+        self.place.write(name, document.to_string())
+    }
+}
+
+#[test]
+fn what_vex_sets_aside_is_listed_and_fails_nothing() {
+    let case = Case::new();
+    case.scan(&["--fail-on", "high"]).exits(10).says("failed on high: 1 finding");
+    let reason = json!({"status": "not_affected", "justification": "vulnerable_code_not_in_execute_path",
+        "impact_statement": "no JSON keys from outside"});
+    let file = case.vex("vex/app.openvex.json", &reason);
+    let table = case.scan(&["--vex", &file, "--fail-on", "high"]).exits(0);
+    let text = table.stdout.replace("\n           ", " ").replace("\n     ", " ");
+    for expected in [
+        "set aside: CVE-2024-36039 in pymysql: not affected (vulnerable_code_not_in_execute_path: no JSON keys from outside)",
+        "says ACME \\u{1b}[31m in",
+        "OpenVEX by ACME \\u{1b}[31m, 1 statement, set aside 1 finding",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+    let json = case.scan(&["--vex", &file, "-o", "json"]).exits(0).json();
+    Schemas(&case.place).fits("scan", &json);
+    let result = &json["results"][0];
+    let aside = result["suppressed"].as_array().unwrap().iter().find(|it| it["reason"]["code"] == "vex");
+    let aside = aside.expect("set aside by VEX");
+    assert_eq!(aside["finding"]["id"], "CVE-2024-36039");
+    assert_eq!(aside["reason"]["status"], "not_affected");
+    assert_eq!(aside["reason"]["document"], file);
+    assert_eq!(aside["reason"]["timestamp"], "2026-11-01T00:00:00Z");
+    assert_eq!(result["vex"]["documents"][0]["setAside"], 1);
+
+    let sarif = case.scan(&["--vex", &file, "-o", "sarif"]).exits(0).json();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    let closed = results.iter().find(|it| it["ruleId"] == "CVE-2024-36039").expect("still a result");
+    assert_eq!(closed["suppressions"][0]["status"], "accepted");
+    assert!(closed["suppressions"][0]["justification"].as_str().unwrap().contains("no JSON keys"));
+
+    // A folder, and a variable.
+    let folder = case.place.path("vex");
+    case.place.write("vex/index.json", "{}");
+    case.scan(&["--vex", &folder, "--fail-on", "high"]).exits(0).says("1 file among the VEX documents");
+    let db = case.place.path("db");
+    let arguments = ["scan", "--db", &db, "--at", NOW, &case.image, "--fail-on", "high"];
+    case.place.run_with(&[("PLIMSOLL_VEX", &file)], &arguments).exits(0);
+    // Nothing is found by where it lies.
+    case.vex(".vex/app.openvex.json", &reason);
+    case.scan(&["--fail-on", "high"]).exits(10);
+}
+
+#[test]
+fn documents_that_do_not_count_are_told() {
+    let case = Case::new();
+    let file = case.vex("bare.json", &json!({"status": "not_affected"}));
+    let run = case.scan(&["--vex", &file, "--fail-on", "high"]).exits(10);
+    run.says("vex refused: ").says("without a justification");
+    let yes = case.vex("yes.json", &json!({"status": "not_affected", "impact_statement": "x"}));
+    let later = json!({"status": "affected", "timestamp": "2026-11-02T00:00:00Z"});
+    let no = case.vex("no.json", &later);
+    let run = case.scan(&["--vex", &yes, "--vex", &no, "--fail-on", "high"]).exits(10);
+    run.says("vex conflict: ").says("counts, not `not_affected`");
+    let json = case.scan(&["--vex", &yes, "--vex", &no, "--vex", &file, "-o", "json"]).exits(0).json();
+    Schemas(&case.place).fits("scan", &json);
+    assert_eq!(json["results"][0]["vex"]["conflicts"].as_array().unwrap().len(), 1);
+
+    let other = case.place.write("other.json", "{}");
+    case.scan(&["--vex", &other]).exits(2).says("other.json: not a VEX document");
+    case.scan(&["--vex", &case.place.path("missing.json")]).exits(6).says("missing.json");
+    case.scan(&["--vex", &yes, "--limit", "vex_bytes=10"]).says("vex_bytes");
+}
+
+#[test]
+fn what_an_advisory_leaves_open_is_settled() {
+    let place = Place::empty();
+    // No ranges, no versions.
+    let advisory = json!({"schema_version": "1.7.0", "id": "PYSEC-2026-1", "modified": "2026-01-01T00:00:00Z",
+        "aliases": ["CVE-2026-0001"], "affected": [{"package": {"ecosystem": "PyPI", "name": "jinja2"}}]});
+    place.write("feeds/PyPI/PYSEC-2026-1.json", advisory.to_string());
+    let (from, db) = (place.path("feeds"), place.path("db"));
+    place.run(&["db", "build", "--from", &from, "--as-of", crate::fixture::AS_OF, "--db", &db]).exits(0);
+    let sbom = json!({"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": [
+        {"type": "library", "name": "jinja2", "version": "3.0", "purl": "pkg:pypi/jinja2@3.0"}]});
+    let sbom = place.write("app.cdx.json", sbom.to_string());
+    let scan = |more: &[&str]| place.run(&[&["scan", "--db", &db, "--at", NOW, &sbom], more].concat());
+    scan(&[]).exits(11).says("PYSEC-2026-1 do not say whether jinja2 3.0 is affected");
+    let vex = |status: &str| {
+        let analysis = json!({"state": status, "detail": "templates are ours"});
+        let document = json!({"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1,
+            "components": [{"bom-ref": "j", "type": "library", "name": "jinja2", "purl": "pkg:pypi/jinja2"}],
+            "vulnerabilities": [{"id": "CVE-2026-0001", "analysis": analysis, "affects": [{"ref": "j"}]}]});
+        place.write("vex.cdx.json", document.to_string())
+    };
+    let json = scan(&["--vex", &vex("not_affected"), "-o", "json"]).exits(0).json();
+    Schemas(&place).fits("scan", &json);
+    assert_eq!(json["results"][0]["suppressed"][0]["reason"]["leftOpen"], true);
+    scan(&["--vex", &vex("exploitable"), "--fail-on", "high"]).exits(10).says("CVE-2026-0001 in jinja2");
+    scan(&["--vex", &vex("in_triage")]).exits(11);
+}
+
+#[test]
+fn what_ignore_rules_set_aside_is_listed_and_reaches_no_verdict() {
+    let case = Case::new();
+    let own = "apiVersion: plimsoll.dev/v1\nkind: IgnoreRules\nignore:\n  - ids: [CVE-2024-36039]\n    \
+               package: pkg:pypi/pymysql\n    reason: no JSON keys\n    until: 2026-12-31\n  \
+               - {ids: [CVE-2020-1], reason: r, until: 2026-01-01}\n";
+    let file = case.place.write("rules.yaml", own);
+    let run = case.scan(&["--ignore-file", &file, "--fail-on", "high"]).exits(0);
+    let run = run.says("set aside: CVE-2024-36039 in pymysql: ignored by rule 1 of").says("no JSON keys");
+    run.says("rule ended: ").says("rule 2 (CVE-2020-1) ended at 2026-01-01T00:00:00Z");
+    let json = case.scan(&["--ignore-file", &file, "-o", "json"]).exits(0).json();
+    Schemas(&case.place).fits("scan", &json);
+    let suppressed = json["results"][0]["suppressed"].as_array().unwrap();
+    let aside = suppressed.iter().find(|it| it["reason"]["code"] == "ignored").expect("ignored");
+    assert_eq!(aside["reason"]["until"], "2026-12-31T00:00:00Z");
+    let sarif = case.scan(&["--ignore-file", &file, "-o", "sarif"]).exits(0).json();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    assert!(results.iter().any(|it| it["suppressions"][0]["status"] == "accepted"), "{sarif:#}");
+
+    // Of other scanners. Nothing is found by where it is.
+    let trivy = case.place.write(".trivyignore", "CVE-2024-36039\n");
+    case.scan(&["--fail-on", "high"]).exits(10);
+    case.scan(&["--ignore-file", &trivy, "--fail-on", "high"]).exits(0);
+    let grype = "ignore:\n  - {vulnerability: CVE-2024-36039, namespace: x}\n";
+    let grype = case.place.write(".grype.yaml", grype);
+    let run = case.scan(&["--ignore-file", &grype, "--fail-on", "high"]).exits(10);
+    run.says("rule refused: ").says("unknown field `namespace`");
+    let broken = case.place.write("x.yaml", "a: 1\n");
+    case.scan(&["--ignore-file", &broken]).exits(2).says("has no ignore rules");
+    case.place.run(&["check", &case.image, "--ignore-file", &file]).exits(2);
+    case.place.check(&[&case.image]).exits(10).says("CVE-2024-36039");
+}

@@ -47,6 +47,10 @@ pub(crate) struct New {
     /// Vulnerability that it accepts, such as CVE-2026-1234; may be repeated
     #[arg(long, value_name = "ID", env = "PLIMSOLL_CVE", value_delimiter = ',')]
     pub(crate) cve: Vec<String>,
+    /// Ignore rules whose vulnerabilities it accepts, as for `scan`: .trivyignore, .grype.yaml, osv-scanner.toml, IgnoreRules. Rules
+    /// that are narrower than a waiver are left out and told; may be repeated
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_IGNORE_FILE", value_delimiter = ',')]
+    pub(crate) ignore_file: Vec<PathBuf>,
     /// Rule to waive [default with --cve: vulnerabilities]; may be repeated
     #[arg(long, value_name = "RULE", env = "PLIMSOLL_RULE", value_delimiter = ',')]
     pub(crate) rule: Vec<Rule>,

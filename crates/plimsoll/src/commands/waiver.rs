@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use plimsoll_core::text::shown;
 use plimsoll_core::{Digest, Kind, Limits, Timestamp};
 use plimsoll_judge::documents::{self, is_bundle, waiver_files};
 use plimsoll_judge::{Roots, Ruleset};
 use plimsoll_policy::{
-    Error as PolicyError, Policy, SignatureClaim, Waiver as Document, WaiverReport, WaiverReports,
-    WaiverStanding,
+    Error as PolicyError, Policy, SignatureClaim, Waiver as Document, WaiverDraft, WaiverReport,
+    WaiverReports, WaiverStanding,
 };
 use plimsoll_signing::Content;
 use plimsoll_verify::Bundle;
@@ -29,7 +30,11 @@ pub(super) fn run(settings: &WaiverSettings<'_>, console: Console) -> Result<Exi
 }
 
 fn new(settings: &NewSettings, console: Console) -> Result<Exit, Failure> {
-    let (text, waiver) = settings.draft.write()?;
+    let mut draft = settings.draft.clone();
+    for path in &settings.ignore_files {
+        accept_ignored(path, settings, &mut draft, console)?;
+    }
+    let (text, waiver) = draft.write()?;
     let file = settings.file.as_deref();
     output::emit_new(file, settings.force, text.as_bytes())?;
     if let Some(file) = file {
@@ -41,6 +46,43 @@ fn new(settings: &NewSettings, console: Console) -> Result<Exit, Failure> {
         ));
     }
     Ok(Exit::Done)
+}
+
+/// Adds the vulnerabilities that rules ignore. A waiver accepts a vulnerability wherever it is, so a rule about a package or a path
+/// would become wider; and one that ends earlier would become longer.
+fn accept_ignored(
+    path: &Path,
+    settings: &NewSettings,
+    draft: &mut WaiverDraft,
+    console: Console,
+) -> Result<(), Failure> {
+    let bytes = plimsoll_files::read(path, settings.document_bytes, "document_bytes")?;
+    let file = plimsoll_vuln::ignore::read(&bytes, path)?;
+    let left_out = |place: &str, why: &str| {
+        console.warn(format_args!("{}: {}: left out: {why}", path.display(), shown(place)));
+    };
+    for reason in &file.reasons {
+        left_out(reason, "it cannot be carried over");
+    }
+    for rule in &file.rules {
+        if !rule.is_in_force(draft.issued) {
+            left_out(&rule.place, "it has ended");
+        } else if !rule.is_of_vulnerability_alone() {
+            left_out(
+                &rule.place,
+                "it is about a package, a path or a state, and a waiver would be about all of them",
+            );
+        } else if let Some(until) = rule.until.filter(|until| *until < draft.expires) {
+            let message = format!("{}: {} ends at {until}, before the waiver", path.display(), rule.place);
+            return Err(
+                Failure::new(Kind::Usage, message).with_hint(format!("--expires {until}, or earlier"))
+            );
+        } else {
+            let new = rule.ids.iter().filter(|id| !draft.cves.contains(id)).cloned().collect::<Vec<_>>();
+            draft.cves.extend(new);
+        }
+    }
+    Ok(())
 }
 
 /// Adds a signature. Those of other approvers stay, and so do those of an earlier text, which are reported.

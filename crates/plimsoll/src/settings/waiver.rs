@@ -23,6 +23,10 @@ pub(crate) enum WaiverSettings<'a> {
 /// Settings of `plimsoll waiver new`.
 pub(crate) struct NewSettings {
     pub(crate) draft: WaiverDraft,
+    /// Files of ignore rules whose vulnerabilities it accepts as well.
+    pub(crate) ignore_files: Vec<PathBuf>,
+    /// The bound of such a file.
+    pub(crate) document_bytes: u64,
     /// Where it goes; nothing means standard output.
     pub(crate) file: Option<PathBuf>,
     /// Whether a file that is there is replaced.
@@ -76,12 +80,12 @@ impl NewSettings {
             }
         };
         let mut rules: BTreeSet<Rule> = arguments.rule.iter().copied().collect();
-        if !arguments.cve.is_empty() {
+        if !arguments.cve.is_empty() || !arguments.ignore_file.is_empty() {
             rules.insert(Rule::Vulnerabilities);
         }
         if rules.is_empty() {
             return Err(Failure::new(Kind::Usage, "no rule that the waiver is about")
-                .with_hint("name vulnerabilities with --cve, or another rule with --rule"));
+                .with_hint("name vulnerabilities with --cve or --ignore-file, or another rule with --rule"));
         }
         let (images, digests) = scope(&arguments.scope)?;
         let draft = WaiverDraft {
@@ -98,7 +102,13 @@ impl NewSettings {
             issued,
             expires,
         };
-        Ok(Self { draft, file: arguments.file.output_file.clone(), force: arguments.overwriting.force })
+        Ok(Self {
+            draft,
+            ignore_files: arguments.ignore_file.clone(),
+            document_bytes: context.limits.document_bytes,
+            file: arguments.file.output_file.clone(),
+            force: arguments.overwriting.force,
+        })
     }
 }
 

@@ -164,3 +164,23 @@ fn what_ignore_rules_set_aside_is_listed_and_reaches_no_verdict() {
     case.place.run(&["check", &case.image, "--ignore-file", &file]).exits(2);
     case.place.check(&[&case.image]).exits(10).says("CVE-2024-36039");
 }
+
+#[test]
+fn ignore_rules_become_a_waiver_that_still_needs_a_signature() {
+    let place = Place::empty();
+    let ignored = "CVE-2026-1\nCVE-2026-2 exp:2026-11-01\nCVE-2026-3 exp:2027-03-01\n";
+    let trivy = place.write(".trivyignore", ignored);
+    let grype =
+        "ignore:\n  - {vulnerability: GHSA-x}\n  - {vulnerability: CVE-2026-4, package: {name: lib}}\n";
+    let grype = place.write(".grype.yaml", grype);
+    let new = |expires: &str, more: &[&str]| {
+        let fixed = ["waiver", "new", "old", "--ignore-file", &trivy, "--issued", NOW, "--expires", expires];
+        let why =
+            ["--reason", "r", "--risk", "x", "--control", "c", "--owner", "o", "--scope", "r.example/a/b"];
+        place.run(&[&fixed[..], &why, more].concat())
+    };
+    let run = new("2026-12-20T00:00:00Z", &["--ignore-file", &grype]).exits(0);
+    assert!(run.stdout.contains("cves: [CVE-2026-1, CVE-2026-3, GHSA-x]"), "{}", run.stdout);
+    run.says("line 2: left out: it has ended").says("rule 2: left out: it is about a package");
+    new("2027-06-01T00:00:00Z", &[]).exits(2).says("line 3 ends at 2027-03-01T00:00:00Z, before the waiver");
+}

@@ -181,6 +181,8 @@ struct Advisory<'a> {
     id: &'a str,
     /// Whether ransomware uses it.
     ransomware: bool,
+    /// Whether the program does not contain what is vulnerable.
+    not_linked: bool,
 }
 
 impl Advisory<'_> {
@@ -207,7 +209,8 @@ impl Advisory<'_> {
         };
         let likely = self.likelihood.0.filter(|share| *share >= LIKELY);
         let likely = likely.map(|share| format!("EPSS {:.0} %", share.as_f64() * 100.0));
-        let known: Vec<String> = exploited.into_iter().chain(likely).collect();
+        let not_linked = self.not_linked.then(|| "not linked".to_owned());
+        let known: Vec<String> = exploited.into_iter().chain(likely).chain(not_linked).collect();
         let id = safe(self.id);
         if known.is_empty() { id.into_owned() } else { format!("{id} ({})", known.join("; ")) }
     }
@@ -251,6 +254,7 @@ fn advisory(finding: &Finding) -> Advisory<'_> {
         state,
         likelihood: Reverse(finding.likelihood.as_ref().map(|likelihood| likelihood.score)),
         id: &finding.id,
+        not_linked: finding.linked == Some(false),
         ransomware: finding.exploited.as_ref().is_some_and(|exploited| exploited.ransomware),
     }
 }

@@ -36,6 +36,7 @@ mod layer_cache;
 mod lazy_layers;
 mod licences;
 mod limits;
+mod linked;
 mod names;
 mod output_file;
 mod ownership;

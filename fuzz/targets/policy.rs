@@ -6,8 +6,8 @@
 use libfuzzer_sys::fuzz_target;
 use plimsoll_core::{Digest, Timestamp};
 use plimsoll_policy::{
-    Decision, DenyList, DocumentKind, Evidence, ImageDigests, Policy, SbomFacts, Signatures, SubjectFacts,
-    SubjectKind, VulnerabilityFacts, Waiver, evaluate,
+    DatabaseFacts, Decision, DenyList, DocumentKind, Evidence, ImageDigests, Policy, SbomFacts, SbomSearch,
+    Signatures, SubjectFacts, SubjectKind, VexFacts, VulnerabilityFacts, Waiver, evaluate,
 };
 
 fuzz_target!(|bytes: &[u8]| {
@@ -80,6 +80,9 @@ fn unknown() -> Evidence {
         },
         signatures: Signatures::Unavailable { reason: reason() }.into(),
         sbom: SbomFacts::Unavailable { reason: reason() },
+        sbom_search: SbomSearch::default(),
+        database: DatabaseFacts::default(),
+        vex: VexFacts::default(),
         vulnerabilities: VulnerabilityFacts::Unavailable { reason: reason() },
         narrowed: Vec::new(),
     }

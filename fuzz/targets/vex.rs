@@ -18,7 +18,8 @@ fuzz_target!(|bytes: &[u8]| {
         os: Some(("rhel".to_owned(), "9.4".to_owned())),
     };
     let now = Timestamp::from_second(1_790_000_000).unwrap();
-    let purls = ["pkg:apk/alpine/zlib@1-r0", "pkg:rpm/redhat/curl@7.76.1-1.el9?distro=rhel-9.4", "pkg:npm/lib@1.0.0"];
+    let purls =
+        ["pkg:apk/alpine/zlib@1-r0", "pkg:rpm/redhat/curl@7.76.1-1.el9?distro=rhel-9.4", "pkg:npm/lib@1.0.0"];
     let findings: Vec<Finding> = purls.iter().map(|purl| finding(purl)).collect();
     let mut scan = Scan { findings, ..Scan::default() };
     let scene = Scene { image: &image, inventory: None, now };

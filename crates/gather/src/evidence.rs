@@ -11,12 +11,13 @@ use plimsoll_image::layers::LayerDigests;
 use plimsoll_image::{Progress, Source, rootdir};
 use plimsoll_policy::{
     Evidence, ImageDigests, InventorySource, Narrowed, SbomFacts, SbomSearch, Signatures, SignaturesByPolicy,
-    SubjectFacts, SubjectKind, VulnerabilityFacts,
+    SubjectFacts, SubjectKind, VexFacts, VulnerabilityFacts,
 };
 use plimsoll_sbom::{Inventory, Problem, ProblemCode};
 use plimsoll_vuln::ScanSettings;
 
 use crate::attested_sbom::{AttestedSboms, Outcome};
+use crate::attested_vex::AttestedVex;
 use crate::collection::{Collection, Layers, with_hint};
 use crate::database::database;
 use crate::signatures::signatures;
@@ -137,7 +138,7 @@ fn of_image(
         stated: around.stated,
         aliases: image.aliases.clone(),
     };
-    let Collected { signatures, inventory, from, sbom_search, aliases } =
+    let Collected { signatures, inventory, from, sbom_search, vex, aliases } =
         match AttestedSboms::new(subject, image, collection) {
             Some(sboms) => attested_or_read(source, image, &digests, sboms, collection)?,
             None => with_layers(source, image, &digests, collection)?,
@@ -159,6 +160,7 @@ fn of_image(
             || VulnerabilityFacts::Unavailable { reason: NO_INVENTORY.to_owned() },
             |inventory| vulnerabilities(inventory, collection),
         ),
+        vex,
         narrowed: inventory
             .as_ref()
             .map_or_else(Vec::new, |inventory| narrowed(inventory, &from, None, collection)),
@@ -175,6 +177,7 @@ struct Collected {
     /// The source of the inventory.
     from: InventorySource,
     sbom_search: SbomSearch,
+    vex: VexFacts,
     /// Digests of layers by another algorithm.
     aliases: Vec<Digest>,
 }
@@ -186,8 +189,9 @@ fn with_layers(
     digests: &ImageDigests,
     collection: &Collection<'_>,
 ) -> Result<Collected, Error> {
+    let mut vex = AttestedVex::new(digests.manifest, collection);
     let (signatures, read) = thread::scope(|scope| {
-        let signatures = scope.spawn(|| signatures(source, digests, collection, None));
+        let signatures = scope.spawn(|| signatures(source, digests, collection, None, vex.as_mut()));
         let needs_inventory = collection.needs().inventory;
         let read = if collection.has_denials_by_another_name(image) {
             let read = collection.layers.shared.read_with_aliases(source, image, collection.progress);
@@ -202,10 +206,14 @@ fn with_layers(
         (signatures.join(), read)
     });
     let (inventory, aliases) = read?;
-    let signatures =
-        signatures.unwrap_or_else(|_| Signatures::Unavailable { reason: SEARCH_FAILED.to_owned() }.into());
+    let signatures = signatures.unwrap_or_else(|_| {
+        // What was found before may be corrected by what was not.
+        vex = None;
+        Signatures::Unavailable { reason: SEARCH_FAILED.to_owned() }.into()
+    });
     let from = InventorySource::Cataloged;
-    Ok(Collected { signatures, inventory, from, sbom_search: SbomSearch::default(), aliases })
+    let vex = vex.map(AttestedVex::finish).unwrap_or_default();
+    Ok(Collected { signatures, inventory, from, sbom_search: SbomSearch::default(), vex, aliases })
 }
 
 /// One after the other, because an attested SBOM makes reading the layers unnecessary. What looks at foreign bundles has a thread of
@@ -219,15 +227,17 @@ fn attested_or_read(
 ) -> Result<Collected, Error> {
     let searched = thread::scope(|scope| {
         let search = scope.spawn(move || {
-            let signatures = signatures(source, digests, collection, Some(&mut sboms));
-            (signatures, sboms.finish())
+            let mut vex = AttestedVex::new(digests.manifest, collection);
+            let signatures = signatures(source, digests, collection, Some(&mut sboms), vex.as_mut());
+            (signatures, sboms.finish(), vex.map(AttestedVex::finish).unwrap_or_default())
         });
         search.join()
     });
-    let (signatures, outcome) = searched.unwrap_or_else(|_| {
+    let (signatures, outcome, vex) = searched.unwrap_or_else(|_| {
         let image_read = Some(format!("could not search for attested SBOMs: {SEARCH_FAILED}"));
         let search = SbomSearch { refused: Vec::new(), image_read };
-        (Signatures::Unavailable { reason: SEARCH_FAILED.to_owned() }.into(), Outcome::NotFound(search))
+        let signatures = Signatures::Unavailable { reason: SEARCH_FAILED.to_owned() }.into();
+        (signatures, Outcome::NotFound(search), VexFacts::default())
     });
     let (inventory, from, sbom_search) = match outcome {
         Outcome::Found(attestation, inventory) => {
@@ -238,7 +248,7 @@ fn attested_or_read(
             (read, InventorySource::Cataloged, search)
         }
     };
-    Ok(Collected { signatures, inventory: Some(inventory), from, sbom_search, aliases: Vec::new() })
+    Ok(Collected { signatures, inventory: Some(inventory), from, sbom_search, vex, aliases: Vec::new() })
 }
 
 /// What is known without the image itself. No rule can pass for it, so that a verdict about all platforms includes this
@@ -254,6 +264,7 @@ fn of_absent(absent: &Absent, subject: &Subject, collection: &Collection<'_>) ->
         sbom_search: SbomSearch::default(),
         database: database(collection),
         vulnerabilities: vulnerabilities(&inventory, collection),
+        vex: VexFacts::default(),
         narrowed: Vec::new(),
     }
 }
@@ -334,6 +345,7 @@ fn without_image(
         sbom_search: SbomSearch::default(),
         database: database(collection),
         vulnerabilities: vulnerabilities(inventory, collection),
+        vex: VexFacts::default(),
         narrowed: narrowed(inventory, &source, document, collection),
     }
 }

@@ -7,6 +7,7 @@
 
 mod attached;
 mod attested_sbom;
+mod attested_vex;
 mod collection;
 mod database;
 mod error;

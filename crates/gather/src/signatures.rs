@@ -12,20 +12,22 @@ use plimsoll_verify::TrustedRoot;
 
 use crate::attached::on_all_processors;
 use crate::attested_sbom::AttestedSboms;
+use crate::attested_vex::AttestedVex;
 use crate::collection::{Collection, UnderPolicy, with_hint};
 
 /// Searches for signatures of the index and the platform's manifest, place by place as in [`Search`], until every
-/// policy is satisfied. For `sboms` it searches every place, because a later SBOM may contradict an earlier one. Each
-/// bundle is fetched once, and verified for each policy with its own keys and roots. A failed search is not the same as
-/// finding none: it makes the signatures unavailable, whatever else was found.
+/// policy is satisfied. For `sboms` and `vex` it searches every place, because a later document may contradict an earlier
+/// one. Each bundle is fetched once, and verified for each policy with its own keys and roots. A failed search is not the
+/// same as finding none: it makes the signatures unavailable, whatever else was found.
 pub(crate) fn signatures(
     source: &dyn Source,
     digests: &ImageDigests,
     collection: &Collection<'_>,
     mut sboms: Option<&mut AttestedSboms<'_>>,
+    mut vex: Option<&mut AttestedVex<'_>>,
 ) -> SignaturesByPolicy {
     let needs_signatures = collection.needs().signatures;
-    if !needs_signatures && sboms.is_none() {
+    if !needs_signatures && sboms.is_none() && vex.is_none() {
         return unneeded();
     }
     let source = collection.evidence_repository.unwrap_or(source);
@@ -36,8 +38,8 @@ pub(crate) fn signatures(
     let mut policies: Vec<FoundForPolicy<'_>> = asking.map(FoundForPolicy::new).collect();
     loop {
         let mut unsatisfied: Vec<_> = policies.iter_mut().filter(|policy| !policy.satisfied).collect();
-        let sboms = sboms.as_deref_mut();
-        if unsatisfied.is_empty() && sboms.is_none() {
+        let (sboms, vex) = (sboms.as_deref_mut(), vex.as_deref_mut());
+        if unsatisfied.is_empty() && sboms.is_none() && vex.is_none() {
             break;
         }
         match search.next_place() {
@@ -45,6 +47,11 @@ pub(crate) fn signatures(
                 if let Some(sboms) = sboms {
                     for (subject, found) in &place {
                         sboms.add(subject, found);
+                    }
+                }
+                if let Some(vex) = vex {
+                    for (subject, found) in &place {
+                        vex.add(subject, found);
                     }
                 }
                 for policy in unsatisfied {
@@ -58,6 +65,9 @@ pub(crate) fn signatures(
             Err(error) => {
                 if let Some(sboms) = sboms {
                     sboms.failed(&with_hint(&error));
+                }
+                if let Some(vex) = vex {
+                    vex.failed(&with_hint(&error));
                 }
                 for policy in &mut unsatisfied {
                     policy.failed = Some(with_hint(&error));

@@ -94,6 +94,38 @@ pub enum Detail {
         /// What was not checked: `transparency log`, `trusted time`, `certificate log`.
         not_checked: Vec<String>,
     },
+    /// An attested VEX document that counts, and what it set aside.
+    Vex {
+        /// Who signed it, by the policy's name for them.
+        authority: String,
+        /// The key or certificate behind the name, and when it signed.
+        #[serde(flatten)]
+        by: SignerRecord,
+        /// The digest of the bundle.
+        #[schemars(with = "String")]
+        bundle: Digest,
+        /// The digest of the manifest that it is about.
+        #[schemars(with = "String")]
+        signed: Digest,
+        /// The document's format: `OpenVEX`.
+        format: String,
+        /// Who wrote it, according to itself.
+        author: String,
+        /// The number of its statements that are valid.
+        statements: usize,
+        /// The number of findings that they set aside.
+        set_aside: usize,
+        /// Why statements of it are not valid.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        refused: Vec<String>,
+        /// What was not checked: `transparency log`, `trusted time`, `certificate log`.
+        not_checked: Vec<String>,
+    },
+    /// VEX statements that contradict each other, and which of them counts.
+    VexConflict {
+        /// In words.
+        text: String,
+    },
     /// A signature or statement that does not count.
     RefusedSignature {
         /// The digest of its bytes.

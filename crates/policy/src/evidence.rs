@@ -32,6 +32,8 @@ pub struct Evidence {
     pub vulnerabilities: VulnerabilityFacts,
     /// The advisory database that they are from.
     pub database: DatabaseFacts,
+    /// VEX that is attached to the image.
+    pub vex: VexFacts,
     /// Inventory and findings once more for policies that leave out paths. For a policy whose own are not here, nothing is
     /// left out.
     pub narrowed: Vec<Narrowed>,
@@ -320,6 +322,29 @@ impl DatabaseFacts {
     /// Adds what was verified for `policy`. It counts only if all bytes of the database are what the list stands for.
     pub fn add(&mut self, policy: &Policy, verified: Result<Verified<Statement>, String>) {
         self.verified.insert(policy.effective_digest(), verified);
+    }
+}
+
+/// The search for VEX that is attested about the image.
+#[derive(Debug, Clone, Default)]
+pub struct VexFacts {
+    /// Each policy has its own keys, roots and logs, so what was verified for one is not evidence for another.
+    verified: BTreeMap<Digest, Vec<Arc<Verified<Statement>>>>,
+    /// Attestations of VEX that do not count under any policy, each with the reason.
+    pub refused: Vec<RejectedSignature>,
+    /// Why attachments may have been missed.
+    pub incomplete: Option<String>,
+}
+
+impl VexFacts {
+    /// Adds what was verified for `policy`.
+    pub fn add(&mut self, policy: &Policy, statement: Verified<Statement>) {
+        self.verified.entry(policy.effective_digest()).or_default().push(Arc::new(statement));
+    }
+
+    /// What was verified for `policy`.
+    pub(crate) fn under(&self, policy: &Policy) -> &[Arc<Verified<Statement>>] {
+        self.verified.get(&policy.effective_digest()).map_or(&[], Vec::as_slice)
     }
 }
 

@@ -48,7 +48,7 @@ pub use evaluate::{evaluate, evaluate_until};
 pub use evidence::{
     Collected, DatabaseFacts, Evidence, ImageDigests, InventorySource, Narrowed, RejectedSignature,
     SbomAttestation, SbomFacts, SbomSearch, Signatures, SignaturesByPolicy, SubjectFacts, SubjectKind,
-    VulnerabilityFacts,
+    VexFacts, VulnerabilityFacts,
 };
 pub use exclusion::{Excluded, Exclusions};
 pub use kind::DocumentKind;
@@ -58,7 +58,7 @@ pub use preset::{Phase, Tier};
 pub use report::{SignatureClaim, WaiverReport, WaiverReports, WaiverStanding, WaiverState};
 pub use rule::Needs;
 pub use rules::sbom::{is_sbom, sbom_standard};
-pub use rules::vulnerabilities::UnratedAs;
+pub use rules::vulnerabilities::{UnratedAs, is_vex};
 pub use rules::{RuleInfo, RuleName, built_in as built_in_rules};
 pub use set::PolicySet;
 pub use setting::{Level, OnUnknown};

@@ -290,9 +290,11 @@ impl Lint {
                 let sboms = policy.sbom.attested_by.iter().map(|signer| (signer, "attests SBOMs"));
                 let databases = policy.vulnerabilities.database.signed_by.iter();
                 let databases = databases.map(|signer| (signer, "signs databases"));
+                let vex = policy.vulnerabilities.vex.signed_by.iter().map(|signer| (signer, "signs VEX"));
                 let signer = images
                     .chain(sboms)
                     .chain(databases)
+                    .chain(vex)
                     .find(|(signer, _)| signer.overlaps(approver) || signer.is_named(&approver.name));
                 if let Some((signer, does)) = signer {
                     let message = format!("{} approves waivers and {does} as {}", approver.name, signer.name);

@@ -227,7 +227,9 @@ impl Policy {
     pub fn wants_trusted_root(&self) -> bool {
         let waivers = &self.waivers;
         let approvers = waivers.approvers.iter().chain(&waivers.second);
-        let attesters = self.sbom.attested_by.iter().chain(&self.vulnerabilities.database.signed_by);
+        let vulnerabilities = &self.vulnerabilities;
+        let attesters = self.sbom.attested_by.iter().chain(&vulnerabilities.database.signed_by);
+        let attesters = attesters.chain(&vulnerabilities.vex.signed_by);
         let mut all = self.signatures.entries().chain(attesters).chain(approvers);
         all.any(Authority::wants_root)
     }
@@ -268,8 +270,10 @@ fn resolve(doc: PolicyDocument, origin: &str, digest: Digest, files: &dyn KeyFil
         },
         vulnerabilities: {
             let signed_by = std::mem::take(&mut spec.vulnerabilities.database.signed_by);
-            let path = "spec.vulnerabilities.database.signedBy";
-            spec.vulnerabilities.resolve(presets, keys.authorities(signed_by, path)?)
+            let databases = keys.authorities(signed_by, "spec.vulnerabilities.database.signedBy")?;
+            let signed_by = std::mem::take(&mut spec.vulnerabilities.vex.signed_by);
+            let vex = keys.authorities(signed_by, "spec.vulnerabilities.vex.signedBy")?;
+            spec.vulnerabilities.resolve(presets, databases, vex)
         },
         denials: denials.into_iter().map(|d| Denial::new(d, &format!("policy {name}"))).collect(),
         waivers: waivers(spec.waivers, tier, &keys)?,

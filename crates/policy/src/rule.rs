@@ -235,6 +235,7 @@ mod tests {
             vulnerabilities: VulnerabilityFacts::Unavailable { reason: unavailable() },
             sbom_search: crate::SbomSearch::default(),
             database: crate::DatabaseFacts::default(),
+            vex: crate::VexFacts::default(),
             narrowed: Vec::new(),
         };
         let cancel = Cancel::never();

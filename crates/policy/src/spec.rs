@@ -35,6 +35,7 @@
 //!     ignoreUnfixed: false
 //!     ignoreNotLinked: false
 //!     onUnknown: block
+//!     vex: { signedBy: [{ name: product security, key: { file: keys/psirt.pub } }] }
 //!   deny: { digests: [{ digest: "sha256:…", reason: "…" }] }
 //!   waivers:
 //!     approvers: [{ name: secops@example, key: { file: keys/secops.pub } }]

@@ -158,6 +158,9 @@ impl Log {
                     self.not_covered(subject, &format!("{ecosystem}{concerned}: {reason}"));
                 }
                 Detail::SetAside { what, reason } => self.aside(subject, &format!("{what}: {reason}")),
+                Detail::VexConflict { text } => {
+                    self.notify("note", "plimsoll/vex", &format!("{subject}: {text}"))
+                }
                 Detail::Excluded { path, reason, .. } => {
                     self.aside(subject, &format!("excluded by the policy: {path}: {reason}"));
                 }

@@ -245,9 +245,12 @@ fn write_folded(folded: &[&Told<'_>], style: Style, out: &mut dyn Write) -> io::
 /// What was not checked for a result that passed.
 fn notes(result: &RuleResult) -> Vec<String> {
     let noteworthy = result.details.iter().filter_map(|detail| match detail {
-        Detail::SetAside { .. } | Detail::Gap { .. } | Detail::Problem { .. } | Detail::Excluded { .. } => {
-            other_detail(detail, false)
-        }
+        Detail::SetAside { .. }
+        | Detail::Gap { .. }
+        | Detail::Problem { .. }
+        | Detail::Excluded { .. }
+        | Detail::Vex { .. }
+        | Detail::VexConflict { .. } => other_detail(detail, false),
         Detail::Signature { authority, not_checked, .. } if !not_checked.is_empty() => {
             let what = safe(&not_checked.join(", ")).into_owned();
             Some(format!("signature by {}: not checked: {what}", safe(authority)))
@@ -488,6 +491,31 @@ fn other_detail(detail: &Detail, explain: bool) -> Option<String> {
             let more = if explain { format!(", bundle {bundle}, list {signed}") } else { String::new() };
             Some(format!("database signed by {} ({}){more}{skipped}", safe(authority), signer(by)))
         }
+        Detail::Vex {
+            authority,
+            by,
+            bundle,
+            format,
+            author,
+            statements,
+            set_aside,
+            refused,
+            not_checked,
+            ..
+        } => {
+            let skipped = safe(&not_checked.join(", ")).into_owned();
+            let skipped = if skipped.is_empty() { skipped } else { format!("; not checked: {skipped}") };
+            let refused = safe(&refused.join("; ")).into_owned();
+            let refused = if refused.is_empty() { refused } else { format!("; refused: {refused}") };
+            let (statements, aside) = (count(*statements, "statement"), count(*set_aside, "finding"));
+            let more = if explain { format!(", bundle {bundle}") } else { String::new() };
+            let (authority, format, author) = (safe(authority), safe(format), safe(author));
+            Some(format!(
+                "{format} of {author}, {statements}, signed by {authority} ({}){more}, set aside {aside}{skipped}{refused}",
+                signer(by)
+            ))
+        }
+        Detail::VexConflict { text } => Some(format!("VEX: {}", safe(text))),
         Detail::RefusedSignature { bundle, reason } => {
             Some(format!("{} does not count: {}", short(bundle), safe(reason)))
         }

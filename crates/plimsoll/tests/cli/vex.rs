@@ -184,3 +184,43 @@ fn ignore_rules_become_a_waiver_that_still_needs_a_signature() {
     run.says("line 2: left out: it has ended").says("rule 2: left out: it is about a package");
     new("2027-06-01T00:00:00Z", &[]).exits(2).says("line 3 ends at 2027-03-01T00:00:00Z, before the waiver");
 }
+
+#[test]
+fn vex_counts_in_a_verdict_if_who_signed_it_may() {
+    let case = Case::new();
+    let (place, image) = (&case.place, case.image.as_str());
+    for name in ["psirt", "ci"] {
+        place.key(name);
+    }
+    let policy = place.write(
+        "policy.yaml",
+        "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {name: shop}\nspec:\n  phase: pilot\n  \
+         vulnerabilities: { vex: { signedBy: [{ name: product security, key: { file: psirt.pub } }] } }\n",
+    );
+    let check = || place.check(&[image, "--policy", &policy, "-v"]);
+    let file = case.vex("vex.json", &json!({"status": "not_affected", "impact_statement": "no JSON keys"}));
+    let attest = |key: &str, kind: &str, file: &str| {
+        let key = place.path(&format!("{key}.key"));
+        place.run(&["attest", "--key", &key, "--type", kind, "--predicate", file, image]).exits(0);
+    };
+    check().exits(10);
+    // By another signer, and an SBOM of the right one.
+    attest("ci", "openvex", &file);
+    check().exits(10).says("does not count: VEX: ");
+    let sbom = place.path("sbom.json");
+    place.run(&["sbom", image, "--output", "cyclonedx-json", "--output-file", &sbom]).exits(0);
+    attest("psirt", "cyclonedx", &sbom);
+    check().exits(10);
+    attest("psirt", "openvex", &file);
+    let run = check().exits(0).says("1 finding set aside by VEX of product security");
+    run.says("set aside CVE-2024-36039 in pymysql").says("no JSON keys");
+    let json = place.check(&[image, "--policy", &policy, "-o", "json"]).exits(0).json();
+    Schemas(place).fits("verdict", &json["results"][0]["verdict"]);
+    // A file on the command line of a scan is nothing to a verdict, and no policy without the field counts VEX.
+    place.check(&[image]).exits(10);
+    // A later correction.
+    let later =
+        json!({"status": "affected", "timestamp": "2026-11-10T00:00:00Z", "action_statement": "update"});
+    attest("psirt", "openvex", &case.vex("later.json", &later));
+    check().exits(10).says("counts, not `not_affected`");
+}

@@ -17,7 +17,7 @@ use self::findings::SortedFindings;
 use self::gaps::{CoverageGap, gaps};
 pub(crate) use self::signed::{DatabasePolicy, DatabaseSpec};
 use super::RuleName;
-use crate::authority::Authority;
+use crate::authority::{Authority, AuthoritySpec};
 use crate::detail::{Detail, Disposition, FindingRecord};
 use crate::evidence::VulnerabilityFacts;
 use crate::lint::{Code, Lint};
@@ -33,6 +33,9 @@ mod findings;
 mod gaps;
 mod signed;
 mod upgrades;
+mod vex;
+
+pub use vex::is_vex;
 
 /// How many findings a reason names; it only counts the rest.
 const NAMED: usize = 3;
@@ -54,6 +57,15 @@ pub(crate) struct VulnerabilitiesSpec {
     /// Whether findings are left out if the program does not contain the functions that the advisory names (Go).
     pub(crate) ignore_not_linked: Setting<bool>,
     pub(crate) on_unknown: Setting<OnUnknown>,
+    pub(crate) vex: VexSpec,
+}
+
+/// VEX documents that are attached to the image.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct VexSpec {
+    /// Whose statements set findings aside. Nobody's, when left out.
+    pub(crate) signed_by: Setting<Vec<AuthoritySpec>>,
 }
 
 /// The severity that a finding without a rating counts as.
@@ -87,11 +99,31 @@ pub(crate) struct VulnerabilityPolicy {
     pub(crate) ignore_unfixed: bool,
     pub(crate) ignore_not_linked: bool,
     pub(crate) on_unknown: OnUnknown,
+    /// Not written if nobody's counts, so that older policies keep their digests.
+    #[serde(skip_serializing_if = "VexPolicy::is_nobody")]
+    pub(crate) vex: VexPolicy,
+}
+
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct VexPolicy {
+    pub(crate) signed_by: Vec<Authority>,
+}
+
+impl VexPolicy {
+    fn is_nobody(&self) -> bool {
+        self.signed_by.is_empty()
+    }
 }
 
 impl VulnerabilitiesSpec {
-    /// The policy with presets applied. The caller reads the keys of `database.signedBy`.
-    pub(crate) fn resolve(self, presets: Presets, signed_by: Vec<Authority>) -> VulnerabilityPolicy {
+    /// The policy with presets applied. The caller reads the keys of `database.signedBy` and `vex.signedBy`.
+    pub(crate) fn resolve(
+        self,
+        presets: Presets,
+        signed_by: Vec<Authority>,
+        vex_signed_by: Vec<Authority>,
+    ) -> VulnerabilityPolicy {
         let mut block = BTreeSet::from([Level::Critical]);
         if presets.strict() {
             block.insert(Level::High);
@@ -107,6 +139,7 @@ impl VulnerabilitiesSpec {
             ignore_unfixed: self.ignore_unfixed.or(false),
             ignore_not_linked: self.ignore_not_linked.or(false),
             on_unknown: self.on_unknown.or(OnUnknown::Block),
+            vex: VexPolicy { signed_by: vex_signed_by },
         }
     }
 }
@@ -144,6 +177,7 @@ impl Rule for VulnerabilitiesRule {
     fn lint(&self, policy: &Policy, now: Timestamp, lint: &mut Lint) {
         let signed_by = &policy.vulnerabilities.database.signed_by;
         lint.authorities("spec.vulnerabilities.database.signedBy", signed_by, now);
+        lint.authorities("spec.vulnerabilities.vex.signedBy", &policy.vulnerabilities.vex.signed_by, now);
         lint.on_unknown("spec.vulnerabilities.onUnknown", policy.vulnerabilities.on_unknown);
         let vulnerabilities = &policy.vulnerabilities;
         let path = "spec.vulnerabilities.block";
@@ -224,6 +258,8 @@ fn evaluate(context: &Context<'_>) -> Answer {
             return Answer::new(NAME, Outcome::Unknown, unknown_effect, reason).hint(IMPORT_DATABASE);
         }
     };
+    let settled = vex::settled(scan, context);
+    let scan = settled.scan.as_ref();
     let sorted = SortedFindings::new(scan, context);
     let gaps = gaps(scan, context.policy, context.now);
 
@@ -237,6 +273,9 @@ fn evaluate(context: &Context<'_>) -> Answer {
         (true, true) => (Outcome::Pass, Effect::Block),
     };
     let mut reason = reason(policy, &blocking, &unrated, &waived, &gaps, scan.findings.len());
+    if let Some(aside) = vex::summary(&settled) {
+        reason = format!("{reason}; {aside}");
+    }
     if outcome == Outcome::Fail
         && let Some(refused) = sorted.waivers.iter().find(|waiver| !waiver.used)
     {
@@ -255,8 +294,10 @@ fn evaluate(context: &Context<'_>) -> Answer {
     let fresh_until = scan.database.iter().map(|feed| feed.as_of.checked_add(policy.max_database_age.0).ok());
     let fresh_until = earliest(fresh_until.filter(|end| end.is_some_and(|end| end >= context.now)));
     let mut judged = Answer::new(NAME, outcome, effect, reason);
-    judged.until = earliest([fresh_until, sorted.until, signer.as_ref().and_then(|signer| signer.until)]);
+    let signed_until = signer.as_ref().and_then(|signer| signer.until);
+    judged.until = earliest([fresh_until, sorted.until, settled.until, signed_until]);
     judged.evidence = sorted.waiver_evidence;
+    judged.evidence.extend(settled.evidence);
     if let Some(signer) = signer {
         let (kind, digest) = ("database-signature".to_owned(), signer.bundle);
         judged.evidence.push(EvidenceRecord { kind, digest });
@@ -269,6 +310,7 @@ fn evaluate(context: &Context<'_>) -> Answer {
     judged.result.details.push(sorted.counts);
     judged.result.details.extend(sorted.records.into_iter().map(|record| Detail::Finding(Box::new(record))));
     judged.result.details.extend(gaps.into_iter().map(|gap| gap.detail));
+    judged.result.details.extend(settled.details);
     judged.result.details.extend(set_aside(scan));
     judged.result.details.extend(excluded(context));
     judged

@@ -6,7 +6,8 @@ use jiff::SignedDuration;
 use plimsoll_core::{Algorithm, Digest, Limits, Timestamp};
 use plimsoll_policy::{
     Collected, DatabaseFacts, DenyList, Evidence, ImageDigests, InventorySource, Policy, RuleResult,
-    SbomFacts, SbomSearch, Signatures, SubjectFacts, SubjectKind, Verdict, VulnerabilityFacts, Waiver,
+    SbomFacts, SbomSearch, Signatures, SubjectFacts, SubjectKind, Verdict, VexFacts, VulnerabilityFacts,
+    Waiver,
 };
 use plimsoll_verify::{
     BUNDLE_V0_3, Bundle, COSIGN_SIGN_V1, IN_TOTO_PAYLOAD, PublicKey, Statement, Subject, Verified, WAIVER_V1,
@@ -107,7 +108,7 @@ pub fn full() -> String {
          registries: {{ allow: ['registry.example/**'] }}
          signatures: {{ required: true, threshold: 1, anyOf: [{{ name: release, key: {{ file: keys/release.pub, notBefore: 2026-01-01T00:00:00Z, notAfter: 2027-06-01T00:00:00Z }} }}] }}
          sbom: {{ required: true, onUnknown: block, attestedBy: [{{ name: sbom builder, key: {{ file: keys/release.pub, transparencyLog: false }} }}] }}
-         vulnerabilities: {{ block: [critical, high], unratedAs: high, maxDatabaseAge: 24h, ignoreUnfixed: false, onUnknown: block }}
+         vulnerabilities: {{ block: [critical, high], unratedAs: high, maxDatabaseAge: 24h, ignoreUnfixed: false, onUnknown: block, vex: {{ signedBy: [{{ name: psirt, key: {{ file: keys/release.pub }} }}] }} }}
          deny: {{ digests: [{{ digest: '{digest}', reason: miner }}] }}
          waivers: {{ approvers: [{{ name: secops@example, key: {{ file: keys/secops.pub }} }}], secondApprover: [{{ name: cto@example, key: {{ file: keys/cto.pub }} }}], maxDays: {{ critical: 30, high: 14, other: 90 }} }}"
     ))
@@ -165,6 +166,7 @@ pub fn evidence() -> Evidence {
         vulnerabilities: scanned(Vec::new(), Vec::new()),
         sbom_search: SbomSearch::default(),
         database: DatabaseFacts::default(),
+        vex: VexFacts::default(),
         narrowed: Vec::new(),
     }
 }
@@ -206,6 +208,9 @@ pub fn scanned(findings: Vec<Finding>, gaps: Vec<Gap>) -> VulnerabilityFacts {
         findings,
         set_aside: Vec::new(),
         noted: Vec::new(),
+        undecided: Vec::new(),
+        vex: plimsoll_vuln::VexUse::default(),
+        ignored: Vec::new(),
         informational: Vec::new(),
         overlays: Vec::new(),
         suppressed: Vec::new(),

@@ -1,0 +1,188 @@
+//! Whose VEX counts under a policy, asked when the verdict is made: whoever gathered the evidence may be wrong.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    dead_code,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+mod common;
+
+use common::{Key, at, evidence, finding, index, judge, key, manifest, policy, rule, scanned};
+use plimsoll_core::{Digest, Limits};
+use plimsoll_policy::{Decision, Detail, Evidence, Outcome, Policy, RejectedSignature, VexFacts, is_vex};
+use plimsoll_verify::{Bundle, Statement, Subject, Verified, statement_by_key};
+use plimsoll_vuln::Severity;
+use serde_json::{Value, json};
+
+const OPENVEX: &str = "https://openvex.dev/ns/v0.2.0";
+
+fn accepting(key: &Key, more: &str) -> Policy {
+    policy(&spec(&format!("{{ name: psirt, key: {} }}", key.yaml_with(more))))
+}
+
+fn spec(signed_by: &str) -> String {
+    format!(
+        "phase: pilot\ndigest: {{ pinned: false }}\n\
+         vulnerabilities: {{ block: [critical], vex: {{ signedBy: [{signed_by}] }} }}"
+    )
+}
+
+/// A document that the finding's package is not affected, as a part of the image with this digest.
+fn document(digest: &Digest, status: &str, time: &str) -> Value {
+    let product = format!("pkg:oci/app@{}", digest.to_string().replace(':', "%3A"));
+    let package = finding("CVE-2026-1111", Severity::Critical).component.to_string();
+    json!({
+        "@context": OPENVEX, "@id": "https://acme.example/1", "author": "somebody", "timestamp": time, "version": 1,
+        "statements": [{"vulnerability": {"name": "CVE-2026-1111"},
+            "products": [{"@id": product, "subcomponents": [{"@id": package}]}],
+            "status": status, "impact_statement": "not built in"}],
+    })
+}
+
+fn not_affected() -> Value {
+    document(&manifest(), "not_affected", "2026-11-01T00:00:00Z")
+}
+
+/// A statement about these images, signed.
+fn signed(key: &Key, subjects: &[Digest], predicate_type: &str, predicate: Value) -> Verified<Statement> {
+    let mut statement = Statement::new(Subject::new("", &subjects[0]), predicate_type, predicate);
+    statement.subjects.extend(subjects[1..].iter().map(|digest| Subject::new("", digest)));
+    let bundle = Bundle::parse(&key.bundle(&statement), &Limits::default()).unwrap();
+    statement_by_key(&bundle, std::slice::from_ref(&key.public)).unwrap()
+}
+
+fn vex(key: &Key, document: Value) -> Verified<Statement> {
+    signed(key, &[manifest()], OPENVEX, document)
+}
+
+/// An image with one critical finding, and these statements as verified for `policy`.
+fn with(statements: Vec<Verified<Statement>>, policy: &Policy) -> Evidence {
+    let mut facts = VexFacts::default();
+    statements.into_iter().for_each(|statement| facts.add(policy, statement));
+    let found = vec![finding("CVE-2026-1111", Severity::Critical)];
+    Evidence { vex: facts, vulnerabilities: scanned(found, Vec::new()), ..evidence() }
+}
+
+#[track_caller]
+fn expect_denied(policy: &Policy, evidence: &Evidence, why: &str) {
+    let verdict = judge(policy, evidence);
+    assert_eq!(verdict.decision, Decision::Deny);
+    let result = rule(&verdict, "vulnerabilities");
+    assert_eq!(result.outcome, Outcome::Fail, "{}", result.reason);
+    let told = result.details.iter().any(|detail| match detail {
+        Detail::RefusedSignature { reason, .. } => reason.contains(why),
+        Detail::VexConflict { text } => text.contains(why),
+        _ => false,
+    });
+    assert!(told || why.is_empty(), "{why}: {:?}", result.details);
+}
+
+#[test]
+fn what_is_signed_by_who_may_is_set_aside_and_told() {
+    let psirt = key();
+    let policy = accepting(&psirt, "notAfter: 2026-11-20T18:00:00Z");
+    let statement = vex(&psirt, not_affected());
+    let bundle = *statement.bundle();
+    let verdict = judge(&policy, &with(vec![statement], &policy));
+    assert_eq!(verdict.decision, Decision::Allow, "{:?}", verdict.reasons);
+    let result = rule(&verdict, "vulnerabilities");
+    assert_eq!(result.reason, "no findings; 1 finding set aside by VEX of psirt");
+    let used = result.details.iter().find_map(|detail| match detail {
+        Detail::Vex { authority, by, bundle, set_aside, author, .. } => {
+            Some((authority.as_str(), by.key.clone(), *bundle, *set_aside, author.as_str()))
+        }
+        _ => None,
+    });
+    assert_eq!(used, Some(("psirt", Some(psirt.public.id().to_string()), bundle, 1, "somebody")));
+    let aside = result.details.iter().any(|detail| {
+        matches!(detail, Detail::SetAside { what, reason }
+            if what.starts_with("CVE-2026-1111 in ") && reason.contains("as psirt signed in sha256:"))
+    });
+    assert!(aside, "{:?}", result.details);
+    assert_eq!(verdict.valid_until, Some(at("2026-11-20T18:00:00Z")), "the key counts no longer");
+    let records = &verdict.platforms[0].evidence;
+    assert!(records.iter().any(|record| record.kind == "vex" && record.digest == bundle));
+}
+
+#[test]
+fn nothing_else_counts() {
+    let (psirt, other) = (key(), key());
+    let policy = accepting(&psirt, "notAfter: 2026-12-01T00:00:00Z");
+    let expect = |statement, why| expect_denied(&policy, &with(vec![statement], &policy), why);
+    let elsewhere = Digest::sha256(b"another image");
+    expect(vex(&other, not_affected()), "a key that spec.vulnerabilities.vex.signedBy does not name");
+    expect(signed(&psirt, &[elsewhere], OPENVEX, not_affected()), "another digest than the manifest");
+    expect(signed(&psirt, &[index()], OPENVEX, not_affected()), "another digest than the manifest");
+    expect(signed(&psirt, &[manifest(), elsewhere], OPENVEX, not_affected()), "about 2 subjects");
+    expect(signed(&psirt, &[manifest()], "https://cyclonedx.org/bom", not_affected()), "is no VEX");
+    let sbom = json!({"bomFormat": "CycloneDX", "specVersion": "1.6"});
+    expect(signed(&psirt, &[manifest()], "https://cyclonedx.org/bom", sbom), "is no VEX");
+    expect(vex(&psirt, json!({"@context": "https://evil.example"})), "not a VEX document");
+    expect(vex(&psirt, document(&elsewhere, "not_affected", "2026-11-01T00:00:00Z")), "");
+    expect(vex(&psirt, document(&manifest(), "affected", "2026-11-01T00:00:00Z")), "");
+    expect(vex(&psirt, document(&manifest(), "not_affected", "2026-12-01T00:00:00Z")), "from the future");
+    // The name of an image proves nothing.
+    let mut named = not_affected();
+    for product in ["pkg:oci/app", "pkg:oci/app?repository_url=registry.example/team/app"] {
+        named["statements"][0]["products"][0]["@id"] = json!(product);
+        expect(vex(&psirt, named.clone()), "");
+    }
+    // A key that no longer counts, and evidence for another policy.
+    let over = accepting(&psirt, "notAfter: 2026-11-01T00:00:00Z");
+    expect_denied(&over, &with(vec![vex(&psirt, not_affected())], &over), "has not counted since");
+    let again = accepting(&psirt, "notAfter: 2026-12-02T00:00:00Z");
+    expect_denied(&again, &with(vec![vex(&psirt, not_affected())], &policy), "");
+    let nobody =
+        common::policy("phase: pilot\ndigest: { pinned: false }\nvulnerabilities: { block: [critical] }");
+    assert!(nobody.vex_signers().is_none());
+    expect_denied(&nobody, &with(vec![vex(&psirt, not_affected())], &nobody), "");
+    let mut nameless = with(vec![vex(&psirt, not_affected())], &policy);
+    nameless.subject.digests = None;
+    assert_ne!(judge(&policy, &nameless).decision, Decision::Allow);
+}
+
+#[test]
+fn statements_that_contradict_each_other_are_told() {
+    let (psirt, other) = (key(), key());
+    let both = policy(&spec(&format!(
+        "{{ name: psirt, key: {} }}, {{ name: vendor, key: {} }}",
+        psirt.yaml(),
+        other.yaml()
+    )));
+    let yes = || vex(&psirt, document(&manifest(), "not_affected", "2026-11-01T00:00:00Z"));
+    let later = vex(&other, document(&manifest(), "affected", "2026-11-02T00:00:00Z"));
+    expect_denied(&both, &with(vec![yes(), later], &both), "counts, not `not_affected`");
+    let same = vex(&other, document(&manifest(), "affected", "2026-11-01T00:00:00Z"));
+    expect_denied(&both, &with(vec![yes(), same], &both), "of the same time, so none counts");
+    let before = vex(&other, document(&manifest(), "affected", "2026-10-01T00:00:00Z"));
+    let verdict = judge(&both, &with(vec![yes(), before], &both));
+    assert_eq!(verdict.decision, Decision::Allow);
+    let told = rule(&verdict, "vulnerabilities").details.iter();
+    assert_eq!(told.filter(|detail| matches!(detail, Detail::VexConflict { .. })).count(), 1);
+}
+
+#[test]
+fn an_incomplete_search_sets_nothing_aside() {
+    let psirt = key();
+    let policy = accepting(&psirt, "transparencyLog: false");
+    let mut evidence = with(vec![vex(&psirt, not_affected())], &policy);
+    evidence.vex.incomplete = Some("there are more attachments than the limits allow".to_owned());
+    expect_denied(&policy, &evidence, "which may contradict it");
+    let digest = Digest::sha256(b"bundle");
+    evidence.vex.refused = vec![RejectedSignature { digest, reason: "no signature".to_owned() }];
+    expect_denied(&policy, &evidence, "VEX: no signature");
+}
+
+#[test]
+fn only_the_types_of_openvex_are_vex() {
+    assert!(is_vex("https://openvex.dev/ns") && is_vex(OPENVEX));
+    for other in ["https://openvex.dev/nsx", "https://cyclonedx.org/bom", "https://openvex.dev", ""] {
+        assert!(!is_vex(other), "{other}");
+    }
+}

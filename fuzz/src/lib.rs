@@ -52,6 +52,7 @@ pub fn limits() -> Limits {
     limits.advisory_bytes = 64 << 10;
     limits.advisories = 64;
     limits.feed_bytes = 1 << 20;
+    limits.exported_bytes = 1 << 20;
     limits.releases = 16;
     limits
 }

@@ -1,5 +1,6 @@
 //! A publisher's files in a folder, which are read one after the other within the limits.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,21 @@ pub(crate) enum Files {
     Zip(PathBuf),
     /// Documents in a folder or its subfolders, sorted.
     Loose { folder: PathBuf, files: Vec<PathBuf> },
+}
+
+impl Input {
+    /// What is left of it without files that are not among these; nothing if that is none of it.
+    pub(crate) fn among(self, paths: &BTreeSet<PathBuf>) -> Option<Self> {
+        let files = match self.files {
+            Files::Loose { folder, mut files } => {
+                files.retain(|file| paths.contains(file));
+                Files::Loose { folder, files }
+            }
+            Files::One(path) => Files::One(Some(path).filter(|path| paths.contains(path))?),
+            Files::Zip(path) => Files::Zip(Some(path).filter(|path| paths.contains(path))?),
+        };
+        (!files.is_empty()).then_some(Self { files, ..self })
+    }
 }
 
 impl Files {

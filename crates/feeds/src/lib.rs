@@ -67,11 +67,23 @@ pub fn build(
     now: Timestamp,
     limits: &Limits,
 ) -> Result<BuildReport, Error> {
+    build_from(from, discover(from)?, as_of, out, now, limits)
+}
+
+/// The same, of these feeds in the folder `from`.
+fn build_from(
+    from: &Path,
+    inputs: Vec<(&'static dyn Publisher, Input)>,
+    as_of: Timestamp,
+    out: &Path,
+    now: Timestamp,
+    limits: &Limits,
+) -> Result<BuildReport, Error> {
     if as_of.duration_since(now) > clock::SKEW {
         return Err(Error::AsOfInFuture { as_of, now });
     }
     let mut feeds = Vec::new();
-    for (publisher, input) in discover(from)? {
+    for (publisher, input) in inputs {
         let mut report = FeedReport::new(&input.content, publisher.name(), input.files.path(), as_of);
         let reading = publisher.read(&input, limits, &mut report)?;
         if reading.releases.len() > limits.releases {

@@ -2,8 +2,10 @@
 
 use std::str::FromStr;
 
-use plimsoll_core::Ecosystem;
+use jiff::SignedDuration;
 use plimsoll_core::nearest::nearest;
+use plimsoll_core::{Ecosystem, Timestamp};
+use plimsoll_vuln::{Database, Gap, GapReason};
 
 use crate::publisher::PUBLISHERS;
 use crate::wanted::{CVES, Wanted};
@@ -15,6 +17,29 @@ impl Wanted {
             PUBLISHERS.iter().any(|publisher| !publisher.locations(&Self::whole(**ecosystem)).is_empty())
         };
         Ecosystem::ALL.iter().filter(offered).map(|ecosystem| ecosystem.name()).chain([CVES])
+    }
+}
+
+impl Wanted {
+    /// What has to be fetched so that this gap is none: a feed that is not there, or too old. `None` if nothing helps, or no
+    /// publisher has it.
+    pub fn for_gap(gap: &Gap) -> Option<Self> {
+        match &gap.reason {
+            GapReason::NoFeed => gap.ecosystem.parse().ok(),
+            GapReason::Stale { age, .. } if !age.is_negative() => gap.ecosystem.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// Whether a database has it, from no longer than `max_age` ago.
+    pub fn is_fresh_in(&self, database: &Database, now: Timestamp, max_age: SignedDuration) -> bool {
+        let content = match self {
+            Self::Packages { ecosystem, .. } => ecosystem.name(),
+            Self::Cves => CVES,
+        };
+        let status = database.status();
+        let mut feeds = status.iter().filter(|feed| feed.ecosystem == content).peekable();
+        feeds.peek().is_some() && feeds.all(|feed| now.duration_since(feed.as_of) <= max_age)
     }
 }
 

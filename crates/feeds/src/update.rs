@@ -14,13 +14,13 @@
 //! only when it has been received completely.
 //!
 //! Nothing here reads advisories. Building finds invalid files, and a database that cannot be built completely is not
-//! replaced.
+//! replaced. The lock is held until it is built, so whoever waited for it finds the database.
 
 mod download;
 mod state;
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use plimsoll_core::{Cancel, Limits, Timestamp};
@@ -30,7 +30,7 @@ use url::Url;
 use crate::lock::{Occupied, lock};
 use crate::publisher::{Location, PUBLISHERS, Publisher};
 use crate::wanted::{COMMON, Wanted};
-use crate::{Error, Mirror};
+use crate::{BuildReport, Error, Mirror, build_from, discover};
 
 use download::{Download, Outcome};
 use state::State;
@@ -86,13 +86,56 @@ pub struct FileReport {
     pub bytes: u64,
 }
 
-/// Fetches everything that was requested. Files that were fetched before an error are kept, so a second run continues
-/// from there.
-pub fn update(settings: &Settings<'_>) -> Result<Vec<FileReport>, Error> {
+/// What an update did.
+#[derive(Debug)]
+pub struct Updated {
+    /// What became of each file.
+    pub files: Vec<FileReport>,
+    /// What was built from them.
+    pub build: BuildReport,
+}
+
+/// Fetches everything that is wanted, and builds the database in the folder `database` from it, and from nothing else that may lie
+/// there: that was not asked for now, so nobody knows how old it is.
+pub fn update(settings: &Settings<'_>, database: &Path) -> Result<Updated, Error> {
+    plimsoll_files::create_folder(settings.folder)?;
+    // Two updates would only fetch the same twice.
+    let _lock = lock(settings.folder, Occupied::Refuse)?;
+    fetch_and_build(settings, database)
+}
+
+/// The same for many who need it at once: one of them does it, while the others wait until [`Settings::cancel`] stops them. Then
+/// `still_needed` tells whether that was enough; if so, nothing is done.
+pub fn update_if(
+    settings: &Settings<'_>,
+    database: &Path,
+    still_needed: impl FnOnce() -> bool,
+) -> Result<Option<Updated>, Error> {
+    plimsoll_files::create_folder(settings.folder)?;
+    let _lock = lock(settings.folder, Occupied::WaitUntil(settings.cancel))?;
+    if still_needed() { fetch_and_build(settings, database).map(Some) } else { Ok(None) }
+}
+
+fn fetch_and_build(settings: &Settings<'_>, database: &Path) -> Result<Updated, Error> {
+    let files = fetch_wanted(settings)?;
+    let paths: BTreeSet<PathBuf> = files.iter().map(|report| settings.folder.join(&report.file)).collect();
+    let now = settings.now;
+    let inputs = discover(settings.folder)?;
+    let inputs = inputs.into_iter().filter_map(|(publisher, input)| Some((publisher, input.among(&paths)?)));
+    let build = build_from(settings.folder, inputs.collect(), now, database, now, settings.limits)?;
+    Ok(Updated { files, build })
+}
+
+/// Fetches everything that is wanted, and builds nothing. What was fetched before an error is kept, so a second run goes on from
+/// there.
+pub fn fetch(settings: &Settings<'_>) -> Result<Vec<FileReport>, Error> {
+    plimsoll_files::create_folder(settings.folder)?;
+    let _lock = lock(settings.folder, Occupied::Refuse)?;
+    fetch_wanted(settings)
+}
+
+fn fetch_wanted(settings: &Settings<'_>) -> Result<Vec<FileReport>, Error> {
     let folder = settings.folder;
-    plimsoll_files::create_folder(folder)?;
-    // Two updates at once would only fetch the same files twice.
-    let _lock = lock(folder, Occupied::Refuse)?;
     let mut state = State::open(folder);
     let before: Vec<Wanted> = state.wanted().collect();
     let wanted = selection(settings.wanted, &before);
@@ -117,7 +160,7 @@ fn fetch_all(
         let base = mirror.map_or(publisher.address(), |mirror| mirror.url().as_str());
         let url = address(base, &location)?;
         (settings.listener)(Event::Asked { file: &location.file });
-        let received = fetch(settings, state, &location.file, &url)?;
+        let received = fetch_file(settings, state, &location.file, &url)?;
         let bytes = state.file(&location.file).map_or(0, |file| file.bytes);
         reports.push(FileReport { file: location.file, url, received, bytes });
     }
@@ -153,7 +196,12 @@ fn address(base: &str, location: &Location) -> Result<Url, Error> {
 }
 
 /// Fetches one file. Returns how many bytes were received, or `None` if it had not changed.
-fn fetch(settings: &Settings<'_>, state: &mut State, file: &str, url: &Url) -> Result<Option<u64>, Error> {
+fn fetch_file(
+    settings: &Settings<'_>,
+    state: &mut State,
+    file: &str,
+    url: &Url,
+) -> Result<Option<u64>, Error> {
     let path = settings.folder.join(file);
     if let Some(parent) = path.parent() {
         plimsoll_files::create_folder(parent)?;

@@ -42,7 +42,7 @@ impl Place {
             .map(|publisher| format!("{publisher}={}", self.server.url()).parse().unwrap())
             .to_vec();
         let settings = plimsoll_http::Settings { retries: 2, ..plimsoll_http::Settings::default() };
-        update::update(&update::Settings {
+        update::fetch(&update::Settings {
             folder: &self.folder(),
             wanted: &wanted,
             mirrors: &mirrors,
@@ -224,7 +224,7 @@ fn progress_adds_up_to_what_is_received() {
     let heard: Arc<Mutex<u64>> = Arc::default();
     let counted = Arc::clone(&heard);
     let mirror: Mirror = format!("osv={}", place.server.url()).parse().unwrap();
-    update::update(&update::Settings {
+    update::fetch(&update::Settings {
         folder: &place.folder(),
         wanted: &["PyPI".parse().unwrap()],
         mirrors: &[mirror],

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::SignedDuration;
 use plimsoll_core::{Cancel, Platform, Reference, Swap, Timestamp};
 use plimsoll_gather::{
     Access, Collection, Layers, Subject, UnderPolicy, evidence, layers, open, open_registry,
@@ -59,6 +60,8 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// The evidence, one for each platform.
     pub evidence: Vec<Evidence>,
+    /// How old advisories may be under the policies in question; none if no policy needs findings.
+    pub max_database_age: Option<SignedDuration>,
     /// What its reader should know and the verdict does not show.
     pub remark: Option<String>,
     /// Waivers that do not count, and why.
@@ -133,6 +136,15 @@ impl Judge {
         let remark = opened.remark().map(|remark| format!("{subject}: {remark}"));
         let asked: Vec<&Policy> = policies.iter().map(|under| under.policy).collect();
         let unused_waivers = UnusedWaiver::find(&waivers.waivers, &asked, &evidence, &verdict);
-        Ok(Judgement { verdict, evidence, remark, refused_waivers: waivers.refused, unused_waivers })
+        let needs = policies.iter().map(|under| under.policy.needs().findings);
+        let max_database_age = needs.flatten().min();
+        Ok(Judgement {
+            verdict,
+            evidence,
+            max_database_age,
+            remark,
+            refused_waivers: waivers.refused,
+            unused_waivers,
+        })
     }
 }

@@ -27,6 +27,7 @@ pub(crate) mod shared;
 pub(crate) mod sign;
 pub(crate) mod trust;
 pub(crate) mod trust_flags;
+pub(crate) mod update_flags;
 pub(crate) mod verify;
 pub(crate) mod waiver;
 

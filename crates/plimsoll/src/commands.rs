@@ -24,6 +24,7 @@ mod schema;
 mod sign;
 mod signer;
 mod trust;
+mod updating;
 mod verification;
 mod verify;
 mod version;

@@ -31,7 +31,11 @@ pub(crate) const ALL: &[Schema] = &[
     Schema { name: "verdict", about: "a verdict, as part of `check -o json`", make: schema::verdict },
     Schema { name: "waiver-show", about: "the output of `waiver show -o json`", make: schema::waiver_show },
     Schema { name: "check", about: "the output of `check -o json`", make: check },
-    Schema { name: "scan", about: "the output of `scan -o json`, and each line of `scan -o jsonl`", make: || written(SCAN) },
+    Schema {
+        name: "scan",
+        about: "the output of `scan -o json`, and each line of `scan -o jsonl`",
+        make: || written(SCAN),
+    },
     Schema {
         name: "verify",
         about: "the output of `verify`, `verify-attestation`, `verify-blob` and `verify-blob-attestation` with `-o json`",

@@ -31,6 +31,7 @@ pub(crate) mod sign;
 pub(crate) mod signing;
 pub(crate) mod trust;
 mod trust_flags;
+pub(crate) mod updating;
 pub(crate) mod verify;
 pub(crate) mod waiver;
 

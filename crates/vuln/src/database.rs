@@ -128,6 +128,12 @@ impl FeedStatus {
 }
 
 impl Database {
+    /// A database that covers nothing yet: every component is a gap.
+    pub fn empty() -> Self {
+        let (advisories, overlays, signature) = (Vec::new(), None, None);
+        Self { advisories, overlays, list: FileList::default(), signature, whole: OnceLock::new() }
+    }
+
     /// Opens the database in `dir`. While others change it, that is the database before the change or after it.
     pub fn open(dir: &Path) -> Result<Self, Error> {
         let mut opened = Self::open_once(dir);

@@ -9,7 +9,7 @@ mod difference;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
-use plimsoll_core::Ecosystem;
+use plimsoll_core::{Ecosystem, nearest};
 use serde::Serialize;
 
 use crate::affected::{Affected, End, FixState, Interval, Start};
@@ -107,7 +107,8 @@ pub struct Range {
 pub struct Answer {
     /// Sorted by ecosystem, release, package and advisory.
     pub advice: Vec<Advice>,
-    /// Names of packages that contain the text, shortest first, if nothing was found.
+    /// Names of packages that contain the text, shortest first, if nothing was found; if there are none, the one that is most
+    /// like it.
     pub similar: Vec<String>,
 }
 
@@ -149,6 +150,15 @@ pub fn search(
         }
     }
     advice.sort_by(|a, b| a.place().cmp(&b.place()));
+    if advice.is_empty() && similar.is_empty() {
+        let mut names = BTreeSet::new();
+        for advisories in database.files() {
+            let keys = advisories.keys()?.into_iter().filter(|key| is_asked(advisories, key));
+            names.extend(keys.map(|key| parts(advisories, &key).1.to_lowercase()));
+        }
+        let nearest = nearest(&wanted, names.iter().map(String::as_str));
+        similar.extend(nearest.map(|name| (name.len(), name.to_owned())));
+    }
     let similar = if advice.is_empty() { similar } else { BTreeSet::new() };
     Ok(Answer { advice, similar: similar.into_iter().map(|(_, name)| name).take(MOST_NAMES).collect() })
 }

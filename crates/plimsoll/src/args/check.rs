@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::shared::{DatabaseChoice, EvidenceRepository, Instant, JUDGEMENT, OUTPUT, Reading, parse_switch};
 use super::trust_flags::RootChoice;
+use super::update_flags::Updating;
 
 /// Judge images: gather evidence, apply the policy, print the verdict
 ///
@@ -50,6 +51,8 @@ pub(crate) struct Check {
     pub(crate) repository: EvidenceRepository,
     #[command(flatten)]
     pub(crate) db: DatabaseChoice,
+    #[command(flatten)]
+    pub(crate) updating: Updating,
     #[command(flatten)]
     pub(crate) instant: Instant,
     #[command(flatten)]

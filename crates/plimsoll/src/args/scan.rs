@@ -9,6 +9,7 @@ use super::catalogers_flag::CatalogerChoice;
 use super::shared::{
     DatabaseChoice, IMAGES, Instant, JUDGEMENT, LayerReading, OUTPUT, Reading, parse_switch,
 };
+use super::update_flags::Updating;
 
 /// Find known vulnerabilities in an image or SBOM
 ///
@@ -20,6 +21,7 @@ use super::shared::{
 Examples:
   plimsoll scan registry.example/team/app:1.4 --db db/
   plimsoll scan registry.example/team/app:1.4 --all-platforms
+  plimsoll scan app.tar --db-update
   plimsoll scan sbom:app.spdx.json --db db/ -o json
   plimsoll scan sbom:boms/ -o jsonl --output-file fleet.jsonl
   plimsoll scan app.tar --fail-on kev,critical,high+fixable,'epss>0.1'
@@ -52,6 +54,8 @@ pub(crate) struct Scan {
     /// are listed. No file is used unless it is named. May be repeated
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_IGNORE_FILE", value_delimiter = ',', help_heading = JUDGEMENT)]
     pub(crate) ignore_file: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) updating: Updating,
     #[command(flatten)]
     pub(crate) instant: Instant,
     /// Also count findings in dependencies that lock files and manifests declare only for development, builds and tests

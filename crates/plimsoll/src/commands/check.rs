@@ -1,5 +1,6 @@
 //! `plimsoll check`.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,9 +10,10 @@ use plimsoll_core::{Digest, Kind};
 use plimsoll_gather::Subject;
 use plimsoll_judge::documents::signed_forms;
 use plimsoll_judge::{Inputs, Judge, Judgement, Request, Ruleset, WaiverDocument};
-use plimsoll_policy::{Decision, UnusedWaiver, WhyUnused};
-use plimsoll_vuln::Database;
+use plimsoll_policy::{Decision, UnusedWaiver, VulnerabilityFacts, WhyUnused};
+use plimsoll_vuln::{Database, Error as DatabaseError, Gap, ScanSettings};
 
+use crate::commands::updating::Updater;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::progress::Bar;
@@ -23,12 +25,18 @@ use crate::settings::check::{CheckSettings, Format};
 
 pub(super) fn run(settings: &CheckSettings, console: Console) -> Result<Exit, Failure> {
     let limits = &settings.access.limits;
+    let updater = Updater::new(settings.updating.as_ref(), &settings.database, console);
+    // Without a usable database there is still a verdict: the rule about vulnerabilities is unknown.
+    let (database, missing) = match updater.open() {
+        Ok((database, missing)) => (Ok(database), missing),
+        Err(error) => (Err(error), None),
+    };
+    let updating = Updating { updater, missing: Cell::new(missing) };
     let inputs = Inputs {
         rules: Arc::new(Ruleset::load(settings.policy.as_deref(), &settings.deny_lists, limits)?),
         waivers: Arc::new(WaiverDocument::load(&settings.waivers, limits)?),
         roots: Arc::clone(&settings.roots),
-        // Without a usable database there is still a verdict: the rule about vulnerabilities is unknown.
-        database: Arc::new(Database::open(&settings.database)),
+        database: Arc::new(database),
     };
     if settings.policy.is_none() && settings.format == Format::Table {
         console.say("no --policy, so the built-in one applies; `plimsoll policy example` prints one to edit");
@@ -41,7 +49,7 @@ pub(super) fn run(settings: &CheckSettings, console: Console) -> Result<Exit, Fa
     let mut exit = Exit::Done;
     let mut results = Vec::new();
     for subject in &settings.subjects {
-        let result = judged(subject, settings, &judge, console);
+        let result = judged(subject, settings, &judge, &updating, console);
         exit = exit.and(match &result {
             Ok(judgement) => match judgement.verdict.decision {
                 Decision::Allow => Exit::Done,
@@ -97,10 +105,37 @@ fn warn_of_unused<'a>(judgements: impl Iterator<Item = &'a Judgement>, console: 
     }
 }
 
+/// How the database is updated when a subject needs more of it.
+struct Updating<'a> {
+    updater: Updater<'a>,
+    /// Why there was no database at the start, if nothing has brought one since.
+    missing: Cell<Option<DatabaseError>>,
+}
+
+impl Updating<'_> {
+    /// The database to judge by once more, if an update brought something, or if there is none and nothing can be fetched.
+    fn after(
+        &self,
+        judgement: &Judgement,
+        settings: &CheckSettings,
+    ) -> Result<Option<Result<Database, DatabaseError>>, Failure> {
+        let scans = judgement.evidence.iter().filter_map(|evidence| match &evidence.vulnerabilities {
+            VulnerabilityFacts::Scanned(scan) => Some(scan),
+            VulnerabilityFacts::Unavailable { .. } => None,
+        });
+        let gaps: Vec<Gap> = scans.flat_map(|scan| scan.gaps.iter().cloned()).collect();
+        let max_age = judgement.max_database_age.unwrap_or(ScanSettings::at(settings.now).max_age);
+        let brought = self.updater.for_gaps(&gaps, settings.now, max_age)?;
+        let missing = self.missing.take();
+        Ok(brought.map(Ok).or(missing.map(Err)))
+    }
+}
+
 fn judged(
     subject: &str,
     settings: &CheckSettings,
     judge: &Judge,
+    updating: &Updating<'_>,
     console: Console,
 ) -> Result<Judgement, Failure> {
     let request = Request {
@@ -110,7 +145,12 @@ fn judged(
         now: settings.now,
         cancel: settings.access.for_one_subject().cancel,
     };
-    let judgement = judge.judge(&request, &Bar::new(console))?;
+    let judge_again = || judge.judge(&request, &Bar::new(console));
+    let mut judgement = judge_again()?;
+    if let Some(database) = updating.after(&judgement, settings)? {
+        judge.replace(|inputs| Inputs { database: Arc::new(database), ..inputs });
+        judgement = judge_again()?;
+    }
     for refused in &judgement.refused_waivers {
         console.warn(refused);
     }

@@ -2,17 +2,14 @@
 
 mod archive;
 
-use std::sync::Arc;
-
 use plimsoll_core::text::shown;
-use plimsoll_core::{Cancel, Kind, quantity};
-use plimsoll_feeds::update::{self, FileReport};
-use plimsoll_http::Client;
+use plimsoll_core::{Cancel, Kind};
+use plimsoll_feeds::update;
 use plimsoll_vuln::{Database, lookup};
 
+use crate::commands::updating::Source;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
-use crate::progress::Transfer;
 use crate::render;
 use crate::report::db::{Differences, Found, Report};
 use crate::settings::Format;
@@ -34,30 +31,8 @@ pub(super) fn run(settings: &DbSettings<'_>, console: Console) -> Result<Exit, F
 
 fn update(settings: &UpdateSettings<'_>, console: Console) -> Result<Exit, Failure> {
     let UpdateSettings { wanted, mirrors, feeds, folder, http, now, limits } = settings;
-    let cancel = Cancel::never();
-    let transfer = Arc::new(Transfer::new(console));
-    let heard = Arc::clone(&transfer);
-    let fetched = update::update(&update::Settings {
-        folder: feeds,
-        wanted,
-        mirrors,
-        client: &Client::new(http.clone())?,
-        limits,
-        now: *now,
-        cancel: &cancel,
-        listener: Arc::new(move |event| heard.event(event)),
-    });
-    transfer.finish();
-    for FileReport { file, received, bytes, .. } in fetched? {
-        match received {
-            Some(_) => console.say(format_args!("{file}: {}, fetched", quantity::size(bytes))),
-            None => console.say(format_args!("{file}: unchanged")),
-        }
-    }
-    let report = plimsoll_feeds::build(feeds, *now, folder, *now, limits)?;
-    for feed in &report.feeds {
-        console.say(feed);
-    }
+    let source = Source { feeds, mirrors, http, now: *now, limits };
+    source.fetch(wanted, &Cancel::never(), console, |settings| update::update(settings, folder).map(Some))?;
     console.say(format_args!("the database is in {}", folder.display()));
     Ok(Exit::Done)
 }

@@ -7,16 +7,18 @@ use std::path::PathBuf;
 
 use plimsoll_core::text::shown;
 use plimsoll_core::{Kind, quantity};
+use plimsoll_feeds::Wanted;
 use plimsoll_gather::{Access, Layers, OpenedSubject, Subject, inventory, of_nothing, open, scanned_image};
 use plimsoll_image::artifact::Image;
 use plimsoll_image::layers::LayerDigests;
 use plimsoll_judge::vex::VexFiles;
+use plimsoll_vuln::Threshold;
 use plimsoll_vuln::ignore::Rules;
 use plimsoll_vuln::vex::{Scene, Statements};
-use plimsoll_vuln::{Database, Threshold, scan, scan_until};
 
 use crate::commands::catalogers::layers_without;
 use crate::commands::platforms;
+use crate::commands::updating::Advisories;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::progress::Bar;
@@ -32,7 +34,7 @@ pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Fai
         settings,
         statements: statements(settings, console)?,
         ignored: ignore_rules(settings)?,
-        database: Database::open(&settings.database)?,
+        advisories: Advisories::open(settings.updating.as_ref(), &settings.database, console)?,
         layers: layers_without(&settings.without, &settings.access).with_digests(settings.digests),
         rules: plimsoll_vuln::ScanSettings {
             development: settings.development,
@@ -86,7 +88,7 @@ struct Scanner<'a> {
     statements: Statements,
     /// What does not count here.
     ignored: Rules,
-    database: Database,
+    advisories: Advisories<'a>,
     layers: Layers,
     rules: plimsoll_vuln::ScanSettings,
     console: Console,
@@ -96,10 +98,13 @@ impl Scanner<'_> {
     /// Checks that the database has the facts that the thresholds need: without them, no finding could meet them.
     fn facts(&self) -> Result<Exit, Failure> {
         let mut exit = Exit::Done;
+        if self.settings.fail_on.iter().any(|threshold| threshold.needs().next().is_some()) {
+            self.advisories.with(&Wanted::Cves, &self.rules)?;
+        }
+        let database = self.advisories.get();
         for threshold in &self.settings.fail_on {
             for publisher in threshold.needs() {
-                let Some(as_of) = self.database.overlays().and_then(|overlays| overlays.as_of(publisher))
-                else {
+                let Some(as_of) = database.overlays().and_then(|overlays| overlays.as_of(publisher)) else {
                     let message = format!(
                         "`--fail-on {threshold}` needs {publisher}, which the database does not have"
                     );
@@ -126,7 +131,7 @@ impl Scanner<'_> {
         text: &str,
         results: &mut Vec<Scanned>,
     ) -> Result<Vec<(Option<String>, Failure)>, Failure> {
-        let Self { settings, database, rules, console, .. } = self;
+        let Self { settings, console, .. } = self;
         let subject = Subject::parse(text)?;
         let access = settings.access.for_one_subject();
         let opened = open(&subject, &access)?;
@@ -160,7 +165,7 @@ impl Scanner<'_> {
                 manifest: Some(absent.manifest.digest),
                 platform: Some(absent.platform().to_string()),
                 layers: Vec::new(),
-                scan: scan(&of_nothing(absent), database, rules)?,
+                scan: self.advisories.scan(&of_nothing(absent), &self.rules, &access.cancel)?,
             });
         }
         Ok(failed)
@@ -179,7 +184,7 @@ impl Scanner<'_> {
             // A caller that requests this accepts it.
             LayerDigests::Optional => Cow::Owned(inventory.into_owned().accepting_unhashed_layers()),
         };
-        let mut scan = scan_until(&inventory, &self.database, &self.rules, &access.cancel)?;
+        let mut scan = self.advisories.scan(&inventory, &self.rules, &access.cancel)?;
         let scene = Scene {
             image: &scanned_image(opened, image, &inventory),
             inventory: Some(inventory.as_ref()),

@@ -7,6 +7,7 @@ use plimsoll_core::{Platform, Timestamp};
 use plimsoll_gather::Access;
 use plimsoll_judge::Roots;
 
+use super::updating::UpdatingSettings;
 use super::{Context, EvidenceRepository, reading_access, roots};
 use crate::args::check::Check;
 use crate::failure::Failure;
@@ -31,6 +32,8 @@ pub(crate) struct CheckSettings {
     pub(crate) roots: Arc<Roots>,
     /// Folder of the advisory database.
     pub(crate) database: PathBuf,
+    /// How it is updated if it lacks something.
+    pub(crate) updating: Option<UpdatingSettings>,
     /// The instant that the verdict is about.
     pub(crate) now: Timestamp,
     pub(crate) explain: bool,
@@ -51,6 +54,7 @@ impl CheckSettings {
             deny_lists: arguments.deny_list.clone(),
             roots: Arc::new(roots(&arguments.root, access.http(), context)?),
             database: context.database_folder(&arguments.db)?,
+            updating: UpdatingSettings::resolve(&arguments.updating, &access, context)?,
             now: context.now(&arguments.instant),
             explain: arguments.explain,
             format: arguments.output,

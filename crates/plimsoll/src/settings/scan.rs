@@ -8,6 +8,7 @@ use plimsoll_gather::Access;
 use plimsoll_image::layers::LayerDigests;
 use plimsoll_vuln::Threshold;
 
+use super::updating::UpdatingSettings;
 use super::{Context, Platforms, reading_access};
 use crate::args::scan::Scan;
 use crate::failure::Failure;
@@ -36,6 +37,8 @@ pub(crate) struct ScanSettings {
     pub(crate) access: Access,
     /// Folder of the advisory database.
     pub(crate) database: PathBuf,
+    /// How it is updated if it lacks something.
+    pub(crate) updating: Option<UpdatingSettings>,
     /// The instant by which feeds are fresh or not.
     pub(crate) now: Timestamp,
     pub(crate) format: Format,
@@ -45,6 +48,7 @@ pub(crate) struct ScanSettings {
 
 impl ScanSettings {
     pub(crate) fn resolve(arguments: &Scan, context: &Context<'_>) -> Result<Self, Failure> {
+        let access = reading_access(&arguments.reading, context)?;
         Ok(Self {
             subjects: arguments.subjects.clone(),
             subjects_from: arguments.subjects_from.clone(),
@@ -55,8 +59,9 @@ impl ScanSettings {
             fail_on: arguments.fail_on.clone(),
             vex: arguments.vex.clone(),
             ignore_files: arguments.ignore_file.clone(),
-            access: reading_access(&arguments.reading, context)?,
             database: context.database_folder(&arguments.db)?,
+            updating: UpdatingSettings::resolve(&arguments.updating, &access, context)?,
+            access,
             now: context.now(&arguments.instant),
             format: arguments.output,
             file: arguments.reading.file.output_file.clone(),

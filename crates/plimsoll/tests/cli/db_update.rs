@@ -226,3 +226,117 @@ fn a_failed_update_says_what_to_do() {
     place.run(&["db", "update", "--offline", "--ecosystem", "pypi"]).exits(1).says("--offline");
     place.run(&["scan", "--db", "none", "sbom:x"]).says("plimsoll db update");
 }
+
+/// A publisher with PyPI, NuGet, KEV and EPSS, and the arguments for `--db-update` from it.
+fn publisher(place: &Place) -> (Publisher, Vec<String>) {
+    let server = Publisher::start();
+    for ecosystem in ["PyPI", "NuGet"] {
+        let advisory = ADVISORY.replace("PyPI", ecosystem);
+        server.put(&format!("/{ecosystem}/all.zip"), &archive(&[("PYSEC-1.json", &advisory)]));
+    }
+    server.put("/known_exploited_vulnerabilities.json", br#"{"count": 0, "vulnerabilities": []}"#);
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    let scores = b"#model_version:v1,score_date:2026-11-19\ncve,epss,percentile\nCVE-2024-1111,0.25,0.9\n";
+    std::io::Write::write_all(&mut packed, scores).unwrap();
+    server.put("/epss_scores-current.csv.gz", &packed.finish().unwrap());
+    let mirrors = ["osv", "kev", "epss"].map(|id| format!("{id}={}", server.url())).join(",");
+    let (db, feeds) = (place.path("fetched"), place.path("publishers"));
+    let arguments = ["--db-update", "--mirror", &mirrors, "--feeds", &feeds, "--db", &db];
+    (server, arguments.map(str::to_owned).to_vec())
+}
+
+fn document(place: &Place) -> String {
+    let document = place.write(
+        "app.cdx.json",
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,
+        "compositions":[{"aggregate":"complete"}],"components":[
+        {"type":"library","name":"jinja2","version":"2.11.2","purl":"pkg:pypi/jinja2@2.11.2"}]}"#,
+    );
+    format!("sbom:{document}")
+}
+
+#[test]
+fn a_scan_brings_what_it_needs_and_nothing_else_and_only_when_it_needs_it() {
+    let place = Place::empty();
+    let (server, update) = publisher(&place);
+    let update: Vec<&str> = update.iter().map(String::as_str).collect();
+    let sbom = document(&place);
+    let scan = |more: &[&str]| place.run(&[&["scan", &sbom][..], &update, more].concat());
+    scan(&[]).exits(0).says("updating the database for PyPI, CVE").says("osv/PyPI/all.zip").says("PYSEC-1");
+    let asked = || server.asked().into_iter().map(|asked| asked.path).collect::<BTreeSet<_>>();
+    let first = asked();
+    assert!(first.contains("/PyPI/all.zip") && !first.contains("/NuGet/all.zip"), "{first:?}");
+    assert_eq!(first.len(), 3);
+    // What is there and fresh is not asked for.
+    scan(&[]).exits(0).says("PYSEC-1").keeps_quiet_about("updating");
+    assert!(asked().is_empty());
+    // What another subject needs as well.
+    let other = place.write(
+        "net.cdx.json",
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":[
+        {"type":"library","name":"jinja2","version":"2.11.2","purl":"pkg:nuget/jinja2@2.11.2"}]}"#,
+    );
+    let other = format!("sbom:{other}");
+    scan(&[&other]).exits(0).says("updating the database for NuGet").says("NuGet from OSV: 1 of 1");
+    assert!(asked().contains("/NuGet/all.zip"));
+    scan(&["--fail-on", "epss>0.9"]).exits(0).keeps_quiet_about("updating");
+    // What would be too old by then is asked for, and is not younger afterwards.
+    scan(&["--at", "2036-01-01T00:00:00Z"]).exits(11).says("updating the database for").says("unchanged");
+}
+
+#[test]
+fn a_verdict_is_made_with_what_an_update_brings() {
+    let place = Place::empty();
+    let (server, update) = publisher(&place);
+    let update: Vec<&str> = update.iter().map(String::as_str).collect();
+    let sbom = document(&place);
+    let policy = place.write(
+        "policy.yaml",
+        "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {name: shop}\nspec:\n  phase: pilot\n  digest: {pinned: false}\n",
+    );
+    let check = ["check", "--policy", &policy, &sbom];
+    let without = place.run(&[&check[..], &["--db", &place.path("fetched")]].concat()).exits(11);
+    without.says("no vulnerability database").says("plimsoll db update");
+    // An unrated finding counts as high, which pilot reports.
+    place
+        .run(&[&check[..], &update].concat())
+        .exits(0)
+        .says("updating the database for PyPI, CVE")
+        .says("1 finding");
+    place.run(&[&check[..], &update].concat()).exits(0).keeps_quiet_about("updating");
+    drop(server);
+    // Nobody to ask: it fails, and does not judge by what is too old without a word.
+    let later = ["--at", "2036-01-01T00:00:00Z"];
+    let failed = place.run(&[&check[..], &update, &later].concat());
+    assert!(failed.code != 0 && failed.code != 10, "{failed:?}");
+    // Where nothing is needed, the verdict says as before that there is no database.
+    let empty = place.write(
+        "empty.cdx.json",
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":[]}"#,
+    );
+    let nowhere = ["--db", &place.path("nowhere"), "--db-update", "--offline"];
+    let policy = ["--policy", &policy, &format!("sbom:{empty}")];
+    place.run(&[&["check"][..], &policy, &nowhere].concat()).says("no vulnerability database");
+}
+
+#[test]
+fn of_many_scans_on_a_fresh_machine_one_updates_and_all_find_the_same() {
+    let place = Place::empty();
+    let (server, update) = publisher(&place);
+    let sbom = document(&place);
+    let update: Vec<&str> = update.iter().map(String::as_str).collect();
+    let scan = [&["scan", &sbom, "-o", "json"][..], &update].concat();
+    let piped = |number: usize| {
+        let mut command = place.command(&scan);
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        (number, command.spawn().unwrap())
+    };
+    let running: Vec<_> = (0..6).map(piped).collect();
+    for (number, child) in running {
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "scan {number}");
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(json["results"][0]["findings"][0]["id"], "PYSEC-1");
+    }
+    assert_eq!(server.asked().len(), 3, "each file once");
+}

@@ -1,0 +1,208 @@
+//! Fetching advisories before something is looked up: `--db-update`, and the same for `db update`.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::SignedDuration;
+use plimsoll_core::{Cancel, Swap, Timestamp, quantity};
+use plimsoll_feeds::update::{self, FileReport, Updated};
+use plimsoll_feeds::{Error, Wanted};
+use plimsoll_http::Client;
+use plimsoll_sbom::Inventory;
+use plimsoll_vuln::{Database, Error as DatabaseError, Gap, Scan, ScanSettings, scan_until};
+
+use crate::failure::Failure;
+use crate::output::Console;
+use crate::progress::Transfer;
+use crate::settings::updating::UpdatingSettings;
+
+/// Updates the database when it lacks what a subject needs. What was asked for once is not asked for again in the same run.
+pub(super) struct Updater<'a> {
+    settings: Option<&'a UpdatingSettings>,
+    /// Folder of the database.
+    folder: &'a Path,
+    console: Console,
+    asked: Mutex<BTreeSet<Wanted>>,
+}
+
+impl<'a> Updater<'a> {
+    pub(super) fn new(settings: Option<&'a UpdatingSettings>, folder: &'a Path, console: Console) -> Self {
+        Self { settings, folder, console, asked: Mutex::default() }
+    }
+
+    /// The database. If an update may bring one, there is one that covers nothing where there is none, with the reason.
+    pub(super) fn open(&self) -> Result<(Database, Option<DatabaseError>), DatabaseError> {
+        match Database::open(self.folder) {
+            Ok(database) => Ok((database, None)),
+            Err(
+                error @ (DatabaseError::NoDatabase { .. }
+                | DatabaseError::Unlisted { .. }
+                | DatabaseError::Damaged { .. }
+                | DatabaseError::Format { .. }),
+            ) if self.settings.is_some() => Ok((Database::empty(), Some(error))),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The database with what the gaps of a scan lack, if they lack something that can be fetched.
+    pub(super) fn for_gaps(
+        &self,
+        gaps: &[Gap],
+        now: Timestamp,
+        max_age: SignedDuration,
+    ) -> Result<Option<Database>, Failure> {
+        self.bring(gaps.iter().filter_map(Wanted::for_gap).collect(), now, max_age)
+    }
+
+    /// The database with all of this no older than `max_age`, if anything of it can be fetched that was not yet.
+    pub(super) fn bring(
+        &self,
+        wanted: BTreeSet<Wanted>,
+        now: Timestamp,
+        max_age: SignedDuration,
+    ) -> Result<Option<Database>, Failure> {
+        let Some(UpdatingSettings { mirrors, feeds, access, clock }) = self.settings else { return Ok(None) };
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wanted: BTreeSet<Wanted> = wanted.difference(&asked).cloned().collect();
+        if wanted.is_empty() {
+            return Ok(None);
+        }
+        let stale = |wanted: &Wanted| {
+            let opened = Database::open(self.folder);
+            !opened.is_ok_and(|database| wanted.is_fresh_in(&database, now, max_age))
+        };
+        // What is known by CVE is small, and counts for every finding.
+        wanted.extend(Some(Wanted::Cves).filter(|cves| !asked.contains(cves) && stale(cves)));
+        let names: Vec<_> = wanted.iter().map(Wanted::to_string).collect();
+        self.console.say(format_args!("updating the database for {}", names.join(", ")));
+        asked.extend(wanted.iter().cloned());
+        let wanted: Vec<Wanted> = wanted.into_iter().collect();
+        let cancel = access.for_one_subject().cancel;
+        let source = Source {
+            feeds,
+            mirrors,
+            http: access.http(),
+            now: whole_seconds(clock()),
+            limits: &access.limits,
+        };
+        source.fetch(&wanted, &cancel, self.console, |settings| {
+            update::update_if(settings, self.folder, || wanted.iter().any(stale))
+        })?;
+        Ok(Some(Database::open(self.folder)?))
+    }
+}
+
+/// The database of a run whose subjects are scanned side by side. An update may replace it meanwhile.
+pub(super) struct Advisories<'a> {
+    updater: Updater<'a>,
+    current: Swap<Database>,
+    /// Why there was none at the start, as long as nothing has brought one. Whoever replaces the database holds it.
+    missing: Mutex<Option<Failure>>,
+}
+
+impl<'a> Advisories<'a> {
+    pub(super) fn open(
+        settings: Option<&'a UpdatingSettings>,
+        folder: &'a Path,
+        console: Console,
+    ) -> Result<Self, Failure> {
+        let updater = Updater::new(settings, folder, console);
+        let (database, missing) = updater.open()?;
+        Ok(Self { updater, current: Swap::new(database), missing: Mutex::new(missing.map(Failure::from)) })
+    }
+
+    /// The database as it is now.
+    pub(super) fn get(&self) -> Arc<Database> {
+        self.current.get()
+    }
+
+    /// Scans, and again as long as an update brings something of what is missing.
+    pub(super) fn scan(
+        &self,
+        inventory: &Inventory,
+        rules: &ScanSettings,
+        cancel: &Cancel,
+    ) -> Result<Scan, Failure> {
+        loop {
+            let database = self.get();
+            let scan = scan_until(inventory, &database, rules, cancel)?;
+            let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
+            // Another subject may have needed the same.
+            if Arc::ptr_eq(&database, &self.get()) {
+                match self.updater.for_gaps(&scan.gaps, rules.now, rules.max_age)? {
+                    Some(brought) => {
+                        *missing = None;
+                        self.current.set(brought);
+                    }
+                    // Nothing was needed, or can be had, of a database that there is not.
+                    None => return missing.clone().map_or(Ok(scan), Err),
+                }
+            }
+        }
+    }
+
+    /// Brings this, if it is not there or too old, and an update may bring it.
+    pub(super) fn with(&self, wanted: &Wanted, rules: &ScanSettings) -> Result<(), Failure> {
+        let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        if !wanted.is_fresh_in(&self.get(), rules.now, rules.max_age)
+            && let Some(brought) = self.updater.bring([wanted.clone()].into(), rules.now, rules.max_age)?
+        {
+            *missing = None;
+            self.current.set(brought);
+        }
+        Ok(())
+    }
+}
+
+/// Where advisories are fetched from, and kept.
+pub(super) struct Source<'a> {
+    /// Folder for the publishers' files.
+    pub(super) feeds: &'a Path,
+    pub(super) mirrors: &'a [plimsoll_feeds::Mirror],
+    pub(super) http: &'a plimsoll_http::Settings,
+    pub(super) now: Timestamp,
+    pub(super) limits: &'a plimsoll_core::Limits,
+}
+
+impl Source<'_> {
+    /// Updates by `update`, with progress, and says what became of each file.
+    pub(super) fn fetch(
+        &self,
+        wanted: &[Wanted],
+        cancel: &Cancel,
+        console: Console,
+        update: impl FnOnce(&update::Settings<'_>) -> Result<Option<Updated>, Error>,
+    ) -> Result<(), Failure> {
+        let transfer = Arc::new(Transfer::new(console));
+        let heard = Arc::clone(&transfer);
+        let updated = update(&update::Settings {
+            folder: self.feeds,
+            wanted,
+            mirrors: self.mirrors,
+            client: &Client::new(self.http.clone())?,
+            limits: self.limits,
+            now: self.now,
+            cancel,
+            listener: Arc::new(move |event| heard.event(event)),
+        });
+        transfer.finish();
+        let Some(Updated { files, build }) = updated? else {
+            console.say("another process has updated the database meanwhile");
+            return Ok(());
+        };
+        for FileReport { file, received, bytes, .. } in files {
+            match received {
+                Some(_) => console.say(format_args!("{file}: {}, fetched", quantity::size(bytes))),
+                None => console.say(format_args!("{file}: unchanged")),
+            }
+        }
+        build.feeds.iter().for_each(|feed| console.say(feed));
+        Ok(())
+    }
+}
+
+/// An age is counted from here, and nobody needs its nanoseconds.
+fn whole_seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}

@@ -101,6 +101,8 @@ limits! {
     packages: usize = 100_000, Count;
     /// Bytes of all files whose content is kept, over all layers. Each counts for about a kilobyte more than its content.
     kept_total_bytes: u64 = 512 * MIB, Bytes;
+    /// Bytes of the inventory of files: about 100 for each, and its path. A million files of an ordinary image take some 180 MiB.
+    file_list_bytes: u64 = GIB, Bytes;
     /// Symbolic links followed for one path. Linux stops at 40.
     links: usize = 40, Count;
     /// Referrers read for one subject.

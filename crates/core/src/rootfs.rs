@@ -11,6 +11,7 @@
 
 mod codec;
 mod extraction;
+pub mod listing;
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use crate::{Digest, LimitExceeded, Limits};
 
 pub use codec::FactCodec;
 pub use extraction::Extraction;
+use listing::FileList;
 
 /// What a file is wanted for: a number that only the [`Select`] that gave it understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -139,6 +141,12 @@ pub trait Select: Send + Sync {
         _limits: &Limits,
     ) -> Option<Box<dyn Stream>> {
         None
+    }
+
+    /// Whether every regular file is listed with its digests, see [`FileSet::listed`]. Then every layer is read completely, and
+    /// nothing is cached for later runs.
+    fn lists_files(&self) -> bool {
+        false
     }
 
     /// Well-known paths that must be found even if the file, or a directory above it, is a symbolic link.
@@ -394,6 +402,8 @@ pub struct FileSet {
     /// Indexes of the layers whose own digest was not computed: only the files that matter were read, and compared with the
     /// layer's table of contents.
     pub unhashed_layers: Vec<usize>,
+    /// Every file, if [`Select::lists_files`] requests it.
+    pub listed: Option<Arc<FileList>>,
 }
 
 impl FileSet {

@@ -25,6 +25,7 @@ mod exact;
 mod facts;
 mod index;
 mod key;
+pub(crate) mod listing;
 mod paths;
 mod pipe;
 mod scan;
@@ -121,13 +122,15 @@ fn read_image(
         digest: layer.descriptor.digest,
         diff_id: layer.diff_id,
     });
-    let files = Stack::new(&known, &index, keyed.clone(), *select, limits).files()?;
+    let stack = Stack::new(&known, &index, keyed.clone(), *select, limits);
+    let files = stack.files()?;
+    let listed = if select.lists_files() { Some(Arc::new(stack.listed()?)) } else { None };
     let aliases = known.iter().flat_map(|known| known.aliases().iter().copied()).collect();
     let unhashed = known.iter().enumerate().filter(|(_, known)| !known.is_hashed());
     let unhashed_layers = unhashed.map(|(index, _)| index).collect();
     drop(known);
     let files = files.into_set(layers.collect(), limits)?;
-    Ok((FileSet { unhashed_layers, ..files }, aliases))
+    Ok((FileSet { unhashed_layers, listed, ..files }, aliases))
 }
 
 /// How many further passes may follow chains of links. Each pass resolves at least one more link. Real images
@@ -154,6 +157,8 @@ struct Used {
     name_bytes: AtomicU64,
     /// Paths of ledgers.
     places: AtomicU64,
+    /// Bytes of the inventory of files.
+    listed_bytes: AtomicU64,
 }
 
 impl Used {
@@ -271,6 +276,9 @@ impl Run<'_> {
             Used::take(&self.used.kept_bytes, facts.kept_bytes, limit, what)?;
             let limit = ("name_bytes", self.limits.name_bytes);
             Used::take(&self.used.name_bytes, facts.name_bytes, limit, what)?;
+            if let Some(files) = &facts.files {
+                self.used.take_listed(files.memory(), self.limits)?;
+            }
         }
         Ok(Arc::clone(facts))
     }
@@ -285,7 +293,9 @@ impl Run<'_> {
         cancelled: &AtomicBool,
     ) -> Result<Option<FactsSource>, Error> {
         let may_recall = self.source.is_fetched_by_digest();
-        let is_enough = self.digests == LayerDigests::Optional && self.hashing == Hashing::AsNamed;
+        let is_enough = self.digests == LayerDigests::Optional
+            && self.hashing == Hashing::AsNamed
+            && !self.shared.select.lists_files();
         // A table need not list the root, so that its entries may have other numbers than those of the tar.
         let is_by_number = interest.only_targets().is_some_and(Targets::has_numbers);
         if !is_enough || !may_recall || is_by_number || !contents::is_readable_in_parts(&layer.descriptor) {

@@ -14,12 +14,15 @@ use std::io::{self, Read as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use plimsoll_core::rootfs::listing::{FileContent, FileList, FileLog, Logged};
 use plimsoll_core::rootfs::{
     Attributes, Extraction, FileFacts, FileSet, FoundFile, Purpose, Select, Unreadable, cost_of_record,
 };
 use plimsoll_core::{Cancel, LimitExceeded, Limits};
 
+use crate::layers::listing::ContentHasher;
 use crate::{Error, Progress};
 use mounts::{MountKind, Mounts};
 
@@ -48,6 +51,7 @@ pub fn read(
         buffer: Vec::new(),
         found: BTreeMap::new(),
         unreadable: BTreeMap::new(),
+        listing: select.lists_files().then(Folder::default),
     };
     walk.tree()?;
     for fixed in select.fixed_paths() {
@@ -58,6 +62,7 @@ pub fn read(
         set.insert(file);
     }
     set.unreadable = walk.unreadable.into_values().collect();
+    set.listed = walk.listing.map(|listing| Arc::new(listing.into_list()));
     Ok(set)
 }
 
@@ -75,6 +80,35 @@ struct Walk<'a> {
     buffer: Vec<u8>,
     found: BTreeMap<String, FoundFile>,
     unreadable: BTreeMap<String, Unreadable>,
+    /// Every file, if they are listed.
+    listing: Option<Folder>,
+}
+
+/// The files of a folder.
+#[derive(Default)]
+struct Folder {
+    log: FileLog,
+    bytes: u64,
+    /// Files that are not listed, and why.
+    left_out: Vec<(Vec<u8>, String)>,
+}
+
+impl Folder {
+    fn into_list(self) -> FileList {
+        let Self { mut log, left_out, .. } = self;
+        log.settle();
+        let mut list = FileList::of_folder(log);
+        left_out.into_iter().for_each(|(path, reason)| list.leave_out(&path, reason));
+        list.sort();
+        list
+    }
+}
+
+/// What was made of one file.
+struct Taken {
+    facts: FileFacts,
+    /// Its digests, if it is listed.
+    content: Option<FileContent>,
 }
 
 impl Walk<'_> {
@@ -196,14 +230,41 @@ impl Walk<'_> {
             return self.folder(path, &real);
         }
         match path.to_str() {
-            _ if wanted.is_empty() => Ok(()),
+            _ if wanted.is_empty() && (link || self.listing.is_none()) => Ok(()),
+            _ if wanted.is_empty() => self.list(path, &metadata),
             Some(name) if link => self.through_links(name, &wanted),
-            Some(name) => self.read(name, path, &metadata, &wanted),
+            Some(name) => {
+                let listed = self.listing.is_some();
+                self.read(name, path, &metadata, &wanted, listed)
+            }
             None => {
                 self.unreadable(path, Some(wanted), "its name is not UTF-8".to_owned());
-                Ok(())
+                if link || self.listing.is_none() { Ok(()) } else { self.list(path, &metadata) }
             }
         }
+    }
+
+    /// Lists the regular file at `path`, which is not wanted for anything else.
+    fn list(&mut self, path: &Path, seen: &Metadata) -> Result<(), Error> {
+        let taken = self.facts(path, seen, &[], true);
+        self.note(path, taken.map(|taken| taken.content))
+    }
+
+    /// Records a file for the inventory of files, or why it is not listed.
+    fn note(&mut self, path: &Path, taken: Result<Option<FileContent>, String>) -> Result<(), Error> {
+        let Some(listing) = &mut self.listing else { return Ok(()) };
+        let name = path.as_os_str().as_bytes();
+        listing.bytes = listing.bytes.saturating_add(FileLog::cost(name));
+        if listing.bytes > self.limits.file_list_bytes {
+            let limit =
+                LimitExceeded::new("file_list_bytes", self.limits.file_list_bytes, "the inventory of files");
+            return Err(limit.into());
+        }
+        match taken {
+            Ok(content) => content.into_iter().for_each(|it| listing.log.push(name, Logged::File(it))),
+            Err(reason) => listing.left_out.push((name.to_vec(), reason)),
+        }
+        Ok(())
     }
 
     /// Records a path that could not be read. If nothing more is known about it, its path decides the
@@ -215,14 +276,24 @@ impl Walk<'_> {
     }
 
     /// Reads the regular file at `real`, which is wanted at the path `asked`.
-    fn read(&mut self, asked: &str, real: &Path, seen: &Metadata, wanted: &[Purpose]) -> Result<(), Error> {
-        let facts = match self.facts(real, seen, wanted) {
-            Ok(facts) => facts,
+    fn read(
+        &mut self,
+        asked: &str,
+        real: &Path,
+        seen: &Metadata,
+        wanted: &[Purpose],
+        listed: bool,
+    ) -> Result<(), Error> {
+        let Taken { facts, content } = match self.facts(real, seen, wanted, listed) {
+            Ok(taken) => taken,
             Err(reason) => {
-                self.unreadable(Path::new(asked), Some(wanted.to_vec()), reason);
-                return Ok(());
+                self.unreadable(Path::new(asked), Some(wanted.to_vec()), reason.clone());
+                return if listed { self.note(real, Err(reason)) } else { Ok(()) };
             }
         };
+        if listed {
+            self.note(real, Ok(content))?;
+        }
         self.keep(facts.cost(asked.len()), real)?;
         let (path, real_path) = (asked.to_owned(), shown(real));
         let file = FoundFile { path, real_path, facts, layer: None, earlier: Vec::new() };
@@ -230,8 +301,14 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The facts of a file for these purposes, or why it cannot be read.
-    fn facts(&mut self, real: &Path, seen: &Metadata, wanted: &[Purpose]) -> Result<FileFacts, String> {
+    /// What was made of a file for these purposes, or why it cannot be read.
+    fn facts(
+        &mut self,
+        real: &Path,
+        seen: &Metadata,
+        wanted: &[Purpose],
+        listed: bool,
+    ) -> Result<Taken, String> {
         let mut file = File::open(self.root.join(real)).map_err(|error| reason(&error))?;
         let opened = file.metadata().map_err(|error| reason(&error))?;
         // A link out of the root may have replaced it since it was examined (Docker CVE-2018-15664).
@@ -240,14 +317,28 @@ impl Walk<'_> {
         }
         let mut extraction =
             Extraction::new(self.select, wanted, attributes(&opened), self.limits, &mut self.buffer);
+        let mut hasher = listed.then(ContentHasher::default);
         let mut piece = vec![0; PIECE];
         loop {
-            let length = usize::try_from(extraction.needed()).map_or(PIECE, |needed| needed.min(PIECE));
+            self.cancel.check().map_err(|stopped| stopped.to_string())?;
+            // A file that grows while it is read is read up to its first size.
+            let rest = hasher.as_ref().map_or(0, |hasher| opened.len().saturating_sub(hasher.taken()));
+            let needed = extraction.needed().max(rest);
+            let length = usize::try_from(needed).map_or(PIECE, |needed| needed.min(PIECE));
             let part = piece.get_mut(..length).unwrap_or_default();
             match file.read(part) {
-                Ok(0) => return Ok(extraction.finish()),
+                Ok(0) => {
+                    let content = hasher.map(ContentHasher::finish);
+                    return Ok(Taken { facts: extraction.finish(), content });
+                }
                 Ok(count) => {
-                    extraction.take(part.get(..count).unwrap_or_default());
+                    let part = part.get(..count).unwrap_or_default();
+                    if extraction.needed() > 0 {
+                        extraction.take(part);
+                    }
+                    if let Some(hasher) = &mut hasher {
+                        hasher.take(part);
+                    }
                     self.progress.advance(count as u64);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -262,7 +353,7 @@ impl Walk<'_> {
             return Ok(());
         }
         match self.resolve(path) {
-            Ok(Some((real, metadata))) => self.read(path, &real, &metadata, wanted),
+            Ok(Some((real, metadata))) => self.read(path, &real, &metadata, wanted, false),
             Ok(None) => Ok(()),
             Err(reason) => {
                 self.unreadable(Path::new(path), Some(wanted.to_vec()), reason);

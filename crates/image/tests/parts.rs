@@ -14,7 +14,9 @@ use plimsoll_image::artifact;
 use plimsoll_image::layers::{LayerDigests, Shared};
 use plimsoll_image::source::Referrers;
 use plimsoll_image::{Descriptor, Error, Source};
-use plimsoll_testkit::{ImageBuilder, Layer, LayerWithTable, TableFormat, WholeFiles, incompressible};
+use plimsoll_testkit::{
+    ImageBuilder, Layer, LayerWithTable, Listing, TableFormat, WholeFiles, incompressible,
+};
 use serde_json::{Value, json};
 
 use memory::{MemorySource, texts};
@@ -404,3 +406,22 @@ fn what_all_parts_become_together_is_within_the_ratio_of_the_layer() {
         }
     }
 }
+
+#[test]
+fn layers_are_read_as_a_whole_where_every_file_is_listed() {
+    for (format, layer) in all() {
+        let place = Place::new([layer.build()]);
+        let select = Listing(WHOLE);
+        let read = place.read_by(&Shared::new(&select, Limits::default()), LayerDigests::Optional).unwrap();
+        assert!(read.unhashed_layers.is_empty(), "{format:?}");
+        let list = read.listed.unwrap();
+        let large = list.get(list.at(b"usr/share/unwanted").unwrap()).unwrap();
+        assert_eq!(
+            large.content.sha256,
+            Digest::sha256(&incompressible(1, 1 << 20)).as_bytes(),
+            "{format:?}"
+        );
+    }
+}
+
+const WHOLE: WholeFiles = WholeFiles { rule: |_| false, fixed: &[] };

@@ -11,13 +11,14 @@
 mod memory;
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
-use plimsoll_core::Limits;
 use plimsoll_core::rootfs::{FileSet, Select};
+use plimsoll_core::{Digest, Limits};
 use plimsoll_image::{Error, rootdir};
-use plimsoll_testkit::{Folders, WholeFiles};
+use plimsoll_testkit::{Folders, Listing, WholeFiles};
 
 use memory::{ALL, FIXED, texts};
 
@@ -137,4 +138,38 @@ fn folders_are_found_by_name_and_through_links_inside_the_root() {
             ("app/c-1.dist-info", "app/c"),
         ]
     );
+}
+
+#[test]
+fn every_file_is_listed_with_its_digests_whether_it_is_wanted_or_not() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), "usr/lib/os-release", "ID=x");
+    write(root.path(), "opt/app/META", "1");
+    write(root.path(), "opt/large", &"x".repeat(200_000));
+    write(root.path(), "opt/empty", "");
+    fs::write(root.path().join(std::ffi::OsStr::from_bytes(b"odd\xff")), "o").unwrap();
+    fs::create_dir(root.path().join("etc")).unwrap();
+    symlink("/usr/lib/os-release", root.path().join("etc/os-release")).unwrap();
+    let files = read(root.path(), &Listing(META));
+    assert_eq!(texts(&files), texts(&read(root.path(), &META)), "what is wanted does not depend on it");
+    let list = files.listed.unwrap();
+    let told = list.iter().map(|file| (file.path.to_vec(), file.content.size, file.layer));
+    let expected = [
+        ("odd", 1),
+        ("opt/app/META", 1),
+        ("opt/empty", 0),
+        ("opt/large", 200_000),
+        ("usr/lib/os-release", 4),
+    ];
+    let expected = expected.map(|(path, size)| {
+        (if path == "odd" { b"odd\xff".to_vec() } else { path.as_bytes().to_vec() }, size, None)
+    });
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+    let large = list.get(list.at(b"opt/large").unwrap()).unwrap();
+    assert_eq!(large.content.sha256, Digest::sha256("x".repeat(200_000).as_bytes()).as_bytes());
+    let mut limits = Limits::default();
+    limits.file_list_bytes = 500;
+    let cancel = plimsoll_core::Cancel::never();
+    let error = rootdir::read(root.path(), &Listing(META), &limits, &(), &cancel).unwrap_err();
+    assert!(error.to_string().contains("file_list_bytes"), "{error}");
 }

@@ -6,9 +6,13 @@
 mod memory;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::os::unix::ffi::OsStrExt as _;
 
+use plimsoll_core::rootfs::FoundFile;
+use plimsoll_core::rootfs::listing::ListedFile;
+use plimsoll_core::{Digest, Limits};
 use plimsoll_image::Error;
-use plimsoll_testkit::{Compression, EntryKind, Folders, ImageBuilder, Layer, WholeFiles};
+use plimsoll_testkit::{Compression, EntryKind, Folders, ImageBuilder, Layer, Listing, WholeFiles};
 use proptest::prelude::*;
 
 use memory::MemorySource;
@@ -122,6 +126,15 @@ proptest! {
         prop_assert_eq!(memory::texts(&all), expected);
         prop_assert_eq!(memory::disputed(&all), disputed);
 
+        // Every file is listed with what is seen at its path, whatever else is wanted.
+        let expected: BTreeMap<_, _> = all.iter().filter(|file| file.path == file.real_path).map(seen).collect();
+        for rule in [|_: &str| false, |_: &str| true] {
+            let read = source.read(&Listing(WholeFiles { rule, fixed: FIXED })).unwrap();
+            let list = read.listed.unwrap();
+            prop_assert_eq!(list.iter().map(listed).collect::<BTreeMap<_, _>>(), expected.clone());
+            prop_assert!(list.iter().zip(list.iter().skip(1)).all(|(one, next)| one.path < next.path));
+        }
+
         // Folders, and links to them, are visible regardless of their content.
         let mut folders = BTreeMap::new();
         list_folders("", &model, &model, &mut folders);
@@ -139,6 +152,20 @@ proptest! {
             prop_assert_eq!(found, resolve(&model, path).map(|(content, _)| content), "{}", path);
         }
     }
+}
+
+/// Path, layer, size and digest.
+type SeenFile = (String, (Option<usize>, u64, Vec<u8>));
+
+fn seen(file: &FoundFile) -> SeenFile {
+    let content = WholeFiles::content(file);
+    let digest = Digest::sha256(content).as_bytes().to_vec();
+    (file.path.clone(), (file.layer, content.len() as u64, digest))
+}
+
+fn listed(file: ListedFile<'_>) -> SeenFile {
+    let path = String::from_utf8(file.path.to_vec()).unwrap();
+    (path, (file.layer, file.content.size, file.content.sha256.to_vec()))
 }
 
 fn write(layer: Layer, op: &Op) -> Layer {
@@ -481,4 +508,33 @@ fn follow(tree: &Tree, path: &str) -> Option<End> {
         }
     }
     Some(End::Folder(real.join("/")))
+}
+
+#[test]
+fn the_list_of_files_is_bounded_over_all_layers() {
+    let layer = |name: &str| (0..100).fold(Layer::new(), |layer, n| layer.file(&format!("{name}/{n}"), "x"));
+    let source = MemorySource::new(&ImageBuilder::new().layer(layer("a")).layer(layer("b")).build());
+    let nothing = || Listing(WholeFiles { rule: |_| false, fixed: &[] });
+    let mut limits = Limits::default();
+    assert_eq!(source.read_within(&nothing(), &limits).unwrap().listed.unwrap().len(), 200);
+    limits.file_list_bytes = 15_000;
+    let error = source.read_within(&nothing(), &limits).unwrap_err();
+    assert!(
+        matches!(&error, Error::Limit(limit) if limit.to_string().contains("file_list_bytes")),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_name_that_is_not_text_is_listed() {
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_ustar();
+    header.set_size(1);
+    header.set_mode(0o644);
+    tar.append_data(&mut header, std::path::Path::new(std::ffi::OsStr::from_bytes(b"srv/\xff")), &b"x"[..])
+        .unwrap();
+    let layer = Layer::from_tar(tar.into_inner().unwrap());
+    let source = MemorySource::new(&ImageBuilder::new().layer(layer).build());
+    let read = source.read(&Listing(WholeFiles { rule: |_| false, fixed: &[] })).unwrap();
+    assert_eq!(read.listed.unwrap().iter().map(|file| file.path.to_vec()).collect::<Vec<_>>(), [b"srv/\xff"]);
 }

@@ -42,6 +42,11 @@ pub(crate) trait Cataloger: Send + Sync {
         false
     }
 
+    /// Whether a selection is only needed for the owners of files, when all files are listed.
+    fn is_only_for_owners(&self, _selection: &Selection) -> bool {
+        false
+    }
+
     /// Makes a fact of a file of the selection with this number. `None` if there is nothing in it. The fact depends
     /// only on the content: the path is known when the layers are squashed.
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>>;

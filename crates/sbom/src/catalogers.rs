@@ -14,7 +14,7 @@ use plimsoll_core::{Cancel, Limits, Stopped};
 
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::{Context, Files, Found, PackageDatabase, System};
-use crate::inventory::{Inventory, MAX_FILES, Problem, ProblemCode, ProblemSeverity};
+use crate::inventory::{Files as ListedFiles, Inventory, MAX_FILES, Problem, ProblemCode, ProblemSeverity};
 use crate::language::python::place::spelling;
 use crate::matcher::Matcher;
 use crate::os::release::{OS_RELEASE, contradiction};
@@ -149,6 +149,8 @@ pub struct Catalogers {
     shown: Matcher,
     unread: Matcher,
     fixed: Vec<&'static str>,
+    /// Whether every file is listed.
+    lists_files: bool,
 }
 
 impl Catalogers {
@@ -174,7 +176,7 @@ impl Catalogers {
                 .map(move |(selection, number)| (member, number, selection))
         };
         let paths = members.iter().flat_map(|it| it.selections()).flat_map(|selection| selection.paths);
-        let matcher = Matcher::new(members, |_, _| true);
+        let matcher = Matcher::new(members, |member, selection| !member.is_only_for_owners(selection));
         Self {
             off: Vec::new(),
             purposes: members.iter().flat_map(selections).collect(),
@@ -187,7 +189,14 @@ impl Catalogers {
             unread: Matcher::new(members, |member, _| member.room() == Room::Unread),
             fixed: paths.copied().filter(|path| !path.contains(['*', '?'])).collect(),
             members: members.to_vec(),
+            lists_files: false,
         }
+    }
+
+    /// The same catalogers, which also list every file with its digests and its owner.
+    #[must_use]
+    pub fn listing_files(self) -> Self {
+        Self { lists_files: true, matcher: Matcher::new(&self.members, |_, _| true), ..self }
     }
 
     /// Makes the inventory of files that were selected by these catalogers, until `cancel` stops it.
@@ -211,6 +220,12 @@ impl Catalogers {
         cancel.check()?;
         let owned = ownership::relationships(&claims, &evidence, &inventory.components);
         inventory.relationships.extend(owned);
+        if let Some(list) = &set.listed {
+            let files = ListedFiles::new(Arc::clone(list), &claims);
+            inventory.problems.extend(files.problems());
+            inventory.files = Some(Arc::new(files));
+            cancel.check()?;
+        }
         inventory.os = system.map(|system| system.release);
         inventory.sort();
         cancel.check()?;
@@ -302,7 +317,8 @@ impl Select for Catalogers {
         limits: &Limits,
     ) -> Option<Arc<dyn Fact>> {
         let (member, number, _) = self.meaning(purpose)?;
-        let shows_package = &|path: &str| !self.shown.want(&spelling(path), Some(ANY_PROGRAM)).is_empty();
+        let shows_package =
+            &|path: &str| self.lists_files || !self.shown.want(&spelling(path), Some(ANY_PROGRAM)).is_empty();
         let may_be_unread = &|path: &str| {
             telltales::may_be_program(path)
                 || language::java::is_archive(path)
@@ -320,8 +336,13 @@ impl Select for Catalogers {
         &self.fixed
     }
 
+    fn lists_files(&self) -> bool {
+        self.lists_files
+    }
+
     fn codec(&self) -> Option<&dyn FactCodec> {
-        Some(self)
+        // Lists of files are not cached, and the facts differ: those of package databases contain every file.
+        (!self.lists_files).then_some(self as &dyn FactCodec)
     }
 }
 

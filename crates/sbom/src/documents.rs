@@ -7,6 +7,7 @@ mod collector;
 mod cyclonedx;
 mod encoding;
 pub(crate) mod envelope;
+mod file_name;
 mod foreign;
 pub(crate) mod format;
 mod json;

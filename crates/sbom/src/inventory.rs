@@ -5,6 +5,7 @@
 
 mod declaration;
 pub(crate) mod detected;
+pub(crate) mod files;
 mod identifier;
 pub(crate) mod origin;
 mod problem;
@@ -24,6 +25,7 @@ use crate::linked::LinkedFunctions;
 
 pub use declaration::{Declaration, InvalidDeclaration, Requester, Scope};
 pub use detected::{DetectedLicence, InvalidDetection};
+pub use files::Files;
 pub use identifier::ComponentId;
 pub use origin::{Checksum, ChecksumAlgorithm, Origin};
 pub(crate) use problem::MAX_FILES;
@@ -43,6 +45,8 @@ pub struct Inventory {
     pub problems: Vec<Problem>,
     /// The layers that [`Location::layer`] counts, from the base upwards.
     pub layers: Vec<LayerRef>,
+    /// Every file, if files are listed.
+    pub files: Option<Arc<Files>>,
 }
 
 impl Inventory {
@@ -77,6 +81,7 @@ impl Inventory {
         }
         let moved = self.relationships.iter().filter_map(|it| it.moved(&places));
         kept.relationships = moved.filter(|it| it.from.0.max(it.to.0) < kept.components.len()).collect();
+        kept.files = kept.files.map(|files| Arc::new(files.moved(&places)));
         kept.problems.extend(self.problems.iter().filter(|it| !it.is_only_at(&is_left_out)).cloned());
         kept
     }
@@ -92,6 +97,7 @@ impl Inventory {
         });
         let relationships = std::mem::take(&mut self.relationships).into_iter();
         self.relationships = relationships.filter_map(|it| it.moved(&places)).collect();
+        self.files = self.files.take().map(|files| Arc::new(files.moved(&places)));
         self.problems.sort();
         self.problems.dedup();
     }
@@ -126,6 +132,7 @@ impl Inventory {
             places.push(kept.len() - 1);
         }
         self.components = kept;
+        self.files = self.files.take().map(|files| Arc::new(files.moved(&places)));
         let relationships = std::mem::take(&mut self.relationships).into_iter();
         let moved = relationships.filter_map(|it| it.moved(&places));
         self.relationships = moved.filter(|it| it.from != it.to).collect();

@@ -59,7 +59,7 @@ pub use documents::{
 };
 pub use error::Error;
 pub use inventory::{
-    Checksum, ChecksumAlgorithm, Component, ComponentId, ComponentIndex, Declaration, DetectedLicence,
+    Checksum, ChecksumAlgorithm, Component, ComponentId, ComponentIndex, Declaration, DetectedLicence, Files,
     InvalidDeclaration, InvalidDetection, Inventory, Location, Origin, OsRelease, Owner, OwnerEvidence,
     Problem, ProblemCode, ProblemSeverity, Relationship, RelationshipKind, Requester, Scope, SourcePackage,
 };

@@ -12,7 +12,7 @@ use plimsoll_sbom::{
     read_document, read_whole, unread, unwritten, validate, write_cyclonedx, write_spdx,
 };
 use proptest::prelude::*;
-use shared::{detected, document, found, inventory, manifest, written};
+use shared::{detected, document, found, inventory, listed, manifest, written};
 
 #[test]
 fn equal_input_gives_equal_bytes_and_different_input_a_different_identifier() {
@@ -520,5 +520,73 @@ fn our_own_documents_are_valid() {
             let errors: Vec<_> = findings.iter().filter(|finding| finding.level == Level::Error).collect();
             assert!(errors.is_empty(), "{} {version}: {errors:?}", format.id());
         }
+    }
+}
+
+#[test]
+fn every_file_is_listed_with_its_digests_and_its_owners() {
+    let inventory = listed();
+    let about = document(&inventory);
+    let (a, b) = ("pkg:deb/debian/a@1-1", "pkg:deb/debian/b@1-1");
+    let spdx: serde_json::Value = serde_json::from_slice(&written(write_spdx, &about)).unwrap();
+    let list = |of: &serde_json::Value| of.as_array().unwrap().clone();
+    let names: Vec<String> =
+        list(&spdx["files"]).iter().map(|it| it["fileName"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(names.len(), 10);
+    assert!(names.contains(&"./srv/\\xff".to_owned()), "{names:?}");
+    let purl_of = |id: &serde_json::Value| {
+        let package = list(&spdx["packages"]).into_iter().find(|it| it["SPDXID"] == *id)?;
+        let purl = package["externalRefs"][0]["referenceLocator"].as_str()?.to_owned();
+        Some(purl.split('?').next().unwrap().to_owned())
+    };
+    let owners = |path: &str| {
+        let file = list(&spdx["files"]).into_iter().find(|it| it["fileName"] == path).unwrap();
+        let contains = list(&spdx["relationships"]).into_iter();
+        let contains = contains.filter(|it| it["relationshipType"] == "CONTAINS");
+        let mine = contains.filter(|it| it["relatedSpdxElement"] == file["SPDXID"]);
+        mine.map(|it| purl_of(&it["spdxElementId"])).collect::<Vec<_>>()
+    };
+    let owned = |purls: &[&str]| purls.iter().map(|purl| Some((*purl).to_owned())).collect::<Vec<_>>();
+    assert_eq!(owners("./usr/bin/a"), owned(&[a]), "through the link of /bin");
+    assert_eq!(owners("./etc/a.conf"), owned(&[a]), "which has no recorded digest");
+    assert_eq!(owners("./usr/share/doc/shared"), owned(&[a, b]));
+    let subject = list(&spdx["relationships"])[0]["relatedSpdxElement"].clone();
+    assert_eq!(owners("./srv/own <data>"), [purl_of(&subject)]);
+    for package in list(&spdx["packages"]) {
+        let is_analyzed = package["packageVerificationCode"]["packageVerificationCodeValue"].is_string();
+        assert_eq!(package["filesAnalyzed"], is_analyzed, "{package}");
+    }
+    let cdx: serde_json::Value = serde_json::from_slice(&written(write_cyclonedx, &about)).unwrap();
+    let names = |of: &serde_json::Value| {
+        let files = of.as_array().into_iter().flatten().filter(|it| it["type"] == "file");
+        files.map(|it| it["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let inside = |purl: &str| {
+        let has = |it: &&serde_json::Value| it["purl"].as_str().is_some_and(|it| it.starts_with(purl));
+        names(&list(&cdx["components"]).iter().find(has).unwrap()["components"])
+    };
+    assert_eq!(inside(a), ["etc/a.conf", "usr/bin/a", "usr/share/doc/shared"]);
+    assert!(inside(b).is_empty(), "one place for each file");
+    assert_eq!(names(&cdx["components"]).len(), 7);
+}
+
+#[test]
+fn a_document_with_files_is_read_like_one_without() {
+    let inventory = listed();
+    let plain = Inventory { files: None, ..inventory.clone() };
+    let (with, without) = (forms(&document(&inventory)), forms(&document(&plain)));
+    for ((name, with), (_, without)) in with.iter().zip(&without) {
+        assert!(with.len() > without.len(), "{name}");
+        assert_eq!(*with, forms(&document(&inventory)).into_iter().find(|it| it.0 == *name).unwrap().1);
+        let read = |bytes: &[u8]| read_whole(bytes, &Limits::default()).unwrap();
+        let (with, without) = (read(with), read(without));
+        assert_eq!(with.inventory, without.inventory, "{name}");
+        assert_eq!((with.subject_digest, with.completeness), (without.subject_digest, without.completeness));
+    }
+    for (name, bytes) in
+        with.iter().filter(|(name, _)| name.starts_with("spdx-json 2") || name.starts_with("cyclonedx"))
+    {
+        let findings = validate(bytes, &Limits::default()).unwrap().findings;
+        assert!(findings.iter().all(|finding| finding.level != Level::Error), "{name}: {findings:?}");
     }
 }

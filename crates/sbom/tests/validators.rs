@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use plimsoll_core::{Limits, Timestamp};
 use plimsoll_sbom::{Build, Document, DocumentSubject, Inventory, formats, read_whole};
-use shared::{detected, document, fixture, foreign_documents, found, inventory};
+use shared::{detected, document, fixture, foreign_documents, found, inventory, listed};
 
 /// Each defines `check`, which gives the messages about a text.
 const SPDX: &str = "
@@ -106,7 +106,7 @@ fn run(python: &PathBuf, program: &str, argument: &str, documents: &[(String, St
 
 fn inventories() -> Vec<Inventory> {
     let without_system = Inventory { os: None, problems: Vec::new(), layers: Vec::new(), ..inventory() };
-    vec![inventory(), found(), detected(), without_system, Inventory::default()]
+    vec![inventory(), found(), detected(), listed(), without_system, Inventory::default()]
 }
 
 /// The documents that `id` writes in `version`: of our inventories, with and without an image, and of documents of

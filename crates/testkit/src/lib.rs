@@ -50,6 +50,6 @@ pub use peer::{Peer, peer_program};
 pub use proxy::Proxy;
 pub use published::published_data;
 pub use registry::{Answer, Fault, Registry, RegistryBuilder, Request};
-pub use select::{Folders, WholeFiles};
+pub use select::{Folders, Listing, WholeFiles};
 pub use table_of_contents::{LayerWithTable, TableFormat, incompressible};
 pub use tls::Authority;

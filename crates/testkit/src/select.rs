@@ -72,6 +72,37 @@ impl FactCodec for WholeFiles {
     }
 }
 
+/// Wants the same as another selection, and lists every file.
+pub struct Listing(pub WholeFiles);
+
+impl Select for Listing {
+    fn want(&self, path: &str, attributes: Option<Attributes>) -> Vec<Purpose> {
+        self.0.want(path, attributes)
+    }
+
+    fn need(&self, purpose: Purpose) -> Need {
+        self.0.need(purpose)
+    }
+
+    fn extract(
+        &self,
+        purpose: Purpose,
+        attributes: Attributes,
+        content: &[u8],
+        limits: &Limits,
+    ) -> Option<Arc<dyn Fact>> {
+        self.0.extract(purpose, attributes, content, limits)
+    }
+
+    fn lists_files(&self) -> bool {
+        true
+    }
+
+    fn fixed_paths(&self) -> &[&'static str] {
+        self.0.fixed
+    }
+}
+
 /// Wants every folder, and no file.
 pub struct Folders;
 

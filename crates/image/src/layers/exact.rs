@@ -208,6 +208,14 @@ impl Tree {
         }
     }
 
+    /// The files, each with the number of the entry with its content.
+    pub(super) fn files(&self) -> impl Iterator<Item = (&[u8], u64)> {
+        self.places.iter().filter_map(|(path, place)| match place {
+            TreeEntry::File(number) => Some((path.as_slice(), *number)),
+            _ => None,
+        })
+    }
+
     /// The directories and what may lead to one, once all entries have their places.
     pub(super) fn folders(&self) -> impl Iterator<Item = (Vec<u8>, Node)> {
         self.places.iter().filter_map(|(path, place)| match place {

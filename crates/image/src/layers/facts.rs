@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plimsoll_core::Digest;
+use plimsoll_core::rootfs::listing::FileLog;
 use plimsoll_core::rootfs::{FileFacts, Purpose};
 
 use super::paths::Hashes;
@@ -190,6 +191,8 @@ pub(super) struct Facts {
     pub(super) name_bytes: u64,
     /// The layer's digests by the other algorithm, under which it is not named, if they were requested.
     pub(super) aliases: Vec<Digest>,
+    /// Every file of the layer, if they are listed.
+    pub(super) files: Option<Arc<FileLog>>,
 }
 
 impl Facts {
@@ -205,7 +208,8 @@ impl Facts {
         let records = self.recorded.iter().map(|(path, record)| path.len() + record.node.bytes() + RECORD);
         let ordinals = self.by_ordinal.values().map(|node| node.bytes() + RECORD);
         let sum: usize = sets.into_iter().chain(records).chain(ordinals).sum();
-        (sum + files.capacity() * size_of::<u64>()) as u64
+        let listed = self.files.as_ref().map_or(0, |files| files.memory());
+        listed.saturating_add((sum + files.capacity() * size_of::<u64>()) as u64)
     }
 }
 
@@ -255,6 +259,11 @@ impl Known {
 
     pub(super) fn aliases(&self) -> &[Digest] {
         &self.first.aliases
+    }
+
+    /// Every file, if they are listed.
+    pub(super) fn files(&self) -> Option<&Arc<FileLog>> {
+        self.first.files.as_ref()
     }
 
     pub(super) fn ledger(&self) -> &Ledger {

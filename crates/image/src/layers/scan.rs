@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use plimsoll_core::rootfs::{Attributes, Extraction, Purpose, Select, cost_of_record};
@@ -17,6 +18,7 @@ use plimsoll_core::{LimitExceeded, Limits};
 use super::Used;
 use super::exact::Tree;
 use super::facts::{Facts, Ledger, Node, Record, Target};
+use super::listing::{KnownBy, Listing};
 use super::paths::{Hashes, Keyed, WHITEOUT, base, join, parent};
 use crate::Error;
 use crate::error::TarProblem;
@@ -219,13 +221,26 @@ impl<'a> Scan<'a> {
     /// The fast way; none when the layer has to be read the exact way. Reads the stream to its end in either case.
     pub(super) fn fast(&mut self, stream: impl Stream, what: &str) -> Result<Option<Facts>, Error> {
         let mut reader = Reader::new(stream, what, self.limits);
-        let facts = self.in_order(&mut reader, what)?;
-        let facts = facts.filter(|_| reader.globals().next().is_none());
+        let (mut facts, mut files) = (None, None);
+        if self.lists_files() {
+            let mut listing = Listing::new(reader, KnownBy::Path, self.limits, self.used);
+            let found = self.in_order(&mut listing, what)?;
+            if found.is_some() && listing.entries().globals().next().is_none() {
+                let log;
+                (reader, log) = listing.into_log();
+                (facts, files) = (found, Some(Arc::new(log)));
+            } else {
+                reader = listing.give_up();
+            }
+        } else {
+            let found = self.in_order(&mut reader, what)?;
+            facts = found.filter(|_| reader.globals().next().is_none());
+        }
         reader.finish()?;
         if facts.is_none() {
             self.give_back();
         }
-        Ok(facts.map(|facts| self.found(facts)))
+        Ok(facts.map(|facts| Facts { files, ..self.found(facts) }))
     }
 
     /// The same of any entries; none when they depend on their order.
@@ -368,6 +383,36 @@ impl<'a> Scan<'a> {
     pub(super) fn exact(&mut self, stream: impl Stream, what: &str) -> Result<Facts, Error> {
         let mut reader = Reader::new(stream, what, self.limits);
         let mut tree = Tree::new(what, self.limits);
+        let mut files = None;
+        if self.lists_files() {
+            let mut listing = Listing::new(reader, KnownBy::Number, self.limits, self.used);
+            self.place(&mut listing, &mut tree, what)?;
+            let log;
+            (reader, log) = listing.into_log_of(&tree);
+            files = Some(Arc::new(log));
+        } else {
+            self.place(&mut reader, &mut tree, what)?;
+        }
+        for name in reader.globals() {
+            tree.global(name)?;
+        }
+        reader.finish()?;
+        let may_be_folder = |(path, _): &(Vec<u8>, Node)| self.interest.may_be_folder(path);
+        let folders: Vec<(Vec<u8>, Node)> = tree.folders().filter(may_be_folder).collect();
+        let mut facts = tree.into_facts(self.keyed);
+        for (folder, node) in folders {
+            self.folder(&folder, node, &mut facts.recorded)?;
+        }
+        Ok(Facts { files, ..self.found(facts) })
+    }
+
+    /// Whether every file is recorded. Only the first pass does that.
+    fn lists_files(&self) -> bool {
+        self.interest.targets.is_none() && self.interest.select.lists_files()
+    }
+
+    /// Places all entries in the tree, one after the other.
+    fn place(&mut self, reader: &mut impl Entries, tree: &mut Tree, what: &str) -> Result<(), Error> {
         while reader.advance()? {
             let entry = reader.entry();
             tree.begin(entry.offset);
@@ -388,23 +433,13 @@ impl<'a> Scan<'a> {
                             _ => None,
                         };
                         let target = linked_node(known, target, &wanted);
-                        let record = self.take(&mut reader, wanted, target)?;
+                        let record = self.take(reader, wanted, target)?;
                         tree.record(path, record, reader.entry().ordinal);
                     }
                 }
             }
         }
-        for name in reader.globals() {
-            tree.global(name)?;
-        }
-        reader.finish()?;
-        let may_be_folder = |(path, _): &(Vec<u8>, Node)| self.interest.may_be_folder(path);
-        let folders: Vec<(Vec<u8>, Node)> = tree.folders().filter(may_be_folder).collect();
-        let mut facts = tree.into_facts(self.keyed);
-        for (folder, node) in folders {
-            self.folder(&folder, node, &mut facts.recorded)?;
-        }
-        Ok(self.found(facts))
+        Ok(())
     }
 
     /// Takes down `node` at `path`, which is a folder or may lead to one, if that matters.

@@ -6,7 +6,9 @@
 //! with the content.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
+use plimsoll_core::rootfs::listing::{FileList, FileLog, Logged};
 use plimsoll_core::rootfs::{
     EarlierFile, FileFacts, FileSet, FoundFile, LayerRef, Purpose, Select, Unreadable,
 };
@@ -15,6 +17,7 @@ use plimsoll_core::{LimitExceeded, Limits};
 
 use super::facts::{Known, Node, Place, Present, Target};
 use super::index::{PathIndex, VisibleEntry};
+use super::listing;
 use super::paths::{Keyed, join, parent};
 use super::scan::Targets;
 use super::work::Work;
@@ -106,6 +109,64 @@ impl<'a> Stack<'a> {
             file.earlier = self.earlier(file);
         }
         Ok(files)
+    }
+
+    /// Every visible file, if the files of each layer were recorded.
+    pub(super) fn listed(&self) -> Result<FileList, Error> {
+        let logs = self.layers.iter().map(|known| known.files().cloned().unwrap_or_default());
+        let mut list = FileList::of_layers(logs.collect());
+        let logs: Vec<Arc<FileLog>> = list.logs().to_vec();
+        let mut lineage = Vec::new();
+        for (layer, log) in logs.iter().enumerate() {
+            for row in 0..log.len() {
+                let Some((path, logged)) = log.get(row) else { continue };
+                self.keyed.lineage(path, &mut lineage);
+                let sight = self.index.find(&lineage, self.layers.len()).filter(|it| it.layer == layer);
+                let Some(VisibleEntry { present: Present::File, disputed, .. }) = sight else { continue };
+                match self.listed_content(&logs, (layer, row), logged)? {
+                    Ok(content) if list.add((layer, row), content, disputed.is_some()) => {}
+                    Ok(_) => return Err(listing::too_many()),
+                    Err(reason) => list.leave_out(path, reason),
+                }
+            }
+        }
+        list.sort();
+        Ok(list)
+    }
+
+    /// The layer and row with the content of a row, following hard links as [`Self::content`] does; otherwise the reason why there is
+    /// no content.
+    fn listed_content<'l>(
+        &self,
+        logs: &'l [Arc<FileLog>],
+        (mut layer, mut row): (usize, usize),
+        mut logged: Logged<'l>,
+    ) -> Result<Result<(usize, usize), String>, Error> {
+        for _ in 0..self.limits.links {
+            let (target, is_below) = match logged {
+                Logged::File(_) => return Ok(Ok((layer, row))),
+                Logged::Link(target) => (target.to_vec(), false),
+                Logged::LinkBelow(target) => (target.to_vec(), true),
+                Logged::Other => return Ok(Err("it is not a regular file".to_owned())),
+            };
+            let own = self.layers.get(layer).and_then(|known| known.ledger().at(self.keyed.hash(&target)));
+            let own = own.and_then(Place::present).map(|present| (layer, present));
+            let below = self.find(&target, layer)?.map(|sight| (sight.layer, sight.present));
+            let found = if is_below {
+                below.filter(|(_, present)| *present == Present::File).or(own)
+            } else {
+                own.or(below)
+            };
+            let holder = found.filter(|(_, present)| *present == Present::File).map(|(holder, _)| holder);
+            let place = holder.and_then(|holder| Some((holder, logs.get(holder)?.at(&target)?)));
+            let next = place.and_then(|(holder, row)| Some((holder, row, logs.get(holder)?.get(row)?.1)));
+            let Some(next) = next else {
+                let target = shown(&String::from_utf8_lossy(&target));
+                return Ok(Err(format!("a hard link to {target}, which is not a file")));
+            };
+            (layer, row, logged) = next;
+        }
+        Ok(Err("hard links lead in a circle".to_owned()))
     }
 
     /// What was at the place of `file` before, as far as that was read: without it, packages count for the layer that wrote

@@ -77,6 +77,9 @@ pub(crate) struct Sbom {
     /// File with names, digests and layers of more known bases
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_KNOWN_BASES", hide_short_help = true)]
     pub(crate) known_bases: Option<PathBuf>,
+    /// Also list every file, with SHA-1 and SHA-256 and the package that owns it; reads all layers completely
+    #[arg(long, env = "PLIMSOLL_FILES", value_parser = parse_switch, help_heading = OUTPUT)]
+    pub(crate) files: bool,
     /// Exit with 11 if components may be missing; the document is written anyway
     #[arg(long, env = "PLIMSOLL_STRICT", value_parser = parse_switch, help_heading = OUTPUT)]
     pub(crate) strict: bool,

@@ -19,7 +19,7 @@ use plimsoll_sbom::{
     BaseImage, Completeness, Document, DocumentSubject, Inventory, Phase, ProblemCode, ProblemSeverity,
 };
 
-use crate::commands::catalogers::layers_without;
+use crate::commands::catalogers::{layers_with_files, layers_without};
 use crate::commands::platforms;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
@@ -55,9 +55,11 @@ fn documents(settings: &DocumentSettings, console: Console) -> Result<Exit, Fail
     }
     let images = platforms::chosen(&opened, &settings.platforms, &access.limits, console)?;
     let format = format(settings);
+    refuse_files(settings, format)?;
     let targets = targets(settings, format, &images)?;
     let bases = Bases::open(settings, &access)?;
-    let layers = layers_without(&settings.without, &settings.access).with_digests(settings.digests);
+    let layers = if settings.files { layers_with_files } else { layers_without };
+    let layers = layers(&settings.without, &settings.access).with_digests(settings.digests);
     let mut exit = Exit::Done;
     for (image, target) in images.into_iter().zip(&targets) {
         if let Some(image) = image {
@@ -102,6 +104,18 @@ fn format(settings: &DocumentSettings) -> Format {
         None if output::is_for_reading(settings.file.as_deref()) => Format::Table,
         None => Format::of_programs(),
     }
+}
+
+/// Refuses to list files in a format that cannot contain them.
+fn refuse_files(settings: &DocumentSettings, format: Format) -> Result<(), Failure> {
+    let name = match format {
+        Format::Document(format, _) if format.lists_files() => return Ok(()),
+        _ if !settings.files => return Ok(()),
+        Format::Document(format, _) => format.id(),
+        Format::Table => "table",
+    };
+    Err(Failure::new(Kind::Usage, format!("the format {name} cannot contain files"))
+        .with_hint("-o spdx-json, -o cyclonedx-json and their other forms list files"))
 }
 
 /// The destination of each image's document. Several documents need several files: no format allows more than one in a

@@ -51,6 +51,8 @@ pub(crate) struct DocumentSettings {
     pub(crate) list_of_bases: Option<PathBuf>,
     /// The catalogers that are switched off.
     pub(crate) without: BTreeSet<&'static str>,
+    /// Whether every file is listed.
+    pub(crate) files: bool,
     /// Whether layers are read as a whole.
     pub(crate) digests: LayerDigests,
     pub(crate) access: Access,
@@ -93,6 +95,7 @@ impl<'a> SbomSettings<'a> {
             known_bases: arguments.known_base.clone(),
             list_of_bases: arguments.known_bases.clone(),
             without: arguments.catalogers.off(),
+            files: arguments.files,
             digests: arguments.layers.digests(),
             access: reading_access(&arguments.reading, context)?,
             source_date: source_date(context),

@@ -356,3 +356,47 @@ fn the_links_of_an_ordinary_root_make_no_layer_be_read_twice() {
     let blob = artifact.image().layers[1].digest();
     assert_eq!(registry.requests_to(&format!("GET */blobs/{blob}")).len(), 1, "{:#?}", registry.requests());
 }
+
+#[test]
+fn every_file_is_listed_on_request_of_images_and_folders_and_not_otherwise() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let upper = Layer::new().file("srv/app", "v2").whiteout("srv/gone");
+    let lower = debian().file("srv/app", "v1").file("srv/gone", "x");
+    let image = ImageBuilder::new().layer(lower).layer(upper).build();
+    let subject = pushed(&registry, &image, "files");
+    let cache = place.path("layers");
+    let sbom = |more: &[&str]| place.run(&[&["sbom", &subject, "--cache-dir", &cache], more].concat());
+    let plain = sbom(&[]).exits(0);
+    assert!(plain.json().get("files").is_none());
+    let listed = sbom(&["--files"]).exits(0);
+    let told = |document: &Value| -> Vec<(String, String)> {
+        let text = |of: &Value| of.as_str().unwrap().to_owned();
+        let files = document["files"].as_array().unwrap().iter();
+        files.map(|it| (text(&it["fileName"]), text(&it["checksums"][1]["checksumValue"]))).collect()
+    };
+    let files = told(&listed.json());
+    let app = ("./srv/app".to_owned(), Digest::sha256(b"v2").hex());
+    assert!(files.contains(&app) && !files.iter().any(|(name, _)| name.contains("gone")), "{files:?}");
+    // Cached layers have no files: they are not used, and this run caches nothing.
+    assert_eq!(sbom(&["--files"]).exits(0).stdout, listed.stdout);
+    assert_eq!(sbom(&["--files", "--lazy-layers"]).exits(0).stdout, listed.stdout);
+    assert_eq!(sbom(&[]).exits(0).stdout, plain.stdout);
+    place
+        .run_with(&[("PLIMSOLL_FILES", "true")], &["sbom", &subject, "-o", "cyclonedx-json"])
+        .exits(0)
+        .says("\"File-");
+    for format in ["purl-list", "github-snapshot", "table"] {
+        sbom(&["--files", "-o", format]).exits(2).says("cannot contain files");
+    }
+    sbom(&["--files", "--limit", "file_list_bytes=100"]).exits(1).says("file_list_bytes");
+    place.write("src/a/b.txt", "b");
+    let folder = format!("dir:{}", place.root().join("src").display());
+    let document = place.path("files.spdx.json");
+    place.run(&["sbom", &folder, "--files", "--output-file", &document]).exits(0);
+    let bytes = std::fs::read(&document).unwrap();
+    let files = told(&serde_json::from_slice(&bytes).unwrap());
+    assert_eq!(files, [("./a/b.txt".to_owned(), Digest::sha256(b"b").hex())]);
+    // Other commands read it, and report that files are not carried over.
+    let run = place.run(&["sbom", "convert", &document, "-o", "cyclonedx-json"]).exits(0);
+    run.says("files (1)");
+}

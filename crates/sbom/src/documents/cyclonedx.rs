@@ -14,6 +14,8 @@
 //! ```
 
 mod conventions;
+mod files;
+mod item;
 mod members;
 mod part;
 mod read;

@@ -27,6 +27,11 @@ pub(crate) trait Format: Send + Sync + RefUnwindSafe {
         &[]
     }
 
+    /// Whether documents of the format can contain the inventory of files.
+    fn lists_files(&self) -> bool {
+        true
+    }
+
     /// The versions that are written, the default first. Empty for a format that is only read.
     fn writes(&self) -> &'static [&'static str] {
         &[]
@@ -139,6 +144,11 @@ impl DocumentFormat {
     /// The versions that are written, the default first. Empty for a format that is only read.
     pub fn writes(self) -> &'static [&'static str] {
         self.0.writes()
+    }
+
+    /// Whether documents of the format can contain the inventory of files.
+    pub fn lists_files(self) -> bool {
+        self.0.lists_files()
     }
 
     /// Writes `document` in the default version. Equal documents give equal bytes.

@@ -27,6 +27,10 @@ impl Format for PurlList {
         &["1"]
     }
 
+    fn lists_files(&self) -> bool {
+        false
+    }
+
     fn write(&self, document: &Document<'_>, _: &str, out: &mut dyn Write) -> io::Result<()> {
         // Components are sorted by their package URLs.
         let mut last = None;
@@ -61,6 +65,10 @@ impl Format for GitHubSnapshot {
 
     fn writes(&self) -> &'static [&'static str] {
         &["0"]
+    }
+
+    fn lists_files(&self) -> bool {
+        false
     }
 
     fn write(&self, document: &Document<'_>, _: &str, out: &mut dyn Write) -> io::Result<()> {

@@ -10,6 +10,7 @@
 //! ```
 
 mod conventions;
+mod files;
 mod json_ld;
 mod members;
 mod parts;

@@ -165,6 +165,8 @@ pub enum ProblemCode {
     SetAside,
     /// A cataloger was switched off, so that its packages were not searched for.
     SwitchedOff,
+    /// A file is not in the inventory of files, or only some runtimes show it.
+    FileNotListed,
     /// A layer was read by its table of contents, and its own digest was not computed: the layer may contain other
     /// files.
     LayerDigestNotComputed,
@@ -172,7 +174,7 @@ pub enum ProblemCode {
 
 impl ProblemCode {
     /// Every code.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::OsInventoryMissing,
         Self::OsInventoryBroken,
         Self::UnknownOs,
@@ -191,6 +193,7 @@ impl ProblemCode {
         Self::NotRead,
         Self::SetAside,
         Self::SwitchedOff,
+        Self::FileNotListed,
         Self::LayerDigestNotComputed,
     ];
 
@@ -215,6 +218,7 @@ impl ProblemCode {
             Self::NotRead => "not-read",
             Self::SetAside => "set-aside",
             Self::SwitchedOff => "switched-off",
+            Self::FileNotListed => "file-not-listed",
             Self::LayerDigestNotComputed => "layer-digest-not-computed",
         }
     }
@@ -226,6 +230,7 @@ impl ProblemCode {
             | Self::MetadataDisagrees
             | Self::PackageNotConfigured
             | Self::Vendored
+            | Self::FileNotListed
             | Self::SetAside => ProblemSeverity::Noted,
             _ => ProblemSeverity::Missing,
         }

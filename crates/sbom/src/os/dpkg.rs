@@ -40,6 +40,10 @@ const LIST: u16 = 2;
 const ENTRY: u16 = 3;
 const UPDATE: u16 = 4;
 const COPYRIGHT: u16 = 5;
+const ALL_LISTS: u16 = 6;
+
+/// The lists of files of all packages. `.md5sums` do not contain configuration files.
+const LISTS: &[&str] = &["var/lib/dpkg/info/*.list"];
 
 const SELECTIONS: &[Selection] = &[
     // About 1 KiB a package.
@@ -55,6 +59,7 @@ const SELECTIONS: &[Selection] = &[
     Selection::whole(&["var/lib/dpkg/updates/*"], Bound::Metadata),
     // Some 10 KiB a package. Images without documentation keep them, because licences require it.
     Selection::whole(&["usr/share/doc/*/copyright"], Bound::Metadata),
+    Selection::whole(LISTS, Bound::Metadata),
 ];
 
 pub(crate) struct Dpkg;
@@ -65,7 +70,7 @@ impl Cataloger for Dpkg {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn room(&self) -> Room {
@@ -94,12 +99,16 @@ impl Cataloger for Dpkg {
         selection == STATUS
     }
 
+    fn is_only_for_owners(&self, selection: &Selection) -> bool {
+        selection.paths == LISTS
+    }
+
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
         Some(match selection {
             STATUS | UPDATE => Arc::new(status::read(file, Form::Status)),
             ENTRY => Arc::new(status::read(file, Form::Directory)),
             DIGESTS => Arc::new(records::digests(file)),
-            LIST => Arc::new(records::list(file)),
+            LIST | ALL_LISTS => Arc::new(records::list(file)),
             COPYRIGHT => Arc::new(copyright::read(file.content)),
             _ => return None,
         })
@@ -244,7 +253,7 @@ impl<'f> Reader<'_, '_, 'f> {
 
     /// Claims the files of installed packages. Records of a package that is not installed are ignored.
     fn records(&mut self) {
-        for selection in [DIGESTS, LIST] {
+        for selection in [DIGESTS, LIST, ALL_LISTS] {
             for (file, records) in self.context.facts::<OwnedFiles>(selection) {
                 let Some(owner) = self.installed(&file.path) else { continue };
                 records.claim(owner, self.context);

@@ -10,13 +10,15 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
-use plimsoll_core::rootfs::LayerRef;
-use plimsoll_core::{Digest, Timestamp};
+use plimsoll_core::rootfs::listing::{FileContent, FileList, FileLog, Logged};
+use plimsoll_core::rootfs::{FileSet, LayerRef};
+use plimsoll_core::{Cancel, Digest, Limits, Timestamp};
 use plimsoll_sbom::{
-    BaseEvidence, BaseImage, Build, Checksum, ChecksumAlgorithm, Completeness, Component, ComponentIndex,
-    Document, DocumentSubject, Error, Inventory, Licence, Location, Origin, OsRelease, OwnerEvidence, Phase,
-    Problem, ProblemCode, Relationship, RelationshipKind, write_cyclonedx, write_spdx,
+    BaseEvidence, BaseImage, Build, Catalogers, Checksum, ChecksumAlgorithm, Completeness, Component,
+    ComponentIndex, Document, DocumentSubject, Error, Inventory, Licence, Location, Origin, OsRelease,
+    OwnerEvidence, Phase, Problem, ProblemCode, Relationship, RelationshipKind, write_cyclonedx, write_spdx,
 };
 
 pub(crate) type Function = fn(&Document<'_>, &mut dyn std::io::Write) -> Result<(), Error>;
@@ -88,6 +90,41 @@ pub(crate) fn found() -> Inventory {
         }));
     }
     inventory
+}
+
+/// A Debian folder with all its files: two are owned by a package, one of them through a link of `/bin`, one is owned by two
+/// packages, one by none, and one has a name that is not UTF-8.
+pub(crate) fn listed() -> Inventory {
+    let catalogers = Catalogers::without(&BTreeSet::new()).listing_files();
+    let package = |name: &str| {
+        format!("Package: {name}\nStatus: install ok installed\nVersion: 1-1\nArchitecture: all\n\n")
+    };
+    let files = [
+        ("etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n".to_owned()),
+        ("etc/a.conf", "x".to_owned()),
+        ("usr/bin/a", "#!/bin/sh\n".to_owned()),
+        ("usr/share/doc/shared", "s".to_owned()),
+        ("srv/own <data>", "o".to_owned()),
+        ("var/lib/dpkg/status", [package("a"), package("b")].concat()),
+        ("var/lib/dpkg/info/a.md5sums", "00000000000000000000000000000000  bin/a\n".to_owned()),
+        ("var/lib/dpkg/info/a.list", "/.\n/bin\n/bin/a\n/etc/a.conf\n/usr/share/doc/shared\n".to_owned()),
+        ("var/lib/dpkg/info/b.list", "/.\n/usr/share/doc/shared\n/usr/bin/gone\n".to_owned()),
+    ];
+    let (mut set, mut log) = (FileSet::default(), FileLog::default());
+    for (path, content) in &files {
+        set.add(&catalogers, path, None, content.as_bytes());
+        let sha256 = Digest::sha256(content.as_bytes()).as_bytes().try_into().unwrap();
+        let content = FileContent {
+            size: content.len() as u64,
+            sha1: [u8::try_from(content.len() % 251).unwrap(); 20],
+            sha256,
+        };
+        log.push(path.as_bytes(), Logged::File(content));
+    }
+    log.push(b"srv/\xff", Logged::File(FileContent { size: 0, sha1: [1; 20], sha256: [2; 32] }));
+    log.settle();
+    set.listed = Some(Arc::new(FileList::of_folder(log)));
+    catalogers.catalog(&set, &Limits::default(), &Cancel::never()).unwrap()
 }
 
 /// The same with licences that were recognised by their texts: two that are concluded, and one next to other text.
@@ -179,6 +216,7 @@ pub(crate) fn inventory() -> Inventory {
             },
         ],
         layers: (0..3).map(layer).collect(),
+        files: None,
     }
 }
 

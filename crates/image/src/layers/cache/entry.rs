@@ -105,7 +105,7 @@ pub(crate) fn decode_layer(bytes: &[u8], codec: &dyn FactCodec) -> Option<Facts>
         Ledger { directories, symlinks, files, devices, whiteouts, opaques, replaced, implied, opaque_root };
     // Others are not kept.
     let verified = Verified::Layer;
-    Some(Facts { verified, ledger, recorded, by_ordinal, kept_bytes, name_bytes, aliases })
+    Some(Facts { verified, ledger, recorded, by_ordinal, kept_bytes, name_bytes, aliases, files: None })
 }
 
 fn checksum(name: &str, bytes: &[u8]) -> Digest {

@@ -31,3 +31,5 @@ pub(super) const COMPLETE: &str = "complete";
 /// Aggregate of a composition: parts of the assembly may be missing. Others, such as `incomplete_third_party_only`,
 /// start with it.
 pub(super) const INCOMPLETE: &str = "incomplete";
+/// The layer of a listed file.
+pub(super) const FILE_LAYER: &str = "plimsoll:file:layer";

@@ -22,6 +22,8 @@ use super::conventions::{
     BASE, CODENAME, COMPLETE, CPE, DECLARED, DETECTED, FROM_BASE, INCOMPLETE, LAYER, LOCATION, OWNER,
     OWNER_EVIDENCE, PROBLEM, TRIVY,
 };
+use super::files::{ByOwner, FilePart, OwnFiles};
+use super::item::{Hash, Property, property};
 use crate::cpe::Cpe;
 use crate::document::{BaseEvidence, BaseImage, Completeness, Document, Phase};
 use crate::documents::object::Object;
@@ -66,6 +68,8 @@ pub(super) struct Bom<'a> {
     pub(super) version_text: &'a str,
     pub(super) version: Version,
     pub(super) uuid: &'a str,
+    /// The files by owner.
+    files: Option<&'a ByOwner<'a>>,
 }
 
 /// Calls `write` with `document` and an identifier derived from what it writes.
@@ -77,6 +81,7 @@ pub(super) fn identified(
     write: impl Fn(&Bom<'_>, &mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
     let references = document.inventory.identifiers();
+    let files = document.inventory.files.as_deref().map(ByOwner::new);
     document.identified(syntax, out, |uuid, out| {
         let bom = Bom {
             document,
@@ -84,6 +89,7 @@ pub(super) fn identified(
             version_text: version,
             version: Version::parse(version),
             uuid,
+            files: files.as_ref(),
         };
         write(&bom, out)
     })
@@ -99,7 +105,8 @@ pub(super) fn write(document: &Document<'_>, version: &str, out: &mut dyn Write)
         object.member("serialNumber", &format!("urn:uuid:{}", bom.uuid))?;
         object.member("version", &1)?;
         object.member("metadata", &bom.metadata())?;
-        object.array("components", bom.components())?;
+        let files = bom.files().map(Listed::File);
+        object.array("components", bom.components().map(|part| Listed::Part(Box::new(part))).chain(files))?;
         object.array("dependencies", bom.dependencies())?;
         if let Some(aggregate) = bom.aggregate() {
             object.member("compositions", &json!([{ "aggregate": aggregate, "assemblies": [SUBJECT] }]))?;
@@ -113,14 +120,21 @@ impl<'a> Bom<'a> {
     pub(super) fn components(&self) -> impl Iterator<Item = Part<'a>> + use<'a> {
         let inventory = self.document.inventory;
         let base = self.document.subject.base.as_ref();
-        let version = self.version;
+        let (version, files) = (self.version, self.files);
         let system = inventory.os.as_ref().map(operating_system);
         let packages = inventory.components.iter().zip(self.references).enumerate();
         system.into_iter().chain(packages.map(move |(index, (component, id))| {
             let mut part = package(inventory, ComponentIndex(index), component, id.as_str(), version);
             part.properties.extend(base.into_iter().flat_map(|base| from_base(base, component)));
+            part.files = files.and_then(|files| files.of(Some(index)));
             part
         }))
+    }
+
+    /// The files that no package owns.
+    pub(super) fn files(&self) -> impl Iterator<Item = FilePart<'a>> + use<'a> {
+        let own = self.files.and_then(|files| files.of(None));
+        own.into_iter().flat_map(|files| files.parts())
     }
 
     pub(super) fn dependencies(&self) -> impl Iterator<Item = Dependency<'a>> + use<'a> {
@@ -159,6 +173,14 @@ pub(super) struct Lifecycle {
     pub(super) phase: &'static str,
 }
 
+/// An item of the list of components.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Listed<'a> {
+    Part(Box<Part<'a>>),
+    File(FilePart<'a>),
+}
+
 /// A component, with the members that are used here.
 #[derive(Serialize, Default)]
 #[serde(rename_all = "camelCase")]
@@ -189,6 +211,9 @@ pub(super) struct Part<'a> {
     pub(super) evidence: Option<Evidence<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) properties: Vec<Property<'a>>,
+    /// The files that it owns.
+    #[serde(rename = "components", skip_serializing_if = "Option::is_none")]
+    pub(super) files: Option<OwnFiles<'a>>,
 }
 
 /// The program that made the document.
@@ -231,12 +256,6 @@ pub(super) struct ExternalReference<'a> {
 }
 
 #[derive(Serialize)]
-pub(super) struct Hash {
-    pub(super) alg: &'static str,
-    pub(super) content: String,
-}
-
-#[derive(Serialize)]
 pub(super) struct Evidence<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) occurrences: Vec<Occurrence<'a>>,
@@ -262,16 +281,6 @@ pub(super) struct Occurrence<'a> {
     pub(super) location: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) additional_context: Option<String>,
-}
-
-#[derive(Serialize)]
-pub(super) struct Property<'a> {
-    pub(super) name: Cow<'a, str>,
-    pub(super) value: Cow<'a, str>,
-}
-
-fn property<'a>(name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) -> Property<'a> {
-    Property { name: name.into(), value: value.into() }
 }
 
 fn metadata<'a>(document: &'a Document<'a>, version: Version) -> Metadata<'a> {

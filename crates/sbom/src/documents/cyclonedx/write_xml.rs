@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 
 use super::NAMESPACE;
-use super::write::{LicenceChoice, Metadata, Part, Property, SUBJECT, Tool, Tools, identified};
+use super::files::FilePart;
+use super::item::{Hash, Property};
+use super::write::{LicenceChoice, Metadata, Part, SUBJECT, Tool, Tools, identified};
 use crate::document::Document;
 use crate::documents::xml_tags::{Tags, text};
 
@@ -17,7 +19,11 @@ pub(super) fn write(document: &Document<'_>, version: &str, out: &mut dyn Write)
         tags.line()?;
         metadata(&mut tags, &bom.metadata())?;
         tags.line()?;
-        list(&mut tags, "components", bom.components(), |tags, part| component(tags, &part))?;
+        let parts = bom.components().map(|part| Item::Part(Box::new(part)));
+        list(&mut tags, "components", parts.chain(bom.files().map(Item::File)), |tags, item| match item {
+            Item::Part(part) => component(tags, &part),
+            Item::File(part) => file(tags, &part),
+        })?;
         list(&mut tags, "dependencies", bom.dependencies(), |tags, dependency| {
             tags.open("dependency", &[("ref", dependency.r#ref)])?;
             for on in dependency.depends_on.references() {
@@ -40,6 +46,12 @@ pub(super) fn write(document: &Document<'_>, version: &str, out: &mut dyn Write)
         tags.close("bom")?;
         tags.line()
     })
+}
+
+/// An item of the list of components.
+enum Item<'a> {
+    Part(Box<Part<'a>>),
+    File(FilePart<'a>),
 }
 
 /// A list with a line for each item.
@@ -112,15 +124,7 @@ fn component(tags: &mut Tags<'_>, part: &Part<'_>) -> io::Result<()> {
     tags.some("version", part.version.as_deref())?;
     tags.some("description", part.description)?;
     tags.some("scope", part.scope)?;
-    if !part.hashes.is_empty() {
-        tags.open("hashes", &[])?;
-        for hash in &part.hashes {
-            tags.open("hash", &[("alg", hash.alg)])?;
-            tags.raw(&text(&hash.content))?;
-            tags.close("hash")?;
-        }
-        tags.close("hashes")?;
-    }
+    hashes(tags, &part.hashes)?;
     if !part.licenses.is_empty() {
         tags.open("licenses", &[])?;
         for choice in &part.licenses {
@@ -147,6 +151,15 @@ fn component(tags: &mut Tags<'_>, part: &Part<'_>) -> io::Result<()> {
         tags.close("externalReferences")?;
     }
     properties(tags, &part.properties)?;
+    if let Some(files) = part.files {
+        tags.open("components", &[])?;
+        tags.line()?;
+        for part in files.parts() {
+            file(tags, &part)?;
+            tags.line()?;
+        }
+        tags.close("components")?;
+    }
     if let Some(evidence) = &part.evidence {
         tags.open("evidence", &[])?;
         if !evidence.occurrences.is_empty() {
@@ -171,6 +184,27 @@ fn component(tags: &mut Tags<'_>, part: &Part<'_>) -> io::Result<()> {
         tags.close("evidence")?;
     }
     tags.close("component")
+}
+
+fn file(tags: &mut Tags<'_>, part: &FilePart<'_>) -> io::Result<()> {
+    tags.open("component", &[("type", part.r#type), ("bom-ref", &part.reference)])?;
+    tags.text("name", &part.name)?;
+    hashes(tags, &part.hashes)?;
+    properties(tags, &part.properties)?;
+    tags.close("component")
+}
+
+fn hashes(tags: &mut Tags<'_>, hashes: &[Hash]) -> io::Result<()> {
+    if hashes.is_empty() {
+        return Ok(());
+    }
+    tags.open("hashes", &[])?;
+    for hash in hashes {
+        tags.open("hash", &[("alg", hash.alg)])?;
+        tags.raw(&text(&hash.content))?;
+        tags.close("hash")?;
+    }
+    tags.close("hashes")
 }
 
 fn properties(tags: &mut Tags<'_>, properties: &[Property<'_>]) -> io::Result<()> {

@@ -17,6 +17,7 @@ use super::conventions::{
     BASE, BUILT_FROM, COMPLETE, DECLARED, DETECTED, FOR_DEVELOPMENT, FOUND, FROM_BASE, INCOMPLETE, LAYER,
     LAYER_DIFF_ID, NOASSERTION, OS, OWNERSHIP, PROBLEM, UNNAMED,
 };
+use super::files::{self, Checksum, File, VerificationCode, verification_code};
 use crate::cpe::Cpe;
 use crate::document::{Completeness, Document};
 use crate::documents::object::Object;
@@ -88,6 +89,8 @@ pub(super) struct Package<'a> {
     pub(super) supplier: Cow<'a, str>,
     pub(super) download_location: Cow<'a, str>,
     pub(super) files_analyzed: bool,
+    #[serde(rename = "packageVerificationCode", skip_serializing_if = "Option::is_none")]
+    pub(super) verification_code: Option<VerificationCode>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) homepage: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,13 +134,6 @@ pub(super) struct Relationship<'a> {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Checksum {
-    pub(super) algorithm: &'static str,
-    pub(super) checksum_value: String,
-}
-
-#[derive(Serialize)]
 pub(super) struct ExternalReference {
     #[serde(rename = "referenceCategory")]
     pub(super) category: &'static str,
@@ -167,6 +163,9 @@ impl<'a> Writer<'a> {
             object.array("annotations", problems)?;
         }
         object.array("packages", self.packages())?;
+        if let Some(files) = self.files() {
+            object.array("files", files)?;
+        }
         object.array("relationships", self.relationships())?;
         if !self.licenses.is_empty() {
             let texts = self
@@ -197,8 +196,16 @@ impl<'a> Writer<'a> {
     /// The subject, the operating system, and the components.
     pub(super) fn packages(&self) -> impl Iterator<Item = Package<'a>> {
         let system = self.document.inventory.os.as_ref().map(|os| self.operating_system(os));
-        let packages = self.components().map(|(component, id)| self.package(component, id));
+        let packages = self.components().enumerate();
+        let packages =
+            packages.map(|(index, (component, id))| self.package(ComponentIndex(index), component, id));
         std::iter::once(self.subject()).chain(system).chain(packages)
+    }
+
+    /// Every file, if they are listed.
+    pub(super) fn files(&self) -> Option<impl Iterator<Item = File> + use<'a>> {
+        let files = self.document.inventory.files.as_deref()?;
+        Some(files.list().iter().map(|file| File::new(&file)))
     }
 
     fn components(&self) -> impl Iterator<Item = (&'a Component, &'a str)> + use<'a> {
@@ -245,9 +252,13 @@ impl<'a> Writer<'a> {
             };
             Checksum { algorithm, checksum_value: digest.hex() }
         };
+        let files = self.document.inventory.files.as_deref().map(|files| files.list().iter());
+        let verification_code = files.and_then(verification_code);
         Package {
             name: self.subject_name(),
             id: SUBJECT.into(),
+            files_analyzed: verification_code.is_some(),
+            verification_code,
             version_info: subject.manifest.map(|digest| digest.to_string().into()),
             checksums: subject.manifest.map(checksum).into_iter().collect(),
             external_refs: subject.purl().iter().map(external_reference).collect(),
@@ -273,8 +284,10 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn package(&self, component: &'a Component, id: &str) -> Package<'a> {
+    fn package(&self, index: ComponentIndex, component: &'a Component, id: &str) -> Package<'a> {
         let inventory = self.document.inventory;
+        let files = inventory.files.as_deref().map(|files| files.of(index).map(|(_, file)| file));
+        let verification_code = files.and_then(verification_code);
         let layer = component.locations.first().and_then(|location| inventory.layers.get(location.layer?));
         let origin = component.origin.as_deref();
         let checksum = |it: &inventory::Checksum| Checksum {
@@ -288,6 +301,8 @@ impl<'a> Writer<'a> {
         Package {
             name: &component.name,
             id: reference(id),
+            files_analyzed: verification_code.is_some(),
+            verification_code,
             version_info: (!component.version.is_empty()).then(|| component.version.as_str().into()),
             supplier: component.supplier.as_deref().map_or(NOASSERTION.into(), |name| supplier(name).into()),
             // The repository of the source is a download location, too.
@@ -379,6 +394,27 @@ impl<'a> Writer<'a> {
             .chain(system.then(|| contains(SUBJECT, OPERATING_SYSTEM.into())))
             .chain(packages)
             .chain(between)
+            .chain(self.of_files())
+    }
+
+    /// Packages contain the files that they own, the subject contains the others.
+    fn of_files(&self) -> impl Iterator<Item = Relationship<'a>> + use<'a> {
+        let (files, identifiers) = (self.document.inventory.files.as_deref(), self.identifiers);
+        let contains = |from: Cow<'a, str>, path: &[u8]| Relationship {
+            spdx_element_id: from,
+            kind: "CONTAINS",
+            related_spdx_element: files::id(path).into(),
+            comment: None,
+        };
+        files.into_iter().flat_map(move |files| {
+            let owned = identifiers.iter().enumerate().flat_map(move |(index, id)| {
+                let own = files.of(ComponentIndex(index));
+                own.map(move |(_, file)| contains(reference(id.as_str()), file.path))
+            });
+            let first = files.first_owners();
+            let others = files.list().iter().zip(first).filter(|(_, owner)| owner.is_none());
+            owned.chain(others.map(move |(file, _)| contains(SUBJECT.into(), file.path)))
+        })
     }
 }
 

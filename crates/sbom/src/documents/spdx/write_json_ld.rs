@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use serde_json::json;
 
 use super::conventions::{FOR_DEVELOPMENT, NOASSERTION};
+use super::files::{Checksum, File};
 use super::write::{DOCUMENT, LICENCE_REFERENCE, Package, Relationship, Writer, identified, namespace};
 use crate::document::{Document, Phase};
 use crate::documents::object::Object;
@@ -80,9 +81,11 @@ impl<'w, 'a> Elements<'w, 'a> {
                 self.annotation(&format!("SPDXRef-Annotation-DOCUMENT-{n}"), DOCUMENT, &comment)
             });
         let packages = writer.packages().flat_map(move |package| self.package(&package));
+        let files = writer.files().into_iter().flatten().map(move |file| self.file(&file));
         let related = writer.relationships().enumerate();
         let related = related.map(move |(number, relationship)| self.relationship(number, &relationship));
-        head.into_iter().chain(notes).chain(packages).chain(self.licence_texts()).chain(related)
+        let about = head.into_iter().chain(notes).chain(packages).chain(files);
+        about.chain(self.licence_texts()).chain(related)
     }
 
     fn id(&self, local: &str) -> String {
@@ -94,6 +97,17 @@ impl<'w, 'a> Elements<'w, 'a> {
             "type": "Annotation", "spdxId": self.id(id), "creationInfo": CREATION, "annotationType": "other",
             "subject": self.id(about), "statement": statement,
         })
+    }
+
+    fn file(self, file: &File) -> serde_json::Value {
+        let mut element = json!({
+            "type": "software_File", "spdxId": self.id(&file.id), "creationInfo": CREATION, "name": file.name,
+            "software_fileKind": "file", "verifiedUsing": hashes(&file.checksums),
+        });
+        if let (Some(comment), Some(element)) = (&file.comment, element.as_object_mut()) {
+            element.insert("comment".to_owned(), comment.as_str().into());
+        }
+        element
     }
 
     /// A package, with the elements for its supplier, its licences, and its other properties.
@@ -132,14 +146,7 @@ impl<'w, 'a> Elements<'w, 'a> {
             })
             .collect();
         set("externalIdentifier", (!others.is_empty()).then(|| json!(others)));
-        let hashes: Vec<serde_json::Value> = package
-            .checksums
-            .iter()
-            .map(|checksum| {
-                let algorithm = checksum.algorithm.to_ascii_lowercase();
-                json!({ "type": "Hash", "algorithm": algorithm, "hashValue": checksum.checksum_value })
-            })
-            .collect();
+        let hashes = hashes(&package.checksums);
         set("verifiedUsing", (!hashes.is_empty()).then(|| json!(hashes)));
         let supplier = package.supplier.strip_prefix("Organization: ").map(str::to_owned);
         let supplier_id = format!("{local}-Supplier");
@@ -226,6 +233,14 @@ impl<'w, 'a> Elements<'w, 'a> {
         }
         json!(element)
     }
+}
+
+fn hashes(checksums: &[Checksum]) -> Vec<serde_json::Value> {
+    let hash = |checksum: &Checksum| {
+        let algorithm = checksum.algorithm.to_ascii_lowercase();
+        json!({ "type": "Hash", "algorithm": algorithm, "hashValue": checksum.checksum_value })
+    };
+    checksums.iter().map(hash).collect()
 }
 
 /// `DEPENDS_ON` as SPDX 3 writes it: `dependsOn`.

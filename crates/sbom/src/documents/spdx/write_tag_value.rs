@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+use super::files::File;
 use super::write::{Annotation, DOCUMENT, Package, Relationship, identified, namespace};
 use crate::document::Document;
 
@@ -24,6 +25,10 @@ pub(super) fn write(document: &Document<'_>, version: &str, out: &mut dyn Write)
         tag(out, "Created", &document.created())?;
         for annotation in writer.problems() {
             self::annotation(out, DOCUMENT, &annotation)?;
+        }
+        // Before the packages, because a file after a package would belong to it.
+        for file in writer.files().into_iter().flatten() {
+            self::file(out, &file)?;
         }
         for package in writer.packages() {
             self::package(out, &package)?;
@@ -50,6 +55,7 @@ fn package(out: &mut dyn Write, package: &Package<'_>) -> io::Result<()> {
     tag(out, "PackageSupplier", &package.supplier)?;
     tag(out, "PackageDownloadLocation", &package.download_location)?;
     tag(out, "FilesAnalyzed", if package.files_analyzed { "true" } else { "false" })?;
+    some(out, "PackageVerificationCode", package.verification_code.as_ref().map(|code| code.value.as_str()))?;
     for checksum in &package.checksums {
         tag(out, "PackageChecksum", &format!("{}: {}", checksum.algorithm, checksum.checksum_value))?;
     }
@@ -74,6 +80,18 @@ fn package(out: &mut dyn Write, package: &Package<'_>) -> io::Result<()> {
     // JSON uses a hyphen, tag-value an underscore or a hyphen; both forms of the standard write it with a hyphen.
     tag(out, "PrimaryPackagePurpose", &package.primary_package_purpose.replace('_', "-"))?;
     package.annotations.iter().try_for_each(|annotation| self::annotation(out, &package.id, annotation))
+}
+
+fn file(out: &mut dyn Write, file: &File) -> io::Result<()> {
+    out.write_all(b"\n")?;
+    tag(out, "FileName", &file.name)?;
+    tag(out, "SPDXID", &file.id)?;
+    for checksum in &file.checksums {
+        tag(out, "FileChecksum", &format!("{}: {}", checksum.algorithm, checksum.checksum_value))?;
+    }
+    tag(out, "LicenseConcluded", file.license_concluded)?;
+    tag(out, "FileCopyrightText", file.copyright_text)?;
+    file.comment.as_deref().map_or(Ok(()), |comment| text(out, "FileComment", comment))
 }
 
 fn annotation(out: &mut dyn Write, about: &str, annotation: &Annotation) -> io::Result<()> {

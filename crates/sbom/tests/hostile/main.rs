@@ -1,6 +1,7 @@
 //! SBOMs that an attacker or a broken tool may write. Each test is named after its row in the catalogue of bad inputs.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod claims;
 mod work;
 
 use plimsoll_core::Limits;

@@ -110,28 +110,18 @@ impl Inventory {
 
     /// Joins neighbours that are the same package and for which `is_one` is true.
     pub(crate) fn merge_where(&mut self, is_one: impl Fn(&Component, &Component) -> bool) {
-        let (mut places, mut kept) = (Vec::new(), Vec::<Component>::new());
-        for component in std::mem::take(&mut self.components) {
-            let last = kept.last_mut();
-            match last.filter(|last| is_one(last, &component) && last.is_same_package(&component)) {
-                Some(last) => {
-                    last.locations = component.locations;
-                    if last.licenses.is_empty() {
-                        last.licenses = component.licenses;
-                    }
-                    if last.detected.is_empty() {
-                        last.detected = component.detected;
-                    }
-                    last.supplier = last.supplier.take().or(component.supplier);
-                    // A weaker declaration excludes less.
-                    last.declared = last.declared.zip(component.declared).map(|(one, other)| one.min(other));
-                    last.origin = last.origin.take().or(component.origin);
-                }
-                None => kept.push(component),
+        // In place: a second list would take as much memory again.
+        let (mut places, mut last_place) = (vec![0], 0);
+        self.components.dedup_by(|component, last| {
+            let is_repeated = is_one(last, component) && last.is_same_package(component);
+            if is_repeated {
+                last.take_from(component);
+            } else {
+                last_place += 1;
             }
-            places.push(kept.len() - 1);
-        }
-        self.components = kept;
+            places.push(last_place);
+            is_repeated
+        });
         self.files = self.files.take().map(|files| Arc::new(files.moved(&places)));
         let relationships = std::mem::take(&mut self.relationships).into_iter();
         let moved = relationships.filter_map(|it| it.moved(&places));
@@ -227,6 +217,21 @@ pub struct Component {
 }
 
 impl Component {
+    /// Takes what another of the same package says and this one does not, and where it is.
+    fn take_from(&mut self, other: &mut Self) {
+        self.locations = std::mem::take(&mut other.locations);
+        if self.licenses.is_empty() {
+            self.licenses = std::mem::take(&mut other.licenses);
+        }
+        if self.detected.is_empty() {
+            self.detected = std::mem::take(&mut other.detected);
+        }
+        self.supplier = self.supplier.take().or_else(|| other.supplier.take());
+        // A weaker declaration excludes less.
+        self.declared = self.declared.zip(other.declared).map(|(one, other)| one.min(other));
+        self.origin = self.origin.take().or_else(|| other.origin.take());
+    }
+
     /// Whether everything that matters for matching is equal.
     fn is_same_package(&self, other: &Self) -> bool {
         self.purl == other.purl && self.version == other.version && self.source == other.source

@@ -121,6 +121,18 @@ fn the_last_affected_version_is_affected_and_the_fixed_one_is_not() {
 }
 
 #[test]
+fn a_range_that_nobody_fixed_may_still_end() {
+    holds(&[
+        // From 2.1.0 on, beside which stands "last_known_affected_version_range": "< 2.1.3"; and 3.1.1-canary.20211030 to 3.5.3.
+        ("pkg:npm/formidable@2.0.9", "GHSA-75v8-2h7p-7m2m", Not),
+        ("pkg:npm/formidable@2.1.2", "GHSA-75v8-2h7p-7m2m", Affected),
+        ("pkg:npm/formidable@2.1.3", "GHSA-75v8-2h7p-7m2m", Not),
+        ("pkg:npm/formidable@3.5.2", "GHSA-75v8-2h7p-7m2m", Affected),
+        ("pkg:npm/formidable@3.5.3", "GHSA-75v8-2h7p-7m2m", Not),
+    ]);
+}
+
+#[test]
 fn enumerated_versions_are_affected_outside_of_any_range() {
     // "aiocpa 0.1.13 contains credential harvesting code"; versions 0.1.13 and 0.1.14, no range.
     holds(&[

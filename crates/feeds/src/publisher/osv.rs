@@ -14,11 +14,12 @@
 mod erratum;
 mod ubuntu;
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use plimsoll_core::{Distribution, Ecosystem, Limits, Timestamp};
-use plimsoll_vuln::affected::{Affected, End, FixState, Interval};
+use plimsoll_vuln::affected::{Affected, End, FixState, Interval, Start};
 use plimsoll_vuln::database::{Detail, VulnerableFunctions, key};
 use plimsoll_vuln::events::{self, Event, RangeProblem};
 use plimsoll_vuln::order::{self, VersionOrder};
@@ -395,11 +396,38 @@ fn compile<'a>(order: &dyn VersionOrder, affected: &'a AffectedPackage) -> (Affe
         doubts.push(Doubt::NoVersions);
         compiled.doubtful.push(Interval::ALL);
     }
+    end_at_last_known(order, affected, &mut compiled);
     compiled.fix_state = events::fix_state(&compiled);
     order.drop_enumerated(&mut compiled);
     compiled.doubtful.sort_unstable();
     compiled.doubtful.dedup();
     (compiled, doubts)
+}
+
+/// GitHub writes the end of a range beside it where no version is named that fixes it:
+/// `"last_known_affected_version_range": "< 2.1.3"`. Without it, all later versions would be affected.
+fn end_at_last_known<'a>(
+    order: &dyn VersionOrder,
+    affected: &'a AffectedPackage,
+    compiled: &mut Affected<'a>,
+) {
+    let stated = affected.database_specific.get("last_known_affected_version_range");
+    let Some(stated) = stated.and_then(|stated| stated.as_str()) else { return };
+    let (end, bound) = match (stated.strip_prefix("<="), stated.strip_prefix('<')) {
+        (Some(bound), _) => (End::Through(bound.trim()), bound.trim()),
+        (None, Some(bound)) => (End::Before(bound.trim()), bound.trim()),
+        (None, None) => return,
+    };
+    let mut open = compiled.intervals.iter_mut().filter(|interval| interval.end == End::Open);
+    // Of several, nothing says which one it ends.
+    let (Some(interval), None) = (open.next(), open.next()) else { return };
+    let starts_before = match interval.from {
+        Start::First => order.check(bound).is_ok(),
+        Start::At(from) | Start::After(from) => order.compare(from, bound).is_ok_and(Ordering::is_lt),
+    };
+    if starts_before {
+        interval.end = end;
+    }
 }
 
 fn compile_range<'a>(

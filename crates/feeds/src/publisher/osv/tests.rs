@@ -1,7 +1,5 @@
 //! The forms of OSV documents that publishers really write, and forms that must be refused.
 
-use plimsoll_vuln::affected::Start;
-
 use super::*;
 use plimsoll_vuln::version::{pep440::Pep440, semver::SemVer};
 use std::path::Path;
@@ -43,6 +41,39 @@ fn kept(document: &serde_json::Value) -> (Draft, FeedReport) {
     let (draft, report) = parse(PYPI, document);
     let [draft] = <[Draft; 1]>::try_from(draft.unwrap()).unwrap();
     (draft, report)
+}
+
+#[test]
+fn only_one_open_range_ends_where_github_says_that_it_does() {
+    let affected = |events: serde_json::Value, stated: serde_json::Value| {
+        let mut document = document();
+        document["affected"][0]["ranges"] = serde_json::json!([{"type": "ECOSYSTEM", "events": events}]);
+        document["affected"][0]["versions"] = serde_json::json!([]);
+        document["affected"][0]["database_specific"] =
+            serde_json::json!({"last_known_affected_version_range": stated});
+        kept(&document).0.statements[0].affected.clone()
+    };
+    let expected = |intervals: &[(Start<'static>, End<'static>)], fix_state: FixState| {
+        let intervals = intervals.iter().map(|(from, end)| Interval { from: *from, end: *end }).collect();
+        let mut encoded = Vec::new();
+        Affected { intervals, doubtful: vec![], versions: vec![], fix_state }.encode(&mut encoded);
+        encoded
+    };
+    let from_2 = serde_json::json!([{"introduced": "2"}]);
+    let ends = |stated: &str| affected(from_2.clone(), stated.into());
+    let unknown = |end: End<'static>| expected(&[(Start::At("2"), end)], FixState::Unknown);
+    assert_eq!(ends("< 2.1"), unknown(End::Before("2.1")));
+    assert_eq!(ends("<=2.1"), unknown(End::Through("2.1")));
+    let open = expected(&[(Start::At("2"), End::Open)], FixState::NotFixed);
+    // Before its start, no version, another form, no text.
+    for stated in ["< 1.9", "<= 2", "< soon", "> 2.1", "2.1", "<"] {
+        assert_eq!(ends(stated), open, "{stated}");
+    }
+    assert_eq!(affected(from_2.clone(), 2.into()), open);
+    let fixed = affected(serde_json::json!([{"introduced": "2"}, {"fixed": "3"}]), "< 2.1".into());
+    assert_eq!(fixed, unknown(End::Before("3")));
+    let from_the_first = affected(serde_json::json!([{"introduced": "0"}]), "< 2.1".into());
+    assert_eq!(from_the_first, expected(&[(Start::First, End::Before("2.1"))], FixState::Unknown));
 }
 
 #[test]

@@ -225,6 +225,27 @@ fn the_library_of_go_has_the_version_of_its_toolchain() {
 }
 
 #[test]
+fn a_build_of_bitnami_is_its_version() {
+    holds(&[
+        // `introduced: 1.19.0-0, fixed: 1.19.1`: the first build of 1.19.0 is 1.19.0.
+        ("pkg:bitnami/golang@1.18.9-7", "BIT-golang-2022-32190", Not),
+        ("pkg:bitnami/golang@1.19.0", "BIT-golang-2022-32190", Affected),
+        ("pkg:bitnami/golang@1.19.0-3", "BIT-golang-2022-32190", Affected),
+        ("pkg:bitnami/golang@1.19.1", "BIT-golang-2022-32190", Not),
+        // Up to 1.22.11, 1.23.0-0 to 1.23.5, and 1.24.0-0 to 1.24.0, which are pre-releases of Go that Bitnami does not package.
+        ("pkg:bitnami/golang@1.22.10-0", "BIT-golang-2024-45336", Affected),
+        ("pkg:bitnami/golang@1.23.0", "BIT-golang-2024-45336", Affected),
+        ("pkg:bitnami/golang@1.23.5", "BIT-golang-2024-45336", Not),
+        ("pkg:bitnami/golang@1.24.0-0", "BIT-golang-2024-45336", Not),
+        ("pkg:bitnami/golang@1.24.1", "BIT-golang-2024-45336", Not),
+        // `introduced: 17.0.3-1, last_affected: 17.0.3-1`: that build alone.
+        ("pkg:bitnami/java@17.0.3", "BIT-java-2022-34169", Not),
+        ("pkg:bitnami/java@17.0.3-1", "BIT-java-2022-34169", Affected),
+        ("pkg:bitnami/java@17.0.3-2", "BIT-java-2022-34169", Not),
+    ]);
+}
+
+#[test]
 fn names_are_those_of_the_ecosystem() {
     holds(&[
         // `AccessControl` in the advisory.

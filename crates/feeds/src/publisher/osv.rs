@@ -23,6 +23,8 @@ use plimsoll_vuln::affected::{Affected, End, FixState, Interval, Start};
 use plimsoll_vuln::database::{Detail, VulnerableFunctions, key};
 use plimsoll_vuln::events::{self, Event, RangeProblem};
 use plimsoll_vuln::order::{self, VersionOrder};
+use plimsoll_vuln::version::Versions as _;
+use plimsoll_vuln::version::bitnami::Bitnami;
 use plimsoll_vuln::{Class, Rating, Severity, SeveritySource, Topic};
 use serde::Deserialize;
 
@@ -448,12 +450,31 @@ fn compile_range<'a>(
             }
         }
     }
-    let mut odd = order.compile(&list, compiled);
+    let had_events = !list.is_empty();
+    if order.id() == Bitnami::ID {
+        list = without_pre_releases(list);
+    }
+    let mut odd = if had_events && list.is_empty() { Vec::new() } else { order.compile(&list, compiled) };
     if unknown {
         odd.push(RangeProblem::UnknownEvent);
         compiled.doubtful.push(Interval::ALL);
     }
     odd
+}
+
+/// Leaves out what Bitnami took from Go's advisories: `introduced: 1.24.0-0, fixed: 1.24.0` are the pre-releases of 1.24.0, which it
+/// does not package. In its own order, `1.24.0-0` is the first build of 1.24.0.
+fn without_pre_releases(events: Vec<(Event, &str)>) -> Vec<(Event, &str)> {
+    let mut kept: Vec<(Event, &str)> = Vec::with_capacity(events.len());
+    for event in events {
+        match (kept.last(), event) {
+            (Some((Event::Introduced, from)), (Event::Fixed, to)) if from.strip_suffix("-0") == Some(to) => {
+                kept.pop();
+            }
+            _ => kept.push(event),
+        }
+    }
+    kept
 }
 
 /// The rating for one package: the publisher's word, then CVSS; a rating of the package takes precedence over one of

@@ -4,11 +4,13 @@
 //! use std::cmp::Ordering;
 //! use plimsoll_vuln::version::bitnami;
 //! assert_eq!(bitnami::compare("2.4.57", "2.4.57-1"), Ok(Ordering::Less));
+//! assert_eq!(bitnami::compare("2.4.57", "2.4.57-0"), Ok(Ordering::Equal));
 //! assert_eq!(bitnami::compare("1.0.0-rc.1", "1.0.0"), Ok(Ordering::Less));
 //! ```
 //!
-//! `2.4.57-1` is the second build of 2.4.57, not a pre-release: a hyphen followed only by digits starts a revision.
-//! Bitnami's advisories state no revisions, so each build of a version reaches its bound.
+//! `2.4.57-1` is the second build of 2.4.57, not a pre-release: a hyphen followed only by digits starts a revision. The
+//! first build, `2.4.57-0`, is equal to 2.4.57. A bound without a revision, as most of Bitnami's are, is reached by each
+//! build of its version.
 
 use std::cmp::Ordering;
 
@@ -57,10 +59,10 @@ impl<'a> super::Version<'a> for Version<'a> {
 
 impl Ord for Version<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.application.cmp(&other.application).then_with(|| match (self.revision, other.revision) {
-            (Some(a), Some(b)) => compare_digits(a, b),
-            (a, b) => a.is_some().cmp(&b.is_some()),
-        })
+        // No digits are the number 0.
+        let revision = |version: &Self| version.revision.unwrap_or_default();
+        let builds = || compare_digits(revision(self), revision(other));
+        self.application.cmp(&other.application).then_with(builds)
     }
 }
 

@@ -138,6 +138,7 @@ mod tests {
             ("z.json", "not one"),
             ("b/c/one", "{\"spdxVersion\":\"SPDX-2.3\"}"),
             ("b/two.cdx.xml", ""),
+            ("three.spdx.yml", "SPDXID: SPDXRef-DOCUMENT"),
             ("README.md", "# Documents"),
             ("notes", ""),
         ] {
@@ -152,7 +153,7 @@ mod tests {
         let found = of(dir.path()).unwrap().unwrap();
         let prefix = format!("sbom:{}/", dir.path().display());
         let names: Vec<&str> = found.subjects.iter().map(|it| it.strip_prefix(&prefix).unwrap()).collect();
-        assert_eq!(names, ["b/c/one", "b/two.cdx.xml", "gone.json", "z.json"]);
+        assert_eq!(names, ["b/c/one", "b/two.cdx.xml", "gone.json", "three.spdx.yml", "z.json"]);
         assert_eq!(found.others, 3);
         assert!(of(&path("z.json")).unwrap().is_none());
         fs::create_dir(path("empty")).unwrap();

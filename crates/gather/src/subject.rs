@@ -166,11 +166,13 @@ fn ends_like_a_file(text: &str) -> bool {
     ending.is_some_and(|ending| FILE_ENDINGS.contains(&ending))
 }
 
-/// Whether a path is named like a document.
+/// Whether a path is named like a document: `app.json`, `app.spdx`, `app.spdx.yaml`.
 pub(crate) fn ends_like_a_document(path: &Path) -> bool {
-    path.extension()
-        .and_then(|ending| ending.to_str())
-        .is_some_and(|ending| DOCUMENT_ENDINGS.contains(&ending))
+    let ends = |path: &Path, endings: &[&str]| {
+        path.extension().and_then(|ending| ending.to_str()).is_some_and(|ending| endings.contains(&ending))
+    };
+    let stem = path.file_stem().map(Path::new);
+    ends(path, DOCUMENT_ENDINGS) || stem.is_some_and(|stem| ends(stem, &["cdx", "spdx"]))
 }
 
 /// Recognises a path by its content.

@@ -1,4 +1,4 @@
-//! A database as one file, to carry it to where nothing may be fetched: a tar in one frame of zstd.
+//! A database as one file, for machines without a network: a tar in one zstd frame.
 //!
 //! ```text
 //! database.json             the list, with the digest of every file's header
@@ -7,10 +7,10 @@
 //! pypi-1c….plimsolldb
 //! ```
 //!
-//! The list comes first, and stands for all the rest. So an archive is [opened](Archive::open) as far as its signature, and
-//! nothing else of it is read before whoever imports it has decided whom to trust. What follows has to be what the list
-//! names: no name in an archive ever becomes a path. Every header has to be byte for byte the one that [`write()`] writes, so
-//! that there is nothing about which readers of tar could disagree.
+//! The list comes first, and determines all the rest. An archive is [opened](Archive::open) only up to its signature,
+//! and nothing else of it is read before the caller has decided whom to trust. The files must be those that the list
+//! names: no name in an archive ever becomes a path. Every header must equal the one that [`write()`] writes byte for
+//! byte, so that tar readers cannot disagree about anything.
 //!
 //! Equal databases give equal archives.
 
@@ -32,7 +32,7 @@ use member::{BLOCK, Header, padding};
 
 /// The name of the signature in an archive.
 const SIGNATURE: &str = "database.sigstore.json";
-/// The next levels take several times as long, and save a few percent.
+/// Higher levels take several times as long, and save a few percent.
 const LEVEL: i32 = 9;
 const PIECE: usize = 128 * 1024;
 
@@ -65,7 +65,7 @@ fn put(out: &mut impl Write, name: &str, bytes: u64, mut content: impl Read) -> 
     out.write_all(zeros.get(..padding(bytes)).unwrap_or_default()).map_err(Error::Export)
 }
 
-/// An archive, read as far as its signature.
+/// An archive, read up to its signature.
 pub struct Archive<R: BufRead> {
     input: Inflate<R>,
     list: FileList,
@@ -107,17 +107,18 @@ impl<R: BufRead> Archive<R> {
         Ok(Self { input, list, signature, ahead })
     }
 
-    /// The list of the files, which the signature has to be about.
+    /// The list of the files, which the signature must be about.
     pub fn list(&self) -> &FileList {
         &self.list
     }
 
-    /// The bundle with the signature. Nobody verified it.
+    /// The bundle with the signature, not verified.
     pub fn signature(&self) -> Option<&[u8]> {
         self.signature.as_deref()
     }
 
-    /// Passes each file to `take`, with its name in the list and its bytes, and makes sure that nothing else is in the archive.
+    /// Passes each file to `take`, with its name in the list and its bytes, and checks that the archive contains
+    /// nothing else.
     pub(crate) fn files(
         mut self,
         mut take: impl FnMut(&str, &mut dyn Read) -> Result<(), Error>,
@@ -150,7 +151,7 @@ impl<R: BufRead> Archive<R> {
     }
 }
 
-/// The bytes of one file, no more and no less.
+/// The bytes of exactly one file.
 struct Content<'a, R: BufRead> {
     input: &'a mut Inflate<R>,
     left: u64,
@@ -197,7 +198,7 @@ impl<R: BufRead> Inflate<R> {
         self.decoder.get_ref().bytes == 0
     }
 
-    /// Refuses what would become too large before it is read.
+    /// Refuses data that would become too large before they are read.
     fn within_limits(&self, more: u64, what: &str) -> Result<(), Error> {
         let (limits, produced) = (&self.limits, self.produced.saturating_add(more));
         if produced > limits.exported_bytes {
@@ -230,7 +231,7 @@ impl<R: BufRead> Inflate<R> {
         Ok(())
     }
 
-    /// The next header; none at the end.
+    /// The next header. `None` at the end.
     fn header(&mut self) -> Result<Option<Header>, Error> {
         let mut block = [0; BLOCK];
         self.exactly(&mut block)?;
@@ -247,7 +248,7 @@ impl<R: BufRead> Inflate<R> {
         Ok(content)
     }
 
-    /// What fills the last block of a file.
+    /// Reads the padding of the last block of a file.
     fn padding(&mut self, bytes: u64) -> Result<(), Error> {
         let mut zeros = [0; BLOCK];
         let Some(rest) = zeros.get_mut(..padding(bytes)) else { return Ok(()) };
@@ -258,7 +259,7 @@ impl<R: BufRead> Inflate<R> {
         Ok(())
     }
 
-    /// The second empty block, and nothing behind it, in the frame or after it.
+    /// The second empty block, with nothing after it in the frame or after the frame.
     fn end(mut self) -> Result<(), Error> {
         if self.header()?.is_some() {
             return Err(ArchiveProblem::Form.into());

@@ -92,13 +92,13 @@ pub enum Error {
         /// The folder of the publishers' files.
         folder: PathBuf,
     },
-    /// An archive is not as `db export` writes it.
+    /// An archive is not one that `db export` writes.
     #[error("the archive cannot be imported: {0}")]
     Archive(#[from] ArchiveProblem),
     /// An archive could not be written.
     #[error("cannot write the archive: {0}")]
     Export(#[source] io::Error),
-    /// The data in an archive is older than it may be.
+    /// The data in an archive is too old.
     #[error("{feed} is as of {as_of}, which is {} old, expected at most {}", in_words(*age), in_words(*most))]
     TooOld {
         /// The ecosystem and the publisher.
@@ -107,17 +107,17 @@ pub enum Error {
         as_of: Timestamp,
         /// How long ago that is.
         age: SignedDuration,
-        /// How long ago it may be.
+        /// The highest age.
         most: SignedDuration,
     },
-    /// An archive would take the place of newer data.
+    /// An archive would replace newer data.
     #[error("{feed} is as of {here} here, {}", got.map_or_else(|| "and not in the archive".to_owned(), |got| format!("and as of {got} in the archive")))]
     TakesBack {
         /// The ecosystem and the publisher.
         feed: String,
-        /// From when it is in the archive, if it is there.
+        /// The time of the data in the archive, if it is there.
         got: Option<Timestamp>,
-        /// From when it is here.
+        /// The time of the existing data.
         here: Timestamp,
     },
     /// The network could not be set up.
@@ -184,7 +184,7 @@ pub enum DocumentProblem {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArchiveProblem {
-    /// It is none, or another program made it.
+    /// It is not an archive, or another program made it.
     #[error("it is not an archive by `plimsoll db export`")]
     Form,
     /// It ends too early.
@@ -193,12 +193,12 @@ pub enum ArchiveProblem {
     /// It cannot be uncompressed.
     #[error("it cannot be uncompressed: {0}")]
     Inflate(#[source] io::Error),
-    /// Another file than the list names, or in another order.
+    /// The file is not the one that the list names next.
     #[error("got {}, expected {expected}", got.as_deref().map_or_else(|| "its end".to_owned(), |got| format!("`{}`", plimsoll_core::text::terminal(got))))]
     Member {
-        /// The name; none at the end.
+        /// The name. `None` at the end.
         got: Option<String>,
-        /// What the list names.
+        /// The name in the list.
         expected: String,
     },
     /// Something follows the last file.

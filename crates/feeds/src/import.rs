@@ -1,7 +1,8 @@
-//! From an archive to a database in a folder: everything is unpacked and verified beside it, and then takes its place.
+//! Imports an archive as the database in a folder: everything is unpacked and verified next to it, and then replaces
+//! it.
 //!
-//! An archive replaces the whole database, so that what its list was signed for is what is there. It is refused if it would
-//! take anybody back: data that is older than what is there, feed by feed, or feeds that it lacks.
+//! An archive replaces the whole database, so that the result is exactly what the signed list names. It is refused if
+//! it would be a rollback: if a feed in it is older than the existing one, or missing.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead};
@@ -16,22 +17,24 @@ use crate::Error;
 use crate::archive::Archive;
 use crate::install::Change;
 
-/// Where an archive is unpacked, in the folder of the database: renaming is the last step, and a rename stays in one file system.
+/// The folder where an archive is unpacked, inside that of the database: renaming is the last step, and works only
+/// within one file system.
 const STAGING: &str = ".import";
 
-/// What an archive has to be like besides whole.
+/// What an archive must satisfy besides being complete.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
     /// The current time.
     pub now: Timestamp,
-    /// How old the data of each feed may be.
+    /// The highest age of the data of each feed.
     pub max_age: Option<SignedDuration>,
-    /// Whether it may take the place of newer data, or of feeds that it lacks.
+    /// Whether it may replace newer data, or remove feeds that it lacks.
     pub allow_older: bool,
 }
 
 impl<R: BufRead> Archive<R> {
-    /// Makes the archive the database in `folder`. Returns its feeds. If anything is wrong with it, nothing changes.
+    /// Installs the archive as the database in `folder`. Returns its feeds. If anything is wrong with it, nothing
+    /// changes.
     pub fn install(self, folder: &Path, rules: &Rules, cancel: &Cancel) -> Result<Vec<FeedStatus>, Error> {
         let change = Change::begin(folder)?;
         let staging = Staging::new(folder)?;
@@ -55,7 +58,7 @@ impl<R: BufRead> Archive<R> {
         let feeds = new.status();
         let before = match Database::open(folder) {
             Ok(database) => database.status(),
-            // That is how a database is mended, or one for another version of the program replaced.
+            // This repairs a damaged database, or replaces one for another version of the program.
             Err(
                 DatabaseError::NoDatabase { .. }
                 | DatabaseError::Damaged { .. }
@@ -74,7 +77,7 @@ impl<R: BufRead> Archive<R> {
     }
 }
 
-/// Whether the feeds of an archive may take the place of those `before`.
+/// Whether the feeds of an archive may replace those `before`.
 fn check(feeds: &[FeedStatus], before: &[FeedStatus], rules: &Rules) -> Result<(), Error> {
     let Rules { now, max_age, allow_older } = *rules;
     for feed in feeds {
@@ -107,7 +110,7 @@ fn named(feed: &FeedStatus) -> String {
     format!("{} from {}", feed.ecosystem, feed.publisher)
 }
 
-/// The folder where an archive is unpacked, removed at the end. One that a killed process left is removed at the start.
+/// The folder where an archive is unpacked, removed at the end. A leftover of a killed process is removed at the start.
 struct Staging(PathBuf);
 
 impl Staging {
@@ -128,7 +131,7 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        // It costs room, nothing else, and the next import removes it.
+        // It only takes space, and the next import removes it.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

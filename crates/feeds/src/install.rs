@@ -24,7 +24,7 @@ pub(crate) fn install(folder: &Path, files: &[File]) -> Result<(), Error> {
     change.finish(&list, None)
 }
 
-/// A change of the database in a folder. Nobody else changes it meanwhile.
+/// An exclusive change of the database in a folder.
 pub(crate) struct Change<'a> {
     folder: &'a Path,
     /// The list of the files before the change.
@@ -33,7 +33,7 @@ pub(crate) struct Change<'a> {
 }
 
 impl<'a> Change<'a> {
-    /// Waits until nobody else changes the database in `folder`.
+    /// Waits until no other process changes the database in `folder`.
     pub(crate) fn begin(folder: &'a Path) -> Result<Self, Error> {
         plimsoll_files::create_folder(folder)?;
         // Two processes that update the list at the same time would lose files.
@@ -52,14 +52,14 @@ impl<'a> Change<'a> {
         Ok(Self { folder, before, _lock: lock })
     }
 
-    /// Makes `list` that of the database, whose files are all there, with its signature.
+    /// Installs `list`, whose files all exist, with its signature.
     pub(crate) fn finish(self, list: &FileList, signature: Option<&[u8]>) -> Result<(), Error> {
         let named = list.signature_name();
         if let Some(signature) = signature {
             plimsoll_files::replace(&self.folder.join(&named), signature)?;
         }
         plimsoll_files::replace(&self.folder.join(LIST), &list.encode())?;
-        // The signature of an equal list is as good as it was.
+        // The signature of an equal list stays valid.
         remove_others(self.folder, &list.names().chain([named]).collect())
     }
 }

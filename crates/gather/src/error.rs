@@ -173,12 +173,12 @@ pub enum Error {
         /// The platforms of the index.
         available: Vec<String>,
     },
-    /// An index has several images that one platform could mean.
-    #[error("{subject} has several images for {platform}, and which one runs is up to the engine: {}", digests.join(", "))]
+    /// An index has several images for one platform.
+    #[error("{subject} has several images for {platform}, and the engine decides which one runs: {}", digests.join(", "))]
     SeveralForPlatform {
         /// The subject.
         subject: String,
-        /// The platform that was asked for, or this machine's.
+        /// The requested platform, or this machine's.
         platform: String,
         /// The images.
         digests: Vec<String>,

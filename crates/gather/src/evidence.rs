@@ -216,8 +216,9 @@ fn with_layers(
     Ok(Collected { signatures, inventory, from, sbom_search: SbomSearch::default(), vex, aliases })
 }
 
-/// One after the other, because an attested SBOM makes reading the layers unnecessary. What looks at foreign bundles has a thread of
-/// its own, as in [`with_layers`]: if it panics, there are no signatures and no attested SBOM, and the run goes on.
+/// One after the other, because an attested SBOM makes reading the layers unnecessary. Foreign bundles are read on a
+/// separate thread, as in [`with_layers`]: if it panics, there are no signatures and no attested SBOM, and the run
+/// continues.
 fn attested_or_read(
     source: &dyn Source,
     image: &Image,

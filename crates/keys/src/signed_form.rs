@@ -29,9 +29,9 @@ pub enum SignedForm {
     ImageSignature,
     /// The signed part of TUF metadata, or of an in-toto layout or link.
     TufMetadata,
-    /// The head of a transparency log, or another signed note; what a witness says of one.
+    /// The head of a transparency log, another signed note, or a witness's cosignature.
     Checkpoint,
-    /// What a transparency log signs of an entry before it is part of the log.
+    /// A transparency log's promise to include an entry (SET).
     LogPromise,
     /// Header and payload of a JSON Web Signature, which is how tokens and Notary's signatures are made.
     Jws,
@@ -39,7 +39,7 @@ pub enum SignedForm {
     Cose,
     /// The structure that `ssh-keygen -Y sign` signs, which Git uses too.
     Ssh,
-    /// A certificate without its signature, a request for one, or an authority's word that one is revoked or not.
+    /// A certificate without its signature, a certificate request, a revocation list or an OCSP response.
     Certificate,
     /// The attributes of a CMS signature: of a timestamp, an S/MIME message, a commit.
     Cms,
@@ -52,11 +52,13 @@ impl fmt::Display for SignedForm {
             Self::ImageSignature => "an image, in the older format of cosign",
             Self::TufMetadata => "TUF metadata or an in-toto layout",
             Self::Checkpoint => "a checkpoint of a transparency log",
-            Self::LogPromise => "an entry that a transparency log promises to take up",
+            Self::LogPromise => "a transparency log's promise to include an entry",
             Self::Jws => "a JSON Web Signature, such as a token",
             Self::Cose => "a COSE message",
             Self::Ssh => "an SSH signature, such as that of a Git commit",
-            Self::Certificate => "a certificate, or of what an authority says of one",
+            Self::Certificate => {
+                "a certificate, or of a certificate request, revocation list or OCSP response"
+            }
             Self::Cms => "a CMS message, such as a timestamp",
         })
     }
@@ -93,8 +95,8 @@ fn in_head(head: &[u8]) -> Option<SignedForm> {
 /// The object identifier of the attribute `contentType`, 1.2.840.113549.1.9.3, in DER.
 const CONTENT_TYPE: [u8; 11] = [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x03];
 
-/// Whether it is a sequence that begins like what authorities sign. A private key begins like a certificate without a version, but
-/// no name and no time follow.
+/// Whether it is a sequence that starts like one that authorities sign. A private key starts like a certificate without
+/// a version, but no name and no time follow.
 fn is_certificate(head: &[u8]) -> bool {
     let Some((0x30, mut inside, _)) = element(head) else { return false };
     if matches!(inside, [0xa0, 3, 2, 1, 0..=2, ..]) {
@@ -109,16 +111,17 @@ fn is_certificate(head: &[u8]) -> bool {
     });
     matches!(
         tags,
-        // Serial number or version, algorithm, issuer; the validity of a certificate, or the time of a list of revoked ones (5.1).
+        // Serial number or version, algorithm, issuer; the validity of a certificate, or the time of a revocation list
+        // (5.1).
         [0x02, 0x30, 0x30, 0x30 | 0x17 | 0x18]
         // A request: version, name, key, attributes (RFC 2986, 4.1).
         | [0x02, 0x30, 0x30, 0xa0]
-        // An answer about revocation: the one who answers, when, and what (RFC 6960, 4.2.1).
+        // An OCSP response: responder, time, answers (RFC 6960, 4.2.1).
         | [0xa1 | 0xa2, 0x18, 0x30, _]
     )
 }
 
-/// Tag, content and what follows of an element in DER. The content may be cut off.
+/// Tag, content and rest of a DER element. The content may be truncated.
 fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (tag, length, rest) = match bytes {
         [tag, short, rest @ ..] if *short < 0x80 => (*tag, usize::from(*short), rest),
@@ -135,8 +138,8 @@ fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((tag, content, rest))
 }
 
-/// Whether it begins with the lines of a log's head: origin, size, root hash (C2SP tlog-checkpoint), or with what witnesses write
-/// in front of them (C2SP tlog-cosignature).
+/// Whether it starts with the lines of a log's head: origin, size, root hash (C2SP tlog-checkpoint), or with the lines
+/// that witnesses write before them (C2SP tlog-cosignature).
 fn is_checkpoint(head: &[u8]) -> bool {
     if head.starts_with(b"cosignature/v1\n") {
         return true;
@@ -346,7 +349,7 @@ mod tests {
             (b"\x84\x6aSignature1\x43\xa1\x01\x26\x40\x40", SignedForm::Cose),
             (b"SSHSIG\0\0\0\x04file", SignedForm::Ssh),
             (b"\x30\x82\x01\x00\xa0\x03\x02\x01\x02\x02\x01\x01", SignedForm::Certificate),
-            // Of the first version, a list of revoked ones, a request, and an answer about one.
+            // A version 1 certificate, a revocation list, a request, and an OCSP response.
             (b"\x30\x0b\x02\x01\x01\x30\x02\x06\x00\x30\x00\x30\x00", SignedForm::Certificate),
             (b"\x30\x82\x01\x00\x02\x01\x01\x30\x81\x02\x06\x00\x30\x00\x17\x0d", SignedForm::Certificate),
             (b"\x30\x09\x02\x01\x00\x30\x00\x30\x00\xa0\x00", SignedForm::Certificate),
@@ -377,7 +380,7 @@ mod tests {
             b"www.example.org is a host",
             b"v1.2.3",
             b"\x30\x03\x02\x01\x05",
-            // A private key (RFC 5208), a signature, and lengths that lead nowhere.
+            // A private key (RFC 5208), a signature, and invalid lengths.
             b"\x30\x09\x02\x01\x00\x30\x00\x04\x00\xa0\x00",
             b"\x30\x06\x02\x01\x01\x02\x01\x01",
             b"\x30\xff\xff\xff",

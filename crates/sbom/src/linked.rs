@@ -1,7 +1,7 @@
-//! Which functions are in a program, so that an advisory about functions that are not there can say so.
+//! The functions in a program, so that a finding can say that the functions of an advisory are missing.
 //!
-//! Kept as a sorted list of 32-bit hashes: large programs have a hundred thousand functions. Two names with one hash make a function
-//! look as if it were there, never as if it were not.
+//! Kept as a sorted list of 32-bit hashes: large programs have a hundred thousand functions. A collision can make a
+//! function appear present, but never missing.
 
 use std::fmt;
 
@@ -15,20 +15,20 @@ pub struct LinkedFunctions {
 }
 
 impl LinkedFunctions {
-    /// Those with names as Go's linker writes them: `golang.org/x/net/html.(*Tokenizer).Next`. None if there are none, or too
-    /// many.
+    /// The functions with these names, as Go's linker writes them: `golang.org/x/net/html.(*Tokenizer).Next`. `None` if
+    /// there are none, or too many.
     pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<Self> {
         let mut collector = Collector::default();
         names.into_iter().all(|name| collector.add(name.as_bytes())).then(|| collector.finish())?
     }
 
-    /// Whether a function of `package` is there: by its name (`Decode`), by type and name if it is a method (`Decoder.Token`).
-    /// With an empty name, whether any of the package is.
+    /// Whether a function of `package` is present: by its name (`Decode`), or by type and name for a method
+    /// (`Decoder.Token`). With an empty name, whether any function of the package is.
     pub fn has(&self, package: &str, name: &str) -> bool {
         self.hashes.binary_search(&hash(package.as_bytes(), [name.as_bytes()])).is_ok()
     }
 
-    /// Bytes that it takes.
+    /// The bytes that it needs.
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(&*self.hashes)
     }
@@ -40,16 +40,16 @@ impl fmt::Debug for LinkedFunctions {
     }
 }
 
-/// Takes the names of a program's functions.
+/// Collects the names of a program's functions.
 pub(crate) struct Collector {
-    /// The most that is kept.
+    /// The most hashes that are kept.
     max: usize,
     hashes: Vec<u32>,
     package: u32,
     owner: u32,
 }
 
-/// The hashes that are kept at most, 8 MiB: ten times those of the largest program that was looked at.
+/// The default for this limit, 8 MiB: ten times what the largest examined program needs.
 const MAX_HASHES: usize = 2 << 20;
 
 impl Default for Collector {
@@ -85,11 +85,11 @@ impl Collector {
             return true;
         }
         self.sort();
-        // Half of the list is new whenever it is sorted again.
+        // The list is sorted again whenever half of it is new.
         self.hashes.len() <= self.max / 2
     }
 
-    /// All of them; none if there was no name.
+    /// All of them. `None` if there was no name.
     pub(crate) fn finish(mut self) -> Option<LinkedFunctions> {
         self.sort();
         (!self.hashes.is_empty()).then(|| LinkedFunctions { hashes: self.hashes.into_boxed_slice() })
@@ -101,7 +101,7 @@ impl Collector {
     }
 }
 
-/// Package and name. None for what the linker made up: descriptions of types, marks.
+/// Package and name. `None` for symbols that the linker generates, such as type descriptors.
 fn split(name: &[u8]) -> Option<(&[u8], &[u8])> {
     if name.starts_with(b"type:") || name.starts_with(b"go:") {
         return None;
@@ -203,12 +203,12 @@ mod tests {
     }
 
     #[test]
-    fn a_program_of_more_functions_than_are_kept_says_nothing() {
+    fn a_program_with_too_many_functions_proves_nothing() {
         let collector = || Collector { max: 1000, ..Collector::default() };
         let (mut many, mut few) = (collector(), collector());
         let taken = (0..5000).take_while(|number| many.add(format!("p.F{number}").as_bytes())).count();
         assert!((500..1000).contains(&taken), "{taken}");
-        // The same ones again and again are no more than they are.
+        // Repeated names count once.
         assert!((0..5000).all(|number| few.add(format!("p.F{}", number % 100).as_bytes())));
         assert_eq!(few.finish().map(|linked| linked.hashes.len()), Some(101));
     }

@@ -136,7 +136,7 @@ fn a_program_that_names_a_loader_needs_libraries_that_are_not_listed() {
     assert_eq!(told(&with_program(folder(&[FOUND]), &program(3))), [not_read]);
 }
 
-/// No metadata of any format; as a zip archive, its directory is larger than itself.
+/// No metadata of any format; as a zip archive, its directory is larger than the archive.
 const BROKEN: &str = "PK\x05\x06\0\0\0\0\0\0\0\0\x7f\0\0\0\0\0\0\0\0\0";
 
 #[test]

@@ -26,7 +26,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The file's author would get a signature of their choice under another protocol.
-    #[error("a signature of the file would also be one of {form}, which whoever wrote the file could use")]
+    #[error("a signature of the file would also be one of {form}, which the author of the file could use")]
     SignedForm {
         /// What it would be a signature of.
         form: SignedForm,

@@ -4,15 +4,16 @@
 //!
 //! | suffix | release |
 //! | --- | --- |
-//! | `Ubuntu:Pro:18.04:LTS`, `Ubuntu:Pro:Realtime:22.04:LTS`, `Ubuntu:Nvidia-BlueField:22.04:LTS` | that of Ubuntu: whoever has not subscribed has the vulnerability as well, and the kernels have names of their own |
-//! | `Ubuntu:Pro:FIPS-updates:20.04:LTS` | `20.04-fips`, but for packages with `fips` in their name |
+//! | `Ubuntu:Pro:18.04:LTS`, `Ubuntu:Pro:Realtime:22.04:LTS`, `Ubuntu:Nvidia-BlueField:22.04:LTS` | that of Ubuntu: systems without a subscription have the vulnerability as well, and the kernels have their own names |
+//! | `Ubuntu:Pro:FIPS-updates:20.04:LTS` | `20.04-fips`, except for packages with `fips` in their name |
 //! | `SUSE:Linux Enterprise Server 15 SP5-LTSS`, `SUSE:Linux Enterprise Module for Basesystem 15 SP5` | `15.5` |
 //! | `openSUSE:Leap 15.5`, `openSUSE:Tumbleweed` | `15.5`, `rolling` |
 //! | `openEuler:24.03-LTS-SP1` | `24.03-sp1` |
 //! | `Red Hat:enterprise_linux:9::appstream` | `9` |
 //! | `Azure Linux:3.0` | `3` |
 //!
-//! Any other product, `Red Hat:rhel_eus:9.2::appstream`, is no release: what is known about it stays out, and is counted.
+//! Any other product, such as `Red Hat:rhel_eus:9.2::appstream`, is not a release: its statements are left out and
+//! counted.
 
 use super::{Distribution, ROLLING, Releases};
 use crate::Ecosystem;
@@ -33,7 +34,7 @@ impl Distribution {
         }
     }
 
-    /// The release whose advisories are about this build of a package in an image of `release`, if it is another one.
+    /// The release whose advisories cover this build of a package in an image of `release`, if it differs.
     pub fn release_of_build(&self, release: &str, package: &str, version: &str) -> Option<String> {
         match self.ecosystem {
             Ecosystem::Ubuntu if version.contains("fips") => fips(release, package),
@@ -88,13 +89,13 @@ impl Distribution {
     }
 }
 
-/// The release of validated builds, whose versions do not compare with those of others. What has `fips` in its name has no other
-/// builds.
+/// The release of validated builds, whose versions cannot be compared with those of others. Packages with `fips` in
+/// their name have no other builds.
 fn fips(release: &str, package: &str) -> Option<String> {
     (!package.contains("fips")).then(|| format!("{release}-fips"))
 }
 
-/// The version of a product is that of the system that it is for: `15 SP5`, or `16.0`, or `5.3` of the small systems.
+/// The version of a product is that of its system: `15 SP5`, or `16.0`, or `5.3` for the small systems.
 fn suse(suffix: &str) -> Option<String> {
     if !suffix.starts_with("Linux ") {
         return None;
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn builds_for_a_product_are_told_by_their_version() {
+    fn builds_for_a_product_are_recognised_by_their_version() {
         for (id, release, package, version, expected) in [
             ("ubuntu", "20.04", "openssl", "1.1.1f-1ubuntu2.fips.22", Some("20.04-fips")),
             ("ubuntu", "20.04", "openssl", "1.1.1f-1ubuntu2.22", None),

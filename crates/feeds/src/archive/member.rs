@@ -1,4 +1,4 @@
-//! The header of a file in an archive: a block of POSIX's ustar, with nothing in it but name and size.
+//! The header of a file in an archive: a block of POSIX ustar that contains only name and size.
 //!
 //! ```text
 //! name 100 · mode "0000644" · uid, gid "0000000" · size, 11 octal digits · mtime 0 · checksum · type '0' · … · "ustar" "00"
@@ -11,17 +11,17 @@ pub(super) const BLOCK: usize = 512;
 /// Eleven octal digits.
 pub(super) const MAX_BYTES: u64 = 0o777_7777_7777;
 const NAME: usize = 100;
-/// Where the checksum is; it counts as spaces.
+/// The place of the checksum, which counts as spaces.
 const CHECKSUM: std::ops::Range<usize> = 148..156;
 
-/// What a header says.
+/// The content of a header.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) name: String,
     pub(super) bytes: u64,
 }
 
-/// The header of a file; none if name or size have no room.
+/// The header of a file. `None` if name or size do not fit.
 pub(super) fn encode(name: &str, bytes: u64) -> Option<[u8; BLOCK]> {
     if name.is_empty() || name.len() >= NAME || name.contains('\0') || bytes > MAX_BYTES {
         return None;
@@ -50,7 +50,7 @@ pub(super) fn encode(name: &str, bytes: u64) -> Option<[u8; BLOCK]> {
     Some(block)
 }
 
-/// What the header says; none if the block is empty, which is the end. It must have no other form than [`encode`]'s.
+/// Decodes a header. `None` if the block is empty, which is the end. It must have exactly the form of [`encode`].
 pub(super) fn decode(block: &[u8; BLOCK]) -> Result<Option<Header>, ArchiveProblem> {
     if block.iter().all(|byte| *byte == 0) {
         return Ok(None);
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tar_reads_what_is_written_and_nothing_else_is_read() {
+    fn tar_reads_written_headers_and_no_other_form_is_accepted() {
         let mut tar = encode("database.json", 3).unwrap().to_vec();
         assert_eq!(decode(tar.as_slice().try_into().unwrap()).unwrap().unwrap().bytes, 3);
         tar.extend_from_slice(b"abc");

@@ -110,7 +110,7 @@ pub(crate) static HABITS: &[Habit] = &[
         "`plimsoll scan --fail-on` ends with 10 at such a finding; for `plimsoll check`, the policy says which block: `plimsoll policy example`"),
     habit("grype, trivy, snyk", &["scan", "sbom", "check"], &["--exit-code", "--fail-on-severity", "--exit-on-eol"],
         "`plimsoll check` ends with 10 if the policy denies, 11 if it cannot tell; `plimsoll scan --fail-on high` ends with 10 at such a finding"),
-    // Of the one it is the format, of the other the severity.
+    // In one tool it is the format, in the other the severity.
     habit("trivy, grype", &["scan", "sbom", "check"], &["-f"],
         "`-o` names the format; `plimsoll scan --fail-on high` ends with 10 at such a finding"),
     habit("trivy, grype", &["scan", "sbom", "check"], &["--ignore-unfixed", "--only-fixed", "--only-notfixed", "--ignore-states", "--ignore-status"],

@@ -5,12 +5,12 @@
 //!
 //! ```text
 //! DIR/database.json     {"files":{"CVE":"sha256:9f…","PyPI":"sha256:1c…"},"schemaVersion":1}
-//! DIR/database-4e….sigstore.json   who signed this list, if anybody did
+//! DIR/database-4e….sigstore.json   its signature, if there is one
 //! DIR/cve-9f….plimsolldb
 //! DIR/pypi-1c….plimsolldb
 //! ```
 //!
-//! The signature is called by the digest of the list, so that a list is never read with the signature of another.
+//! The signature is named after the digest of the list, so that a list is never read with the signature of another.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -83,8 +83,8 @@ impl FileList {
         Ok(list)
     }
 
-    /// The digest of the list, which stands for the whole database: it has the digests of all headers, and these have those of
-    /// the rest. It is what a signature is about.
+    /// The digest of the list, which identifies the whole database: it contains the digests of all headers, and these
+    /// contain those of the rest. It is the subject of a signature.
     pub fn digest(&self) -> Digest {
         Digest::sha256(&self.encode())
     }
@@ -94,7 +94,7 @@ impl FileList {
         format!("{SIGNATURE_STEM}{}{SIGNATURE_ENDING}", self.digest().hex())
     }
 
-    /// The signature of this list in `dir`; `None` if nobody signed it.
+    /// The signature of this list in `dir`. `None` if it is not signed.
     pub(super) fn signature(&self, dir: &Path) -> Result<Option<Vec<u8>>, Error> {
         let path = dir.join(self.signature_name());
         read_within(&path, MAX_SIGNATURE, "database_signature_bytes", "the signature of the database")

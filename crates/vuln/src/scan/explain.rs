@@ -1,7 +1,8 @@
-//! Why a component has a finding, or has none: each statement of the database about a vulnerability, compared with what is
-//! installed.
+//! Explains why a component has a finding or none: each statement of the database about a vulnerability is compared
+//! with the installed version.
 //!
-//! The comparison is made again, interval by interval, by the order that matching uses, so that what is shown is what decides.
+//! The comparison is repeated, interval by interval, by the order that matching uses, so that the explanation shows
+//! what decided.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,10 +18,11 @@ use crate::error::Error;
 use crate::lookup::{self, Advice};
 use crate::order::VersionOrder;
 
-/// So many statements are explained. A vulnerability of a large source package has one for each of its some hundred binaries.
+/// The most statements that are explained. A vulnerability of a large source package has one for each of its some
+/// hundred binaries.
 pub const MOST_EXPLAINED: usize = 2_000;
 
-/// What one advisory says about one component.
+/// One advisory's statement about one component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Explained {
@@ -28,7 +30,7 @@ pub struct Explained {
     pub component: Purl,
     /// Where it was found.
     pub locations: Vec<Location>,
-    /// The package of the operating system that brought it.
+    /// The package of the operating system that owns it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<ComponentOwner>,
     /// The package that was looked up: for Debian the source package.
@@ -37,7 +39,7 @@ pub struct Explained {
     pub version: String,
     /// The name of the order by which versions were compared.
     pub order: &'static str,
-    /// Whether epochs in the advisory did not count, because the component's document names none.
+    /// Whether epochs in the advisory were ignored, because the component's document states none.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub without_epochs: bool,
     /// The advisory, as it is in the database.
@@ -48,7 +50,7 @@ pub struct Explained {
     pub modified: Option<Timestamp>,
     /// The publisher whose data the severity comes from.
     pub rated_by: String,
-    /// What follows for the component.
+    /// The result for the component.
     pub outcome: Outcome,
 }
 
@@ -62,13 +64,13 @@ pub struct ComponentOwner {
     pub digests_match: bool,
 }
 
-/// What follows from an advisory for a component.
+/// The result of an advisory for a component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", tag = "code")]
 pub enum Outcome {
-    /// It is affected: all of these comparisons hold.
+    /// It is affected: all of these comparisons are true.
     Affected {
-        /// With the bounds of the range that the version is in; none if all versions are affected.
+        /// With the bounds of the range that contains the version. Empty if all versions are affected.
         because: Vec<Comparison>,
     },
     /// It is not affected: each range has one comparison that puts the version outside.
@@ -78,7 +80,7 @@ pub enum Outcome {
     },
     /// The advisory is about another module, architecture or product.
     OtherConditions,
-    /// The inventory does not say what the advisory's conditions need.
+    /// The inventory lacks what the advisory's conditions need.
     ConditionsUnknown,
     /// The publisher's data does not say clearly whether the version is affected.
     Undecided {
@@ -97,7 +99,7 @@ pub struct Comparison {
     pub relation: Relation,
     /// The bound, as the advisory writes it.
     pub bound: String,
-    /// What the bound is.
+    /// The kind of the bound.
     pub meaning: Bound,
 }
 
@@ -125,7 +127,7 @@ pub enum Relation {
 }
 
 impl Relation {
-    /// As it is written between two versions.
+    /// Its sign between two versions.
     pub fn sign(self) -> &'static str {
         match self {
             Self::Before => "<",
@@ -138,7 +140,7 @@ impl Relation {
     }
 }
 
-/// What a bound is.
+/// The kind of a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Bound {
@@ -156,8 +158,8 @@ pub enum Bound {
     Listed,
 }
 
-/// What the database says about the vulnerabilities with one of these identifiers, for each component of the inventory that
-/// one of their advisories names. Sorted by component and advisory.
+/// The database's statements about the vulnerabilities with one of these identifiers, for each component of the
+/// inventory that one of their advisories names. Sorted by component and advisory.
 pub fn explain(
     inventory: &Inventory,
     database: &Database,
@@ -293,7 +295,7 @@ fn inside(order: &dyn VersionOrder, affected: &Affected<'_>, version: &str) -> V
     listed.map(|listed| Comparison::new(Relation::Equal, listed, Bound::Listed)).into_iter().collect()
 }
 
-/// The bounds of the first interval that does not say clearly whether it contains the version.
+/// The bounds of the first interval for which it is unclear whether it contains the version.
 fn unclear(order: &dyn VersionOrder, affected: &Affected<'_>, version: &str) -> Vec<Comparison> {
     let doubtful = affected.doubtful.iter().find(|interval| is_in(order, **interval, version));
     let around = || {
@@ -303,7 +305,7 @@ fn unclear(order: &dyn VersionOrder, affected: &Affected<'_>, version: &str) -> 
     doubtful.or_else(around).map(bounds).unwrap_or_default()
 }
 
-/// For each interval, the bound that the version is beyond.
+/// For each interval, the bound that excludes the version.
 fn outside(order: &dyn VersionOrder, affected: &Affected<'_>, version: &str) -> Vec<Comparison> {
     let beyond = |interval: &Interval<'_>| {
         let is_below = !is_in(order, Interval { from: interval.from, end: End::Open }, version);
@@ -323,7 +325,7 @@ fn outside(order: &dyn VersionOrder, affected: &Affected<'_>, version: &str) -> 
     affected.intervals.iter().chain(&affected.doubtful).filter_map(beyond).collect()
 }
 
-/// The comparisons that hold for every version in an interval.
+/// The comparisons that are true for every version in an interval.
 fn bounds(interval: &Interval<'_>) -> Vec<Comparison> {
     let from = match interval.from {
         Start::First => None,

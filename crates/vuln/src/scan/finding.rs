@@ -43,8 +43,9 @@ pub struct Finding {
     /// How likely it is to be exploited, if there is an estimate.
     #[serde(rename = "epss", skip_serializing_if = "Option::is_none")]
     pub likelihood: Option<Likelihood>,
-    /// Whether the program contains a function that an advisory names; absent if the advisories name none, or the program
-    /// does not tell. What is not there counts all the same, unless a policy says otherwise.
+    /// Whether the program contains a function that an advisory names. Absent if the advisories name none, or if the
+    /// program does not list its functions. A finding about missing functions still counts, unless a policy says
+    /// otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub linked: Option<bool>,
     /// Whether epochs in advisories were ignored, because the component's document states none.

@@ -1,7 +1,7 @@
-//! Whether the functions that advisories name are in the program that a component was found in.
+//! Whether a program contains the functions that advisories about its components name.
 //!
-//! Advisories about Go name packages and functions, and programs of Go list their functions. A function that is missing cannot be
-//! called, not even by way of reflection: the linker keeps what that could reach.
+//! Go advisories name packages and functions, and Go programs list their functions. A missing function cannot be
+//! called, not even by reflection: the linker keeps everything that reflection could reach.
 
 use plimsoll_core::Ecosystem;
 use plimsoll_sbom::Component;
@@ -11,7 +11,7 @@ use crate::database::VulnerableFunctions;
 /// The name of the standard library as a module.
 const STANDARD_LIBRARY: &str = "stdlib";
 
-/// Whether any function is there; none if that is not known.
+/// Whether any function is present. `None` if that is unknown.
 pub(super) fn linked(component: &Component, vulnerable: &[VulnerableFunctions]) -> Option<bool> {
     let functions = component.functions.as_ref().filter(|_| component.ecosystem == Ecosystem::Go)?;
     let mut known = None;
@@ -33,7 +33,7 @@ pub(super) fn linked(component: &Component, vulnerable: &[VulnerableFunctions]) 
 
 fn is_in_module(package: &str, module: &str) -> bool {
     if module == STANDARD_LIBRARY {
-        // Paths that can be fetched begin with a host.
+        // Paths that can be fetched start with a host.
         return package.split('/').next().is_some_and(|first| !first.contains('.'));
     }
     package.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn functions_are_there_or_not_or_it_is_not_known() {
+    fn functions_are_present_missing_or_unknown() {
         let (net, std) = ("pkg:golang/golang.org/x/net@v0.1.0", "pkg:golang/stdlib@1.20");
         for (purl, list, expected) in [
             (net, &[("golang.org/x/net/html", &["Parse", "Render"][..])][..], Some(true)),
@@ -76,10 +76,10 @@ mod tests {
             (net, &[("golang.org/x/net/http2", &["Transport.RoundTrip"])], Some(false)),
             (net, &[("golang.org/x/net/http2", &[])], Some(true)),
             (net, &[("golang.org/x/net/websocket", &[])], Some(false)),
-            // About another module, whatever it begins with.
+            // About another module with the same prefix.
             (net, &[("golang.org/x/network", &["A"]), ("net/http", &["Get"])], None),
             (net, &[], None),
-            // Also about whatever there is in it.
+            // Also about everything in it.
             (net, &[("golang.org/x/net/html", &["Render"]), ("golang.org/x/net/...", &[])], None),
             (std, &[("net/http", &["Get"])], Some(true)),
             (std, &[("net/http", &["Post"])], Some(false)),

@@ -1,8 +1,8 @@
-//! What to install instead: for each package with findings that have a fix, the nearest version without them.
+//! Upgrades: for each package with findings that have a fix, the nearest version without them.
 //!
-//! Each finding names its own fixes. The version that helps with all of a package's findings is not always the latest of
-//! them: what was fixed in 1.6 may be broken again in 2.0. So a version is only named after it was looked up as the installed
-//! one was. The result says which findings it fixes, and which vulnerabilities it has all the same.
+//! Each finding names its own fixes. The version that fixes all findings of a package is not always the latest of them:
+//! a vulnerability that was fixed in 1.6 may be present again in 2.0. Therefore a version is only named after it was
+//! looked up like the installed one. The result says which findings it fixes, and which vulnerabilities it still has.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -18,11 +18,11 @@ use crate::conditions::Traits;
 use crate::database::{Advisories, Database};
 use crate::error::Error;
 
-/// How often a version turns out to need a newer one. Each step ends at a later version that an advisory names; real packages
-/// need one or two.
+/// The most steps to a newer version. Each step ends at a later version that an advisory names; real packages need one
+/// or two.
 const MOST_STEPS: usize = 16;
 
-/// A newer version of a package, and what it is good for.
+/// A newer version of a package, and its effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Upgrade {
@@ -32,7 +32,7 @@ pub struct Upgrade {
     pub version: String,
     /// The version that helps.
     pub to: String,
-    /// The components that are of this package and version, sorted.
+    /// The components of this package and version, sorted.
     pub components: Vec<Purl>,
     /// The identifiers of the findings that it fixes, sorted.
     pub fixes: Vec<String>,
@@ -40,7 +40,7 @@ pub struct Upgrade {
     pub leaves: Vec<String>,
 }
 
-/// What the answer depends on: key, version, traits, whether epochs count, and the findings.
+/// What an answer depends on: key, version, traits, whether epochs count, and the findings.
 type Asked<'a> = (String, String, Traits<'a>, Epochs, Vec<String>);
 
 /// The upgrades for `findings`, which are those of `inventory`, sorted by package.
@@ -65,7 +65,7 @@ pub fn upgrades(
     };
     let targets = Targets::new(inventory, database, settings);
     let epochs_are_named = inventory.components.iter().any(epoch::is_named);
-    // Many binaries are of one source package.
+    // One source package has many binaries.
     let mut known: HashMap<Asked<'_>, Option<Upgrade>> = HashMap::new();
     for ((purl, package, version), findings) in asked {
         cancel.check()?;
@@ -101,7 +101,7 @@ pub fn upgrades(
     Ok(upgrades)
 }
 
-/// The upgrade of one package; none if no version that an advisory names fixes anything.
+/// The upgrade of one package. `None` if no version that an advisory names fixes anything.
 fn upgrade(
     advisories: &Advisories,
     subject: &Subject<'_>,
@@ -126,7 +126,7 @@ fn upgrade(
         judged = at(advisories, subject, &to)?;
     }
     let (package, version) = (subject.package, subject.version);
-    // A vulnerability may be told under another main identifier, once some of the advisories no longer apply.
+    // A vulnerability may get another main identifier if some of the advisories no longer apply.
     let mut known_as: BTreeSet<String> = BTreeSet::new();
     let mut leaves: BTreeSet<String> = BTreeSet::new();
     for doubt in &judged.doubts {
@@ -160,7 +160,7 @@ fn upgrade(
     }))
 }
 
-/// What the advisories say about another version of the package.
+/// The advisories' answer about another version of the package.
 fn at(advisories: &Advisories, subject: &Subject<'_>, version: &str) -> Result<Matches, Error> {
     let Subject { key, package, traits, epochs, .. } = subject;
     judge(advisories, &Subject { key: key.clone(), package, version, traits: *traits, epochs: *epochs })

@@ -1,4 +1,4 @@
-//! What is particular about Ubuntu's documents.
+//! The particularities of Ubuntu's documents.
 //!
 //! ```json
 //! {"id": "UBUNTU-CVE-2025-0395", "upstream": ["CVE-2025-0395"], "related": ["USN-7259-1"],
@@ -7,13 +7,13 @@
 //!                "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "2.27-3ubuntu1.6+esm4"}]}]}]}
 //! ```
 //!
-//! Packages are source packages. What is only fixed for subscribers (`Ubuntu:Pro:…`, versions with `esm`) is open for everybody
-//! else, in the same release: both read one record, and the fix says by its version what it takes. Where a document says of
-//! one package that it is open for the public and fixed for subscribers, the fix counts, or a machine that has it would
-//! keep the finding.
+//! Packages are source packages. A vulnerability that is only fixed for subscribers (`Ubuntu:Pro:…`, versions with
+//! `esm`) is open for everybody else in the same release: both read one record, and the version of the fix shows that
+//! it needs a subscription. If a document states both for one package, the fix counts; otherwise a machine with the fix
+//! would keep the finding.
 //!
-//! There is a document for each vulnerability, and one for each notice (`USN-…`, and `LSN-…` for patches of running kernels)
-//! that repeats what those say. A notice about vulnerabilities that no document is about counts.
+//! There is a document for each vulnerability, and one for each notice (`USN-…`, and `LSN-…` for live patches of
+//! kernels), which repeats the former. A notice counts only for vulnerabilities without their own document.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -21,7 +21,7 @@ use super::Stated;
 use crate::draft::Draft;
 use crate::{FeedReport, Skip};
 
-/// What precedes the CVE in the identifier of a vulnerability's document.
+/// The text before the CVE in the identifier of a vulnerability's document.
 const PREFIX: &str = "UBUNTU-";
 
 /// Drops statements without a fix about packages for which there is one with a fix.
@@ -31,12 +31,12 @@ pub(super) fn prefer_fixed(stated: &mut Vec<Stated>) {
     stated.retain(|it| it.is_fixed || !fixed.contains(&it.statement.key));
 }
 
-/// Drops what notices say about vulnerabilities that have a document.
+/// Drops the statements of notices about vulnerabilities that have a document.
 pub(super) fn drop_repeated(drafts: &mut Vec<Draft>, report: &mut FeedReport) {
     let own: HashSet<String> =
         drafts.iter().filter_map(|draft| draft.id.strip_prefix(PREFIX)).map(str::to_owned).collect();
     let is_repeated = |draft: &Draft| is_notice(&draft.origin) && own.contains(&draft.id);
-    // By the document: whether something else of it remains.
+    // By document: whether another statement of it remains.
     let mut remains: BTreeMap<String, bool> = BTreeMap::new();
     for draft in drafts.iter().filter(|draft| is_notice(&draft.origin)) {
         *remains.entry(draft.origin.clone()).or_default() |= !is_repeated(draft);

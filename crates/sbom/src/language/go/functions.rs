@@ -1,30 +1,30 @@
-//! The functions that Go's linker put into a program, from the table that its runtime prints traces by.
+//! The functions that Go's linker put into a program, from the table that its runtime uses for stack traces.
 //!
-//! Follows Go's `debug/gosym` (versions 1.16 to 1.25). The table is in every program, also in stripped ones, and lies in front of
-//! the build information. It begins with a header of which the first words are
+//! Follows Go's `debug/gosym` (versions 1.16 to 1.25). The table is in every program, also in stripped ones, before the
+//! build information. It starts with a header whose first words are
 //!
 //! ```text
 //! fffffff1 (1.20), fffffff0 (1.18) or fffffffa (1.16)   0 0   smallest instruction   size of a pointer
 //! functions   files   start of the code (not in 1.16)   names   compilation units   …
 //! ```
 //!
-//! Names follow each other from the offset `names` up to the offset `compilation units`, each with a zero byte at its end. A
-//! function whose calls were all inlined has a name there too, because traces show it.
+//! The names are stored from the offset `names` up to the offset `compilation units`, each with a zero byte at its end.
+//! A function whose calls were all inlined has a name there too, because traces show it.
 //!
-//! What is not read says nothing: a name that is missing from a complete table is the only thing that anybody may conclude from.
+//! An incomplete table proves nothing: only a name that is missing from a complete table allows a conclusion.
 
 use memchr::{memchr, memmem};
 
 use crate::linked::{Collector, LinkedFunctions};
 
-/// Takes a program piece by piece.
+/// Reads a program piece by piece.
 #[derive(Default)]
 pub(super) struct Functions {
     state: State,
     collector: Collector,
-    /// The bytes that are looked through: the end of the last piece, and the next.
+    /// The bytes that are searched: the end of the last piece, and the next one.
     window: Vec<u8>,
-    /// Where in the file the window begins.
+    /// The offset of the window in the file.
     offset: u64,
 }
 
@@ -34,24 +34,24 @@ enum State {
     Searching,
     /// Bytes up to the names, and bytes of names.
     Before(u64, u64),
-    /// Bytes of names that are still to come.
+    /// Remaining bytes of names.
     Names(u64),
     /// All names were read. A second table would make it unclear which one counts.
     Complete,
     Unclear,
 }
 
-/// What all magic numbers have in common, and the two zero bytes after them.
+/// The common part of all magic numbers, and the two zero bytes after them.
 const MAGIC: &[u8] = b"\xff\xff\xff\0\0";
 /// The longest header that is read: eight bytes and eight words.
 const HEADER: usize = 8 + 8 * 8;
-/// The bytes of names that are read at most: the largest programs have some 30 MiB.
+/// The most bytes of names that are read. The largest programs have some 30 MiB.
 const MAX_NAMES: u64 = 256 << 20;
 /// The longest name. Those of generic functions contain the names of all types.
 const MAX_NAME: usize = 64 << 10;
 
 impl Functions {
-    /// The next bytes.
+    /// Takes the next bytes.
     pub(super) fn take(&mut self, piece: &[u8]) {
         if matches!(self.state, State::Unclear) {
             return;
@@ -91,7 +91,7 @@ impl Functions {
                         return;
                     };
                     let is_cut = used == 0;
-                    // A last name without an end is none.
+                    // A last name without its end does not count.
                     if is_cut && (part.len() as u64 == left || part.len() > MAX_NAME) {
                         self.state = State::Unclear;
                         return;
@@ -111,7 +111,7 @@ impl Functions {
         }
     }
 
-    /// The functions; none where the table was not found, was cut short, or was not the only one.
+    /// The functions. `None` if the table was not found, was truncated, or was not the only one.
     pub(super) fn finish(self) -> Option<LinkedFunctions> {
         match self.state {
             State::Complete => self.collector.finish(),
@@ -125,7 +125,7 @@ impl Functions {
     }
 
     fn find(&self) -> Found {
-        // A header that is not here as a whole is looked at with the next piece.
+        // An incomplete header is examined with the next piece.
         let last = self.window.len().saturating_sub(HEADER);
         for magic in memmem::find_iter(&self.window, MAGIC) {
             let Some(at) = magic.checked_sub(1).filter(|at| *at <= last) else { continue };
@@ -151,7 +151,7 @@ enum Found {
     },
 }
 
-/// Where the names lie, if this is a header.
+/// The place of the names, if this is a header.
 fn header(bytes: &[u8]) -> Option<(u64, u64)> {
     let words = match bytes {
         [0xf0 | 0xf1, _, _, _, _, _, 1 | 2 | 4, 4 | 8, ..] => 8,
@@ -172,7 +172,7 @@ fn header(bytes: &[u8]) -> Option<(u64, u64)> {
     is_header.then_some((names, length))
 }
 
-/// Adds all names that are here as a whole. Returns how many bytes they have; none if there are too many.
+/// Adds all complete names. Returns how many bytes they have, or `None` if there are too many.
 fn names(bytes: &[u8], collector: &mut Collector) -> Option<usize> {
     let mut used = 0;
     while let Some(length) = bytes.get(used..).and_then(|rest| memchr(0, rest)) {

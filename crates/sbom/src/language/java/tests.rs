@@ -266,13 +266,13 @@ fn t16_an_entry_that_cannot_be_what_the_directory_says_is_a_problem() {
     for (at, value, problem) in [
         (in_directory + 8, [1, 0].as_slice(), "is encrypted"),
         (in_directory + 10, &[12, 0], "is compressed in a way that is not read"),
-        (in_directory + 20, &[0xff, 0xff, 0, 0], "lies outside of the archive"),
+        (in_directory + 20, &[0xff, 0xff, 0, 0], "is outside the archive"),
         (in_directory + 20, &[9, 0, 0, 0], "cannot be inflated"),
-        (in_directory + 42, &[0xff, 0xff, 0, 0], "lies outside of the archive"),
-        (in_directory + 42, &[1, 0, 0, 0], "is called otherwise at its place"),
-        (at_its_place, b"PK\x03\x05", "is called otherwise at its place"),
-        (at_its_place + 26, &[0xff, 0xff], "is called otherwise at its place"),
-        (at_its_place + 28, &[0xff, 0xff], "lies outside of the archive"),
+        (in_directory + 42, &[0xff, 0xff, 0, 0], "is outside the archive"),
+        (in_directory + 42, &[1, 0, 0, 0], "has another name at its place"),
+        (at_its_place, b"PK\x03\x05", "has another name at its place"),
+        (at_its_place + 26, &[0xff, 0xff], "has another name at its place"),
+        (at_its_place + 28, &[0xff, 0xff], "is outside the archive"),
         (in_directory, b"PK\x01\x03", "has a broken directory"),
         (in_directory + 28, &[0xff, 0xff], "has a broken directory"),
     ] {
@@ -313,7 +313,7 @@ fn t16_a_manifest_that_cannot_be_read_is_a_problem() {
         let at = local(&changed, name);
         changed[at + 30] ^= 0x20;
         let told = problems(&catalog(&[("opt/lib.jar", &changed)]));
-        assert!(told.iter().any(|it| it.contains(&format!("{name} is called otherwise"))), "{told:?}");
+        assert!(told.iter().any(|it| it.contains(&format!("{name} has another name"))), "{told:?}");
     }
 }
 

@@ -54,7 +54,7 @@ impl Log {
             let (id, package) = (&suppressed.finding.id, &suppressed.finding.package);
             let reason = suppressed.reason.to_string();
             self.aside(subject, &format!("{id} in {package}: {reason}"));
-            // What people decided is a result that services show as closed. The rest is no finding at all.
+            // What people decided is a result that services show as closed. The rest is not a finding at all.
             if suppressed.reason.is_of_people() {
                 self.found(subject, &suppressed.finding, Some(reason));
             }

@@ -139,7 +139,7 @@ fn an_archive_that_is_older_damaged_or_none_says_what_to_do() {
     import(&place, "builder", &damaged, &[]).exits(1).says("cut off");
     import(&place, "builder", &place.path("feeds/debian/tracker.json"), &[])
         .exits(1)
-        .says("it is no archive by `plimsoll db export`");
+        .says("it is not an archive by `plimsoll db export`");
     import(&place, "builder", &place.path("absent"), &[]).exits(4);
     place.run(&["db", "status", "--db", &inside]).exits(0).says("signed: by key");
 

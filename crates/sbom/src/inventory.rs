@@ -230,6 +230,10 @@ impl Component {
         // A weaker declaration excludes less.
         self.declared = self.declared.zip(other.declared).map(|(one, other)| one.min(other));
         self.origin = self.origin.take().or_else(|| other.origin.take());
+        // Of two programs, neither list is about both.
+        if self.functions != other.functions {
+            self.functions = None;
+        }
     }
 
     /// Whether everything that matters for matching is equal.

@@ -28,6 +28,7 @@ fn finding(id: &str, purl: &str, paths: &[&str]) -> Finding {
         severity_source: SeveritySource::default(),
         exploited: None,
         likelihood: None,
+        linked: None,
         without_epochs: false,
         fix: Fix::NotFixed,
         summary: String::new(),

@@ -35,6 +35,7 @@ fn finding(id: &str, aliases: &[&str], purl: &str) -> Finding {
         severity_source: SeveritySource::default(),
         exploited: None,
         likelihood: None,
+        linked: None,
         without_epochs: false,
         fix: Fix::Unknown,
         summary: String::new(),

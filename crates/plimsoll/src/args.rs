@@ -228,6 +228,8 @@ mod tests {
         ("output", "PLIMSOLL_SBOM_OUTPUT"),
         // Of a feed, not of trust material.
         ("mirror", "PLIMSOLL_FEED_MIRROR"),
+        // A vulnerability, where it is a switch elsewhere.
+        ("explain", "PLIMSOLL_SCAN_EXPLAIN"),
     ];
 
     /// Every flag of every command, with the words of the command and the flag's variable.

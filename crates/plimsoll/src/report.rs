@@ -2,6 +2,7 @@
 //!
 //! A report knows neither flags nor terminals. Its fields are the JSON; their names change with its `schemaVersion` alone.
 
+pub(crate) mod baseline;
 pub(crate) mod cache;
 pub(crate) mod catalogers;
 pub(crate) mod check;
@@ -10,6 +11,7 @@ pub(crate) mod config;
 pub(crate) mod db;
 pub(crate) mod doctor;
 pub(crate) mod evidence;
+pub(crate) mod explanation;
 pub(crate) mod key;
 pub(crate) mod policy_lint;
 pub(crate) mod provenance;

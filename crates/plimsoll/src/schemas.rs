@@ -37,6 +37,11 @@ pub(crate) const ALL: &[Schema] = &[
         make: || written(SCAN),
     },
     Schema {
+        name: "scan-explanation",
+        about: "the output of `scan --explain ID -o json`",
+        make: scan_explanation,
+    },
+    Schema {
         name: "verify",
         about: "the output of `verify`, `verify-attestation`, `verify-blob` and `verify-blob-attestation` with `-o json`",
         make: || written(VERIFY),
@@ -89,6 +94,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Schema> {
 }
 
 const SCAN: &str = include_str!("schemas/scan.json");
+const SCAN_EXPLANATION: &str = include_str!("schemas/scan-explanation.json");
 const VERIFY: &str = include_str!("schemas/verify.json");
 const PROVENANCE: &str = include_str!("schemas/provenance.json");
 const DB_STATUS: &str = include_str!("schemas/db-status.json");
@@ -110,6 +116,28 @@ const DOCTOR: &str = include_str!("schemas/doctor.json");
 /// A file that is part of the program; a test reads each.
 fn written(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_default()
+}
+
+/// Findings are those of scans, advisories those of searches in the database.
+fn scan_explanation() -> Value {
+    let (scan, search, mut document) = (written(SCAN), written(DB_SEARCH), written(SCAN_EXPLANATION));
+    let result = "/properties/results/items/properties";
+    let parts = [
+        ("finding", scan.pointer("/$defs/finding")),
+        ("location", scan.pointer("/$defs/location")),
+        ("timestamp", scan.pointer("/$defs/timestamp")),
+        ("digest", scan.pointer("/$defs/digest")),
+        ("suppressed", scan.pointer(&format!("{result}/suppressed"))),
+        ("errors", scan.pointer("/properties/errors")),
+        ("advice", search.pointer("/$defs/advice")),
+        ("range", search.pointer("/$defs/range")),
+    ];
+    if let Some(Value::Object(definitions)) = document.get_mut("$defs") {
+        for (name, part) in parts {
+            definitions.insert(name.to_owned(), part.cloned().unwrap_or_default());
+        }
+    }
+    document
 }
 
 /// Verdicts and findings have schemas of their own, which become definitions of this one.

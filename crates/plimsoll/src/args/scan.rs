@@ -1,7 +1,9 @@
 //! `plimsoll scan`.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use plimsoll_vuln::Threshold;
 
@@ -10,6 +12,7 @@ use super::shared::{
     DatabaseChoice, IMAGES, Instant, JUDGEMENT, LayerReading, OUTPUT, Reading, parse_switch,
 };
 use super::update_flags::Updating;
+use crate::render::scan::{FORMATS, ScanFormat};
 
 /// Find known vulnerabilities in an image or SBOM
 ///
@@ -26,7 +29,9 @@ Examples:
   plimsoll scan sbom:boms/ -o jsonl --output-file fleet.jsonl
   plimsoll scan app.tar --fail-on kev,critical,high+fixable,'epss>0.1'
   plimsoll scan app.tar --vex app.openvex.json --fail-on high
-  plimsoll scan app.tar -o sarif --output-file findings.sarif
+  plimsoll scan app.tar --explain CVE-2024-36039
+  plimsoll scan app.tar -o html --output-file findings.html
+  plimsoll scan app.tar --baseline yesterday.json --fail-on low
   plimsoll scan registry.example/app@sha256:… -o vuln --output-file vuln.json
   plimsoll attest --type vuln --predicate vuln.json registry.example/app@sha256:…")]
 pub(crate) struct Scan {
@@ -44,6 +49,16 @@ pub(crate) struct Scan {
     /// repeated
     #[arg(long, value_name = "CONDITION", env = "PLIMSOLL_FAIL_ON", value_delimiter = ',', help_heading = OUTPUT)]
     pub(crate) fail_on: Vec<Threshold>,
+    /// Show why there is this finding, or none: the advisory, the range, the comparison that decided, the place of the
+    /// package. May be repeated
+    #[arg(long, value_name = "ID", env = "PLIMSOLL_SCAN_EXPLAIN", value_delimiter = ',', help_heading = OUTPUT)]
+    pub(crate) explain: Vec<String>,
+    /// Show only what is new, worse or fixed since an earlier result of -o json; --fail-on counts what is new or worse
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_BASELINE", help_heading = OUTPUT)]
+    pub(crate) baseline: Option<PathBuf>,
+    /// The template for -o template
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_TEMPLATE", hide_short_help = true, help_heading = OUTPUT)]
+    pub(crate) template: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) db: DatabaseChoice,
     /// VEX document (OpenVEX, CSAF or CycloneDX), or a folder of them. Findings that it says are none are set aside and
@@ -69,18 +84,23 @@ pub(crate) struct Scan {
     pub(crate) reading: Reading,
 }
 
-/// Formats of findings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people to read
-    Table,
-    /// For programs; it has a schemaVersion
-    Json,
-    /// For programs: a line with the JSON result of each subject, as soon as it is scanned
-    #[value(name = "jsonl")]
-    JsonLines,
-    /// For code scanning services (SARIF 2.1.0)
-    Sarif,
-    /// Predicate for `attest --type vuln`, for one image: the JSON result in cosign's form
-    Vuln,
+/// A format of the list.
+#[derive(Clone, Copy)]
+pub(crate) struct Format(pub(crate) &'static dyn ScanFormat);
+
+impl std::fmt::Debug for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.name())
+    }
+}
+
+impl ValueEnum for Format {
+    fn value_variants<'a>() -> &'a [Self] {
+        static ALL: LazyLock<Vec<Format>> = LazyLock::new(|| FORMATS.into_iter().map(Format).collect());
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.0.name()).help(self.0.about()))
+    }
 }

@@ -1,6 +1,6 @@
 //! `plimsoll sbom`.
 
-mod base;
+pub(in crate::commands) mod base;
 mod cataloger;
 mod convert;
 mod diff;

@@ -1,5 +1,6 @@
 //! `plimsoll scan`.
 
+mod explain;
 mod fleet;
 
 use std::borrow::Cow;
@@ -12,21 +13,24 @@ use plimsoll_gather::{Access, Layers, OpenedSubject, Subject, inventory, of_noth
 use plimsoll_image::artifact::Image;
 use plimsoll_image::layers::LayerDigests;
 use plimsoll_judge::vex::VexFiles;
-use plimsoll_vuln::Threshold;
+use plimsoll_sbom::Inventory;
 use plimsoll_vuln::ignore::Rules;
 use plimsoll_vuln::vex::{Scene, Statements};
+use plimsoll_vuln::{Threshold, upgrades};
 
 use crate::commands::catalogers::layers_without;
 use crate::commands::platforms;
+use crate::commands::sbom::base;
 use crate::commands::updating::Advisories;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::progress::Bar;
-use crate::render;
-use crate::render::sarif::Log;
+use crate::render::scan::{Compared, Style};
+use crate::report::baseline::State;
 use crate::report::check::ReportedError;
-use crate::report::scan::{Predicate, Report, Scanned, Unscanned};
-use crate::settings::scan::{Format, ScanSettings};
+use crate::report::explanation::Explanation;
+use crate::report::scan::{Report, Scanned, Unscanned};
+use crate::settings::scan::{Output, ScanSettings};
 use fleet::Done;
 
 pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Failure> {
@@ -45,7 +49,7 @@ pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Fai
     let mut tally = Tally::new(settings, scanner.facts()?, console);
     let items = fleet::items(settings, console)?;
     tally.several = items.len() > 1;
-    if settings.format == Format::JsonLines {
+    if settings.format().is_streamed() {
         output::emit(settings.file.as_deref(), |out| {
             fleet::each(&scanner, &items, |done| {
                 let (results, errors) = tally.count(done);
@@ -62,20 +66,25 @@ pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Fai
         Ok(())
     });
     all.map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;
-    if settings.format == Format::Vuln {
+    if let Output::Explanation { as_json, .. } = settings.output {
+        // A gap of the scan is told where it may hide what was asked for, and nowhere else.
+        let is_open = results.iter().flat_map(|result| &result.explained).any(Explanation::is_open);
+        let exit = if is_open { tally.exit.and(Exit::Kind(Kind::Indeterminate)) } else { tally.exit };
+        explain::emit(results, errors, as_json, settings, console)?;
+        return Ok(exit);
+    }
+    if let Some(document) = settings.format().about_one() {
         if !errors.is_empty() {
             return Ok(tally.exit);
         }
         if results.len() != 1 {
-            let message = format!("got {} images, expected one: an attestation is about one", results.len());
-            return Err(
-                Failure::new(Kind::Usage, message).with_hint("scan and attest each image by its digest")
-            );
+            let message = format!("got {} images, expected one: {document} is about one", results.len());
+            return Err(Failure::new(Kind::Usage, message).with_hint("scan each image by its digest"));
         }
     }
     let exit = tally.exit();
     // If nothing could be scanned, the table would be empty; the errors are reported anyway.
-    if !results.is_empty() || settings.format != Format::Table {
+    if !results.is_empty() || !settings.is_table() {
         emit(Report::new(settings.now, results, errors), settings, console)?;
     }
     Ok(exit)
@@ -165,7 +174,12 @@ impl Scanner<'_> {
                 manifest: Some(absent.manifest.digest),
                 platform: Some(absent.platform().to_string()),
                 layers: Vec::new(),
+                base: None,
                 scan: self.advisories.scan(&of_nothing(absent), &self.rules, &access.cancel)?,
+                upgrades: Vec::new(),
+                changes: None,
+                explained: Vec::new(),
+                is_one_of_several: settings.platforms.all,
             });
         }
         Ok(failed)
@@ -179,7 +193,7 @@ impl Scanner<'_> {
         access: &Access,
     ) -> Result<Scanned, Failure> {
         let inventory = inventory(opened, image, &self.layers, &Bar::new(self.console), &access.cancel)?;
-        let inventory = match self.settings.digests {
+        let inventory: Cow<'_, Inventory> = match self.settings.digests {
             LayerDigests::Computed => inventory,
             // A caller that requests this accepts it.
             LayerDigests::Optional => Cow::Owned(inventory.into_owned().accepting_unhashed_layers()),
@@ -192,13 +206,35 @@ impl Scanner<'_> {
         };
         self.statements.settle(&mut scan, &scene)?;
         self.ignored.apply(&mut scan, self.settings.now);
-        Ok(Scanned {
+        let database = self.advisories.get();
+        let upgrades = upgrades(&inventory, &database, &self.rules, &scan.findings, &access.cancel)?;
+        let mut scanned = Scanned {
             subject: text.to_owned(),
             manifest: image.map(|image| image.manifest.digest),
             platform: image.map(|image| image.platform.to_string()),
             layers: inventory.layers.clone(),
+            base: image.and_then(base::claimed),
             scan,
-        })
+            upgrades,
+            changes: None,
+            explained: Vec::new(),
+            is_one_of_several: self.settings.platforms.all,
+        };
+        if let Output::Explanation { ids, .. } = &self.settings.output {
+            scanned.explained = explain::all(self, &scanned, &inventory, ids, access)?;
+        }
+        Ok(self.compared(scanned))
+    }
+
+    /// The result with what changed since the earlier one, if there is one to compare with.
+    fn compared(&self, mut scanned: Scanned) -> Scanned {
+        let Some(baseline) = &self.settings.baseline else { return scanned };
+        let changes = baseline.compare(&scanned.subject, scanned.platform.as_deref(), &scanned.scan);
+        for note in changes.notes() {
+            self.console.warn(format_args!("{}: {note}", scanned.name()));
+        }
+        scanned.changes = Some(changes);
+        scanned
     }
 }
 
@@ -229,6 +265,8 @@ struct Tally<'a> {
     console: Console,
     /// Whether a failure has to name its subject.
     several: bool,
+    /// Whether gaps and findings decide the exit code.
+    counts: bool,
     /// What must not be, how many findings are like that, and the first of them.
     met: Vec<(&'a Threshold, usize, Vec<String>)>,
 }
@@ -239,7 +277,8 @@ impl<'a> Tally<'a> {
 
     fn new(settings: &'a ScanSettings, exit: Exit, console: Console) -> Self {
         let met = settings.fail_on.iter().map(|threshold| (threshold, 0, Vec::new())).collect();
-        Self { exit, console, several: false, met }
+        let counts = matches!(settings.output, Output::Result(_));
+        Self { exit, console, several: false, counts, met }
     }
 
     /// Counts what came of a subject, and reports what could not be scanned.
@@ -251,12 +290,19 @@ impl<'a> Tally<'a> {
             self.exit = self.exit.and(Exit::Kind(failure.kind()));
             errors.push(Unscanned { subject: text.clone(), platform, error: ReportedError::from(&failure) });
         }
-        for Scanned { scan, .. } in &results {
+        // An explanation counts nothing.
+        let counted = if self.counts { results.as_slice() } else { &[] };
+        for Scanned { scan, changes, .. } in counted {
             if !scan.gaps.is_empty() {
                 self.exit = self.exit.and(Exit::Kind(Kind::Indeterminate));
             }
             for (threshold, count, names) in &mut self.met {
-                for finding in scan.findings.iter().filter(|finding| threshold.is_met_by(finding)) {
+                // Compared with an earlier result, only what is new or worse counts.
+                let counts = |index: usize| {
+                    changes.as_ref().is_none_or(|changes| changes.state(index) != State::Unchanged)
+                };
+                let findings = scan.findings.iter().enumerate().filter(|(index, _)| counts(*index));
+                for (_, finding) in findings.filter(|(_, finding)| threshold.is_met_by(finding)) {
                     *count += 1;
                     if names.len() < Self::NAMED {
                         names.push(format!("{} in {}", finding.id, finding.package));
@@ -280,28 +326,24 @@ impl<'a> Tally<'a> {
     }
 }
 
-fn emit(report: Report, settings: &ScanSettings, console: Console) -> Result<(), Failure> {
-    let file = settings.file.as_deref();
-    match settings.format {
-        Format::Table => {
-            let page = console.page(file);
-            output::emit(file, |out| render::findings::write_all(&report, page, out))
-        }
-        Format::Json | Format::JsonLines => output::emit_json(file, &report),
-        Format::Vuln => output::emit_json(file, &Predicate::from(report)),
-        Format::Sarif => {
-            let mut log = Log::default();
-            for result in &report.results {
-                let subject = match &result.platform {
-                    Some(platform) if settings.platforms.all => &format!("{} ({platform})", result.subject),
-                    _ => &result.subject,
-                };
-                log.scan(subject, &result.scan);
-            }
-            for unscanned in &report.errors {
-                log.failure(&unscanned.subject, &unscanned.error.message);
-            }
-            output::emit_json(file, &log.finish())
-        }
+fn emit(mut report: Report, settings: &ScanSettings, console: Console) -> Result<(), Failure> {
+    let (file, format) = (settings.file.as_deref(), settings.format());
+    if format.compared() == Compared::OnlyChanges {
+        report.results.iter_mut().for_each(only_changes);
     }
+    let style = Style { page: console.page(file), template: settings.template.as_ref() };
+    if let Some(why) = format.refuses(&report, &style) {
+        return Err(Failure::new(Kind::Failed, why));
+    }
+    output::emit(file, |out| format.write(&report, &style, out))
+}
+
+/// Leaves out the findings that an earlier result has as well.
+fn only_changes(result: &mut Scanned) {
+    let Some(changes) = &result.changes else { return };
+    let mut index = 0;
+    result.scan.findings.retain(|_| {
+        index += 1;
+        changes.state(index - 1) != State::Unchanged
+    });
 }

@@ -1,17 +1,15 @@
-//! Findings of a scan for people: a paragraph for each package, the worst first.
+//! Findings of a verdict for people: a paragraph for each package, the worst first. Those of `scan` are in `scan/table.rs`.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use plimsoll_core::quantity::{self, count};
-use plimsoll_core::{Digest, Timestamp};
-use plimsoll_sbom::{Location, ProblemSeverity};
+use plimsoll_core::Digest;
+use plimsoll_core::quantity::count;
+use plimsoll_sbom::Location;
 use plimsoll_vuln::{Class, Finding, Fix, Scan, Severity, Share};
 
-use super::inventory::{Aside, set_aside};
 use super::table::{Page, Tone, first, fit, in_layer, safe};
-use crate::report::scan::Report;
 
 /// How many places of a package are shown, unless everything is requested.
 const PLACES: usize = 3;
@@ -22,81 +20,8 @@ const VERSIONS: usize = 3;
 /// The lowest probability that is shown. Most are below one in a hundred, and would be noise after every identifier.
 const LIKELY: Share = Share(1_000);
 
-/// Writes the findings of each subject.
-pub(crate) fn write_all(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
-    for (position, result) in report.results.iter().enumerate() {
-        if position > 0 {
-            writeln!(out)?;
-        }
-        writeln!(out, "{}", page.paint.paint(Tone::Strong, &safe(&result.subject)))?;
-        if let Some(manifest) = result.manifest {
-            let platform = result.platform.as_deref().map(|name| format!("{}, ", safe(name)));
-            writeln!(out, "{}{}", platform.unwrap_or_default(), page.digest(&manifest))?;
-        }
-        writeln!(out)?;
-        let layers: Vec<Digest> = result.layers.iter().map(|layer| layer.digest).collect();
-        write(&result.scan, &layers, report.scanned_at, page, out)?;
-    }
-    Ok(())
-}
-
-/// Writes the packages with findings, then what was set aside and what is not covered.
-pub(crate) fn write(
-    scan: &Scan,
-    layers: &[Digest],
-    now: Timestamp,
-    page: Page,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    packages(&scan.findings, "", layers, page, out)?;
-    informational(scan, "", page, out)?;
-    writeln!(out, "{}", summary(scan))?;
-    page.paragraph(out, "", 0, &looked_up(scan))?;
-    if scan.compared_without_epochs > 0 {
-        let components = count(scan.compared_without_epochs, "component");
-        let text = format!("compared without epochs, because the document states none: {components}");
-        page.paragraph(out, "", 0, &text)?;
-    }
-    for feed in scan.database.iter().chain(&scan.overlays) {
-        let age = quantity::age(now, feed.as_of);
-        writeln!(out, "database {}: {}, {age}", safe(&feed.ecosystem), safe(&feed.publisher))?;
-    }
-    for suppressed in &scan.suppressed {
-        let finding = &suppressed.finding;
-        let (id, package) = (safe(&finding.id), safe(&finding.package));
-        let reason = suppressed.reason.to_string();
-        page.paragraph(out, "set aside: ", 11, &format!("{id} in {package}: {}", safe(&reason)))?;
-    }
-    vex(scan, page, out)?;
-    ignored(scan, page, out)?;
-    let aside = scan.set_aside.iter().map(|aside| Aside {
-        ecosystem: &aside.ecosystem,
-        files: &aside.files,
-        owner: aside.owner.as_ref(),
-        path: &aside.path,
-    });
-    set_aside(aside, page, out)?;
-    for gap in &scan.gaps {
-        let what = format!("{}: ", page.paint.paint(Tone::Bad, "not covered"));
-        let components = concerned(gap.components, gap.reason.files());
-        let (ecosystem, reason) = (safe(&gap.ecosystem), gap.reason.to_string());
-        page.paragraph(out, &what, 13, &format!("{ecosystem}{components}: {}", safe(&reason)))?;
-    }
-    for noted in &scan.noted {
-        super::inventory::problem(
-            noted.problem,
-            ProblemSeverity::Noted,
-            &noted.path,
-            &noted.detail,
-            page,
-            out,
-        )?;
-    }
-    Ok(())
-}
-
 /// What came of the VEX documents, and what they contradict each other in.
-fn vex(scan: &Scan, page: Page, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn vex(scan: &Scan, page: Page, out: &mut dyn Write) -> io::Result<()> {
     for used in &scan.vex.documents {
         let (document, author) = (safe(&used.document), safe(&used.author));
         let (statements, aside) = (count(used.statements, "statement"), count(used.set_aside, "finding"));
@@ -118,7 +43,7 @@ fn vex(scan: &Scan, page: Page, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// What came of the files of ignore rules.
-fn ignored(scan: &Scan, page: Page, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn ignored(scan: &Scan, page: Page, out: &mut dyn Write) -> io::Result<()> {
     for used in &scan.ignored {
         let file = safe(&used.file);
         let (rules, aside) = (count(used.rules, "rule"), count(used.set_aside, "finding"));
@@ -381,40 +306,10 @@ fn tone(severity: Severity) -> Tone {
 
 /// How many components or which files a gap concerns. Components that may be missing from the inventory cannot be
 /// counted.
-pub(super) fn concerned(components: usize, files: Option<&str>) -> String {
+pub(crate) fn concerned(components: usize, files: Option<&str>) -> String {
     match (components, files) {
         (_, Some(files)) => format!(" ({})", safe(files)),
         (0, None) => String::new(),
         (_, None) => format!(" ({})", count(components, "component")),
-    }
-}
-
-fn summary(scan: &Scan) -> String {
-    let kind = |finding: &Finding| (finding.class == Class::Malicious, finding.severity);
-    let mut kinds: Vec<_> = scan.findings.iter().map(kind).collect();
-    kinds.sort_unstable_by_key(|kind| Reverse(*kind));
-    let name =
-        |(malicious, severity): (bool, Severity)| if malicious { "malicious" } else { severity.name() };
-    let of_each = kinds.chunk_by(|a, b| name(*a) == name(*b)).filter_map(|group| {
-        let name = name(*group.first()?);
-        Some(format!("{} {name}", group.len()))
-    });
-    let of_each: Vec<String> = of_each.collect();
-    let total = count(scan.findings.len(), "finding");
-    if of_each.is_empty() { total } else { format!("{total}: {}", of_each.join(", ")) }
-}
-
-/// How many components were looked up, and where. If nothing was found, this distinguishes a clean image from one that
-/// was not examined.
-fn looked_up(scan: &Scan) -> String {
-    let of_each: Vec<String> =
-        scan.looked_up.iter().map(|it| format!("{} in {}", it.components, safe(&it.ecosystem))).collect();
-    let total = count(scan.components, "component");
-    match of_each.as_slice() {
-        [] => format!("looked up none of {total}"),
-        _ if scan.matched_components == scan.components => {
-            format!("looked up {total}: {}", of_each.join(", "))
-        }
-        _ => format!("looked up {} of {total}: {}", scan.matched_components, of_each.join(", ")),
     }
 }

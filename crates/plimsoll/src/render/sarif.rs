@@ -5,6 +5,9 @@
 //! the same between builds: vulnerability, installed package and path, but not version and layer. No two results share
 //! one. Gaps are notifications of the run, because an upload without results would close alerts. So is what was set
 //! aside, and what a policy only reports.
+//!
+//! GitHub's code scanning refuses a run with more than 25,000 results or rules and cuts long descriptions, so the log keeps to
+//! that: the worst results stay, and a notification says how many do not.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
@@ -14,18 +17,39 @@ use plimsoll_policy::{Decision, Detail, Effect, FindingRecord, Outcome, RuleName
 use plimsoll_vuln::{Class, Finding, Fix, Scan, Severity};
 use serde_json::{Value, json};
 
+use crate::report::baseline::{Changes, State};
+
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+
+/// Results and rules that code scanning takes of one run ("SARIF support for code scanning", limits).
+const MOST_RESULTS: usize = 25_000;
+
+/// Characters that it takes of a description.
+const MAX_DESCRIPTION: usize = 1_024;
 
 /// Collects results of any number of subjects into one log.
 #[derive(Default)]
 pub(crate) struct Log {
-    rules: BTreeMap<String, Value>,
-    results: Vec<Value>,
+    rules: BTreeMap<String, Rule>,
+    results: Vec<Listed>,
     /// How often each fingerprint was used.
     fingerprints: HashMap<String, usize>,
     notifications: Vec<Value>,
     notified: HashSet<(String, String)>,
+}
+
+/// A rule, and the greatest score of its results.
+struct Rule {
+    document: Value,
+    score: Option<&'static str>,
+}
+
+/// A result with what decides whether it stays if there are too many.
+struct Listed {
+    rule: String,
+    score: f64,
+    document: Value,
 }
 
 /// A result about a vulnerability, for every command.
@@ -41,11 +65,16 @@ struct Found<'a> {
     layer: Option<usize>,
     /// Why it does not count, if somebody accepted it; empty if that is told elsewhere.
     accepted: Option<String>,
+    /// What it is to an earlier result, in SARIF's word.
+    state: Option<&'static str>,
 }
 
 impl Log {
     /// Adds the findings and gaps of a scan.
-    pub(crate) fn scan(&mut self, subject: &str, scan: &Scan) {
+    pub(crate) fn scan(&mut self, subject: &str, scan: &Scan, changes: Option<&Changes>) {
+        for line in changes.map(Changes::words).unwrap_or_default() {
+            self.notify("note", "plimsoll/baseline", &format!("{subject}: compared: {line}"));
+        }
         for gap in &scan.gaps {
             let concerned = super::findings::concerned(gap.components, gap.reason.files());
             self.not_covered(subject, &format!("{}{concerned}: {}", gap.ecosystem, gap.reason));
@@ -56,7 +85,7 @@ impl Log {
             self.aside(subject, &format!("{id} in {package}: {reason}"));
             // What people decided is a result that services show as closed. The rest is not a finding at all.
             if suppressed.reason.is_of_people() {
-                self.found(subject, &suppressed.finding, Some(reason));
+                self.found(subject, &suppressed.finding, Some(reason), None);
             }
         }
         for used in &scan.ignored {
@@ -85,12 +114,23 @@ impl Log {
             let text = format!("{subject}: {package} {version} is {class}: {id}: {}", finding.summary);
             self.notify("note", "plimsoll/informational", &text);
         }
-        for finding in &scan.findings {
-            self.found(subject, finding, None);
+        for (index, finding) in scan.findings.iter().enumerate() {
+            let state = changes.map(|changes| match changes.state(index) {
+                State::New => "new",
+                State::Worse => "updated",
+                State::Unchanged => "unchanged",
+            });
+            self.found(subject, finding, None, state);
         }
     }
 
-    fn found(&mut self, subject: &str, finding: &Finding, accepted: Option<String>) {
+    fn found(
+        &mut self,
+        subject: &str,
+        finding: &Finding,
+        accepted: Option<String>,
+        state: Option<&'static str>,
+    ) {
         let location = finding.locations.first();
         self.finding(
             subject,
@@ -108,6 +148,7 @@ impl Log {
                 path: location.map(|l| l.path.as_str()),
                 layer: location.and_then(|l| l.layer),
                 accepted,
+                state,
             },
         );
     }
@@ -207,20 +248,29 @@ impl Log {
                 path: location.map(|l| l.path.as_str()),
                 layer: location.and_then(|l| l.layer),
                 accepted: (!finding.waived_by.is_empty()).then(String::new),
+                state: None,
             },
         );
     }
 
     fn finding(&mut self, subject: &str, found: &Found<'_>) {
         let (level, score) = level(found.severity);
-        self.rules.entry(found.id.to_owned()).or_insert_with(|| {
-            json!({
+        let about = if found.summary.is_empty() { found.id } else { found.summary };
+        let rule = self.rules.entry(found.id.to_owned()).or_insert_with(|| Rule {
+            document: json!({
                 "id": found.id,
-                "shortDescription": {"text": if found.summary.is_empty() { found.id } else { found.summary }},
-                "helpUri": format!("https://osv.dev/vulnerability/{}", found.id),
-                "properties": {"security-severity": score, "tags": ["security", "vulnerability"]},
-            })
+                "shortDescription": {"text": cut(about)},
+                "fullDescription": {"text": cut(about)},
+                "help": {"text": cut(&format!("{about}. `plimsoll scan --explain {}` shows why it is found.", found.id))},
+                "helpUri": format!("https://osv.dev/vulnerability/{}", uri(found.id)),
+                "properties": {"tags": ["security", "vulnerability"]},
+            }),
+            score: Some(score),
         });
+        // Packages may be rated differently; the rule has the greatest score.
+        if rule.score.is_none_or(|known| number(score) > number(known)) {
+            rule.score = Some(score);
+        }
         let fix = match found.fixes {
             [] => "no fix is known".to_owned(),
             versions => format!("fixed in {}", versions.join(" or ")),
@@ -253,7 +303,10 @@ impl Log {
             }
             members.insert("suppressions".to_owned(), json!([suppression]));
         }
-        self.results.push(result);
+        if let (Some(state), Some(members)) = (found.state, result.as_object_mut()) {
+            members.insert("baselineState".to_owned(), json!(state));
+        }
+        self.results.push(Listed { rule: found.id.to_owned(), score: number(score), document: result });
     }
 
     fn rule(&mut self, subject: &str, rule: &RuleName, reason: &str) {
@@ -261,18 +314,27 @@ impl Log {
     }
 
     fn other(&mut self, subject: &str, id: &str, description: &str, reason: &str) {
-        self.rules.entry(id.to_owned()).or_insert_with(|| {
-            json!({"id": id, "shortDescription": {"text": description}, "properties": {"tags": ["security", "policy"]}})
+        self.rules.entry(id.to_owned()).or_insert_with(|| Rule {
+            document: json!({
+                "id": id,
+                "shortDescription": {"text": description},
+                "fullDescription": {"text": description},
+                "help": {"text": description},
+                "properties": {"tags": ["security", "policy"]},
+            }),
+            score: None,
         });
         let fingerprints = self.fingerprint(&[id]);
-        self.results.push(json!({
+        let result = json!({
             "ruleId": id,
             "level": "error",
             "message": {"text": format!("{subject}: {reason}")},
             "locations": [{"physicalLocation": {"artifactLocation": {"uri": "image"}, "region": {"startLine": 1}}}],
             "partialFingerprints": fingerprints,
             "properties": {"subject": subject},
-        }));
+        });
+        // What blocks without a finding is never left out.
+        self.results.push(Listed { rule: id.to_owned(), score: f64::INFINITY, document: result });
     }
 
     /// Adds a subject that could not be judged.
@@ -293,7 +355,10 @@ impl Log {
     }
 
     /// The whole log.
-    pub(crate) fn finish(self) -> Value {
+    pub(crate) fn finish(mut self) -> Value {
+        self.keep_the_worst(MOST_RESULTS);
+        let rules: Vec<Value> = self.rules.into_values().map(Rule::finish).collect();
+        let results: Vec<Value> = self.results.into_iter().map(|result| result.document).collect();
         json!({
             "$schema": SCHEMA,
             "version": "2.1.0",
@@ -302,14 +367,61 @@ impl Log {
                     "name": "plimsoll",
                     "version": env!("CARGO_PKG_VERSION"),
                     "informationUri": "https://plimsoll.dev",
-                    "rules": self.rules.into_values().collect::<Vec<_>>(),
+                    "rules": rules,
                 }},
                 "columnKind": "unicodeCodePoints",
                 "invocations": [{"executionSuccessful": true, "toolExecutionNotifications": self.notifications}],
-                "results": self.results,
+                "results": results,
             }],
         })
     }
+
+    /// Leaves out the least severe results, if there are more than `most`, and says so.
+    fn keep_the_worst(&mut self, most: usize) {
+        let all = self.results.len();
+        if all <= most {
+            return;
+        }
+        // Stable: of equally severe ones, the first stay.
+        let mut scores: Vec<(usize, f64)> = self.results.iter().map(|it| it.score).enumerate().collect();
+        scores.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+        let kept: HashSet<usize> = scores.into_iter().take(most).map(|(index, _)| index).collect();
+        let mut index = 0;
+        self.results.retain(|_| {
+            index += 1;
+            kept.contains(&(index - 1))
+        });
+        let used: HashSet<&str> = self.results.iter().map(|it| it.rule.as_str()).collect();
+        self.rules.retain(|id, _| used.contains(id.as_str()));
+        let text = format!(
+            "{} of {all} results are left out, the least severe ones: code scanning takes {most} of one run",
+            all - most
+        );
+        self.notify("warning", "plimsoll/left-out", &text);
+    }
+}
+
+impl Rule {
+    fn finish(self) -> Value {
+        let Self { mut document, score } = self;
+        if let (Some(score), Some(properties)) =
+            (score, document.get_mut("properties").and_then(Value::as_object_mut))
+        {
+            properties.insert("security-severity".to_owned(), json!(score));
+        }
+        document
+    }
+}
+
+fn number(score: &str) -> f64 {
+    score.parse().unwrap_or_default()
+}
+
+fn cut(text: &str) -> String {
+    if text.chars().count() <= MAX_DESCRIPTION {
+        return text.to_owned();
+    }
+    text.chars().take(MAX_DESCRIPTION - 1).chain("…".chars()).collect()
 }
 
 fn finding(detail: &Detail) -> Option<&FindingRecord> {
@@ -377,6 +489,64 @@ mod tests {
         assert_eq!(uri("//evil.example/x"), "evil.example/x");
         assert_eq!(uri("javascript:alert(1)"), "javascript%3Aalert%281%29");
         assert_eq!(uri("a b\u{fc}"), "a%20b%C3%BC");
+    }
+
+    #[test]
+    fn of_too_many_results_the_worst_stay_and_the_rest_is_told() {
+        let mut log = Log::default();
+        for (number, severity) in ["low", "critical", "medium", "low", "high"].into_iter().enumerate() {
+            let found = Found {
+                id: &format!("CVE-2024-{number}"),
+                severity,
+                package: "x",
+                version: "1",
+                component: "pkg:pypi/x@1".to_owned(),
+                fixes: &[],
+                summary: &"long ".repeat(1_000),
+                path: None,
+                layer: None,
+                accepted: None,
+                state: None,
+            };
+            log.finding("app", &found);
+        }
+        log.failure("other", "could not be read");
+        log.keep_the_worst(3);
+        let log = log.finish();
+        let run = &log["runs"][0];
+        let ids: Vec<&str> =
+            run["results"].as_array().unwrap().iter().map(|it| it["ruleId"].as_str().unwrap()).collect();
+        assert_eq!(ids, ["CVE-2024-1", "CVE-2024-4", "plimsoll/error"]);
+        let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
+        assert_eq!(rules.len(), 3);
+        assert_eq!(rules[0]["shortDescription"]["text"].as_str().unwrap().chars().count(), MAX_DESCRIPTION);
+        let notices = run["invocations"][0]["toolExecutionNotifications"].to_string();
+        assert!(notices.contains("3 of 6 results are left out"), "{notices}");
+    }
+
+    #[test]
+    fn a_rule_has_the_greatest_score_of_its_results() {
+        let mut log = Log::default();
+        for severity in ["low", "critical", "medium"] {
+            log.finding(
+                "app",
+                &Found {
+                    id: "CVE-2024-1",
+                    severity,
+                    package: "x",
+                    version: "1",
+                    component: "pkg:pypi/x@1".to_owned(),
+                    fixes: &[],
+                    summary: "",
+                    path: None,
+                    layer: None,
+                    accepted: None,
+                    state: None,
+                },
+            );
+        }
+        let log = log.finish();
+        assert_eq!(log["runs"][0]["tool"]["driver"]["rules"][0]["properties"]["security-severity"], "9.0");
     }
 
     #[test]

@@ -2,10 +2,13 @@
 
 use plimsoll_core::rootfs::LayerRef;
 use plimsoll_core::{Digest, Timestamp};
-use plimsoll_vuln::Scan;
+use plimsoll_sbom::BaseImage;
+use plimsoll_vuln::{Scan, Upgrade};
 use serde::Serialize;
 
+use super::baseline::Changes;
 use super::check::ReportedError;
+use super::explanation::Explanation;
 
 /// The version of the JSON result.
 const SCAN_V1: &str = "plimsoll.dev/scan/v1";
@@ -43,24 +46,53 @@ pub(crate) struct Scanned {
     pub(crate) platform: Option<String>,
     #[serde(skip)]
     pub(crate) layers: Vec<LayerRef>,
+    /// The image that it was built on, as far as it says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) base: Option<BaseImage>,
     #[serde(flatten)]
     pub(crate) scan: Scan,
+    /// The versions that fix findings.
+    pub(crate) upgrades: Vec<Upgrade>,
+    /// What changed since an earlier result.
+    #[serde(rename = "baseline", skip_serializing_if = "Option::is_none")]
+    pub(crate) changes: Option<Changes>,
+    /// What was to be explained.
+    #[serde(skip)]
+    pub(crate) explained: Vec<Explanation>,
+    /// Whether the subject has several platforms, so that its name alone does not tell.
+    #[serde(skip)]
+    pub(crate) is_one_of_several: bool,
+}
+
+impl Scanned {
+    /// What it is called in formats that have one text for it: `app:1.0`, `app:1.0 (linux/amd64)`.
+    pub(crate) fn name(&self) -> String {
+        match &self.platform {
+            Some(platform) if self.is_one_of_several => format!("{} ({platform})", self.subject),
+            _ => self.subject.clone(),
+        }
+    }
+
+    /// What an earlier result had, and this one no longer has, in words.
+    pub(crate) fn fixed(&self) -> impl Iterator<Item = String> {
+        self.changes.iter().flat_map(|changes| changes.fixed.iter().map(super::baseline::Earlier::words))
+    }
 }
 
 /// cosign's predicate for the result of a scan, <https://cosign.sigstore.dev/attestation/vuln/v1>.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Predicate {
-    scanner: Scanner,
+pub(crate) struct Predicate<'a> {
+    scanner: Scanner<'a>,
     metadata: Metadata,
 }
 
 #[derive(Serialize)]
-struct Scanner {
+struct Scanner<'a> {
     uri: String,
     version: &'static str,
     db: Advisories,
-    result: Report,
+    result: &'a Report,
 }
 
 #[derive(Serialize)]
@@ -82,8 +114,8 @@ impl Report {
     }
 }
 
-impl From<Report> for Predicate {
-    fn from(report: Report) -> Self {
+impl<'a> From<&'a Report> for Predicate<'a> {
+    fn from(report: &'a Report) -> Self {
         let oldest =
             report.results.iter().flat_map(|result| &result.scan.database).map(|feed| feed.as_of).min();
         let version = env!("CARGO_PKG_VERSION");

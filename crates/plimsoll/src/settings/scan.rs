@@ -3,17 +3,30 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use plimsoll_core::Timestamp;
+use plimsoll_core::text::shown;
+use plimsoll_core::{Kind, Timestamp};
 use plimsoll_gather::Access;
 use plimsoll_image::layers::LayerDigests;
 use plimsoll_vuln::Threshold;
 
 use super::updating::UpdatingSettings;
-use super::{Context, Platforms, reading_access};
-use crate::args::scan::Scan;
+use super::{Context, Platforms, read_file, read_within, reading_access};
+use crate::args::scan::{Format, Scan};
 use crate::failure::Failure;
+use crate::render::scan::{Compared, FORMATS, InvalidTemplate, ScanFormat, Template};
+use crate::report::baseline::Baseline;
 
-pub(crate) use crate::args::scan::Format;
+/// What is written.
+pub(crate) enum Output {
+    /// What was found, in a format of the list.
+    Result(Format),
+    /// Why there is a finding, or none.
+    Explanation {
+        /// The vulnerabilities, as they were written.
+        ids: Vec<String>,
+        as_json: bool,
+    },
+}
 
 /// What is scanned, and against what.
 pub(crate) struct ScanSettings {
@@ -41,7 +54,11 @@ pub(crate) struct ScanSettings {
     pub(crate) updating: Option<UpdatingSettings>,
     /// The instant by which feeds are fresh or not.
     pub(crate) now: Timestamp,
-    pub(crate) format: Format,
+    pub(crate) output: Output,
+    /// What the format `template` writes.
+    pub(crate) template: Option<Template>,
+    /// An earlier result, with which this one is compared.
+    pub(crate) baseline: Option<Baseline>,
     /// Where the result goes; nothing means standard output.
     pub(crate) file: Option<PathBuf>,
 }
@@ -63,8 +80,82 @@ impl ScanSettings {
             updating: UpdatingSettings::resolve(&arguments.updating, &access, context)?,
             access,
             now: context.now(&arguments.instant),
-            format: arguments.output,
+            output: output(arguments)?,
+            template: template(arguments, context)?,
+            baseline: baseline(arguments, context)?,
             file: arguments.reading.file.output_file.clone(),
         })
     }
+
+    /// The format of the result.
+    pub(crate) fn format(&self) -> &'static dyn ScanFormat {
+        match &self.output {
+            Output::Result(format) => format.0,
+            Output::Explanation { .. } => FORMATS[0],
+        }
+    }
+
+    /// Whether the result is for people at a terminal.
+    pub(crate) fn is_table(&self) -> bool {
+        self.format().name() == FORMATS[0].name()
+    }
+}
+
+fn output(arguments: &Scan) -> Result<Output, Failure> {
+    let format = arguments.output;
+    if arguments.explain.is_empty() {
+        return Ok(Output::Result(format));
+    }
+    let as_json = match format.0.name() {
+        "table" => false,
+        "json" => true,
+        other => {
+            let what = format!("got `-o {other}` with --explain, expected table or json");
+            return Err(Failure::new(Kind::Usage, what).with_hint("leave one of them out"));
+        }
+    };
+    let together =
+        [(arguments.baseline.is_some(), "--baseline"), (!arguments.fail_on.is_empty(), "--fail-on")];
+    if let Some((_, flag)) = together.into_iter().find(|(is_given, _)| *is_given) {
+        let what = format!("got {flag} with --explain, which counts no findings");
+        return Err(Failure::new(Kind::Usage, what).with_hint("leave one of them out"));
+    }
+    Ok(Output::Explanation { ids: arguments.explain.clone(), as_json })
+}
+
+fn template(arguments: &Scan, context: &Context<'_>) -> Result<Option<Template>, Failure> {
+    let is_asked = arguments.output.0.name() == "template";
+    match &arguments.template {
+        Some(path) if is_asked => {
+            let bytes = read_file(path, context.limits.document_bytes)?;
+            let name = path.to_string_lossy();
+            let template = Template::parse(&name, &bytes).map_err(|InvalidTemplate(what)| {
+                Failure::new(Kind::Usage, format!("{}: {what}", shown(&name)))
+                    .with_hint("docs/scan.md has an example; the values are those of `-o json`")
+            })?;
+            Ok(Some(template))
+        }
+        Some(_) => Err(Failure::new(Kind::Usage, "--template has no effect in this format")
+            .with_hint("add `-o template`")),
+        None if is_asked => Err(Failure::new(Kind::Usage, "`-o template` needs a template")
+            .with_hint("name its file with --template FILE")),
+        None => Ok(None),
+    }
+}
+
+fn baseline(arguments: &Scan, context: &Context<'_>) -> Result<Option<Baseline>, Failure> {
+    let Some(path) = &arguments.baseline else { return Ok(None) };
+    let format = arguments.output.0;
+    if format.compared() == Compared::Refused {
+        let what = format!("`-o {}` has no place for a comparison with an earlier result", format.name());
+        let can: Vec<&str> = FORMATS
+            .iter()
+            .filter(|format| format.compared() != Compared::Refused)
+            .map(|format| format.name())
+            .collect();
+        return Err(Failure::new(Kind::Usage, what).with_hint(format!("these have: {}", can.join(", "))));
+    }
+    let limit = context.limits.statement_bytes;
+    let bytes = read_within(path, limit, "statement_bytes")?;
+    Baseline::parse(&bytes, limit, &path.to_string_lossy()).map(Some)
 }

@@ -69,13 +69,13 @@ fn deciding_rules_come_first_and_once_and_passed_ones_share_a_line() {
 }
 
 #[test]
-fn a_package_has_one_paragraph_with_its_fix() {
+fn a_package_has_one_paragraph_with_what_to_do() {
     let (place, registry) = (Place::new(), Registry::start());
     let image = affected(&registry);
     let scan = ["scan", "--db", &place.path("db"), "--at", NOW, "-o", "table", &image];
     let text = place.run(&scan).exits(0).stdout;
     assert_eq!(
-        text.matches("pymysql 1.1.0, fixed in 1.1.1\n  critical  CVE-2024-36039\n").count(),
+        text.matches("upgrade pymysql 1.1.0 to 1.1.1\n  critical  CVE-2024-36039\n").count(),
         1,
         "{text}"
     );

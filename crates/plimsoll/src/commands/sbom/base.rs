@@ -84,7 +84,7 @@ fn diff_ids(image: &Image) -> Vec<Digest> {
 }
 
 /// The image's own claim: in its manifest, or else in its labels, or else in its history.
-fn claimed(image: &Image) -> Option<BaseImage> {
+pub(in crate::commands) fn claimed(image: &Image) -> Option<BaseImage> {
     #[derive(Default, Deserialize)]
     struct Manifest {
         #[serde(default)]

@@ -98,7 +98,9 @@ impl Folder {
         let Self { mut log, left_out, .. } = self;
         log.settle();
         let mut list = FileList::of_folder(log);
-        left_out.into_iter().for_each(|(path, reason)| list.leave_out(&path, reason));
+        for (path, reason) in left_out {
+            list.leave_out(&path, reason);
+        }
         list.sort();
         list
     }
@@ -261,7 +263,8 @@ impl Walk<'_> {
             return Err(limit.into());
         }
         match taken {
-            Ok(content) => content.into_iter().for_each(|it| listing.log.push(name, Logged::File(it))),
+            Ok(Some(content)) => listing.log.push(name, Logged::File(content)),
+            Ok(None) => {}
             Err(reason) => listing.left_out.push((name.to_vec(), reason)),
         }
         Ok(())

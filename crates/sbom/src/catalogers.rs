@@ -221,7 +221,8 @@ impl Catalogers {
         let owned = ownership::relationships(&claims, &evidence, &inventory.components);
         inventory.relationships.extend(owned);
         if let Some(list) = &set.listed {
-            let files = ListedFiles::new(Arc::clone(list), &claims);
+            let files =
+                ListedFiles::new(Arc::clone(list), claims.iter().map(|claim| (claim.path, claim.owner)));
             inventory.problems.extend(files.problems());
             inventory.files = Some(Arc::new(files));
             cancel.check()?;

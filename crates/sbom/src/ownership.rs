@@ -21,6 +21,7 @@ use sha2::Sha256;
 use crate::inventory::{
     Checksum, ChecksumAlgorithm, Component, ComponentIndex, OwnerEvidence, Relationship, RelationshipKind,
 };
+use crate::path::place_of;
 
 /// A digest as a package manager recorded it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -226,16 +227,6 @@ fn strength(
         OwnerEvidence::Claimed => 2,
     };
     (rank, components.get(owner.0).map(|component| &component.purl))
-}
-
-/// The path of a file if `/bin`, `/sbin` and `/lib` are links into `/usr`, which package managers' lists need not
-/// reflect: whether it is below `usr`, and the rest of its path.
-pub(crate) fn place_of(path: &str) -> (bool, &str) {
-    const MERGED: [&str; 6] = ["bin/", "sbin/", "lib/", "lib32/", "lib64/", "libx32/"];
-    match path.strip_prefix("usr/") {
-        Some(rest) => (true, rest),
-        None => (MERGED.iter().any(|directory| path.starts_with(directory)), path),
-    }
 }
 
 /// The hash of a file's path: all that is kept of the many paths that need not be shown. Whoever can find a collision

@@ -9,3 +9,13 @@ pub(crate) fn folder_of(path: &str) -> &str {
 pub(crate) fn folders_around(path: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(folder_of(path)), |inner| inner.rsplit_once('/').map(|(folder, _)| folder))
 }
+
+/// The path of a file if `/bin`, `/sbin` and `/lib` are links into `/usr`, which package managers' lists need not
+/// reflect: whether it is below `usr`, and the rest of its path.
+pub(crate) fn place_of(path: &str) -> (bool, &str) {
+    const MERGED: [&str; 6] = ["bin/", "sbin/", "lib/", "lib32/", "lib64/", "libx32/"];
+    match path.strip_prefix("usr/") {
+        Some(rest) => (true, rest),
+        None => (MERGED.iter().any(|directory| path.starts_with(directory)), path),
+    }
+}

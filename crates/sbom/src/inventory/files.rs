@@ -9,7 +9,7 @@ use std::sync::Arc;
 use plimsoll_core::rootfs::listing::{FileList, ListedFile};
 
 use super::{ComponentIndex, Problem, ProblemCode};
-use crate::ownership::{Claim, place_of};
+use crate::path::place_of;
 
 /// All files, and their owners.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,12 +21,15 @@ pub struct Files {
 
 impl Files {
     /// The files of a list. Their owners are the packages that claim them.
-    pub(crate) fn new(list: Arc<FileList>, claims: &[Claim<'_>]) -> Self {
-        let mut by_place: Vec<(bool, &str, &str, u32)> = Vec::with_capacity(claims.len());
-        for claim in claims {
-            if let Ok(owner) = u32::try_from(claim.owner.0) {
-                let (is_usr, rest) = place_of(claim.path);
-                by_place.push((is_usr, rest, claim.path, owner));
+    pub(crate) fn new<'c>(
+        list: Arc<FileList>,
+        claims: impl Iterator<Item = (&'c str, ComponentIndex)>,
+    ) -> Self {
+        let mut by_place: Vec<(bool, &str, &str, u32)> = Vec::new();
+        for (path, owner) in claims {
+            if let Ok(owner) = u32::try_from(owner.0) {
+                let (is_usr, rest) = place_of(path);
+                by_place.push((is_usr, rest, path, owner));
             }
         }
         by_place.sort_unstable();

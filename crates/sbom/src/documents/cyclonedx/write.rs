@@ -134,7 +134,7 @@ impl<'a> Bom<'a> {
     /// The files that no package owns.
     pub(super) fn files(&self) -> impl Iterator<Item = FilePart<'a>> + use<'a> {
         let own = self.files.and_then(|files| files.of(None));
-        own.into_iter().flat_map(|files| files.parts())
+        own.into_iter().flat_map(OwnFiles::parts)
     }
 
     pub(super) fn dependencies(&self) -> impl Iterator<Item = Dependency<'a>> + use<'a> {

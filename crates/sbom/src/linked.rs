@@ -120,15 +120,12 @@ fn unescaped(package: &[u8]) -> Vec<u8> {
     while let Some((byte, after)) = rest.split_first() {
         let escaped = after.split_at_checked(2).filter(|_| *byte == b'%');
         let escaped = escaped.and_then(|(digits, after)| Some((hex::decode(digits).ok()?, after)));
-        match escaped {
-            Some((byte, after)) => {
-                plain.extend(byte);
-                rest = after;
-            }
-            None => {
-                plain.push(*byte);
-                rest = after;
-            }
+        if let Some((byte, after)) = escaped {
+            plain.extend(byte);
+            rest = after;
+        } else {
+            plain.push(*byte);
+            rest = after;
         }
     }
     plain

@@ -87,7 +87,7 @@ impl Footprint for Program {
     fn footprint(&self) -> usize {
         let module = |module: &Module| size_of::<Module>() + module.path.len() + module.version.len();
         size_of::<Self>()
-            + self.functions.as_ref().map_or(0, |functions| functions.bytes())
+            + self.functions.as_ref().map_or(0, LinkedFunctions::bytes)
             + match &self.found {
                 Ok(Contents { go, modules: Modules { main, dependencies } }) => {
                     go.len() + main.iter().chain(dependencies).map(module).sum::<usize>()

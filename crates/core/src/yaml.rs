@@ -156,16 +156,7 @@ fn explain(error: &serde_saphyr::Error, origin: &str, path: &str) -> Error {
             reason.truncate(bare.len());
         }
     }
-    for (of_parser, of_reader) in [
-        ("budget breached: ", "more than a document may hold: "),
-        ("expected sequence start", "expected a list"),
-        ("expected mapping start", "expected fields with values"),
-        ("YAML merge keys are not allowed by configured policy", "merge keys (`<<`) are not allowed"),
-        (
-            "recursive references require weak recursion types",
-            "an alias inside its own anchor is not allowed",
-        ),
-    ] {
+    for (of_parser, of_reader) in WORDS {
         reason = reason.replace(of_parser, of_reader);
     }
     let mut path = path.to_owned();
@@ -175,6 +166,55 @@ fn explain(error: &serde_saphyr::Error, origin: &str, path: &str) -> Error {
     }
     Error::Syntax { origin, path, line, reason: terminal(&reason).into_owned() }
 }
+
+/// What the parser says in the words of YAML's grammar, and what whoever wrote the document would call it.
+const WORDS: [(&str, &str); 24] = [
+    ("budget breached: ", "more than a document may hold: "),
+    ("expected sequence start", "expected a list"),
+    ("expected mapping start", "expected fields with values"),
+    ("unknown variant", "unknown value"),
+    ("YAML merge keys are not allowed by configured policy", "merge keys (`<<`) are not allowed"),
+    ("recursive references require weak recursion types", "an alias inside its own anchor is not allowed"),
+    ("while parsing node, found unknown anchor", "an alias without its anchor before it"),
+    (
+        "while parsing a block mapping, did not find expected key",
+        "the line is not indented like the fields before it",
+    ),
+    (
+        "while parsing a block collection, did not find expected '-' indicator",
+        "the line is not indented like the entries of the list before it",
+    ),
+    ("block sequence entries are not allowed in this context", "an entry of a list, `- `, cannot begin here"),
+    (
+        "mapping values are not allowed in this context",
+        "a field cannot begin here; text with `: ` in it needs quotes",
+    ),
+    ("mapping keys are not allowed in this context", "a field cannot begin here"),
+    ("simple key expected ':'", "a field without `:`"),
+    ("simple key expect ':'", "a field without `:`"),
+    (
+        "while parsing a flow sequence, expected ',' or ']'",
+        "the list in brackets has neither `,` nor `]` here",
+    ),
+    (
+        "while parsing a flow mapping, did not find expected ',' or '}'",
+        "the fields in braces have neither `,` nor `}` here",
+    ),
+    ("unexpected EOF while parsing a flow sequence", "the list in brackets is not closed"),
+    ("unexpected EOF while parsing an implicit flow mapping", "the list in brackets is not closed"),
+    ("unexpected EOF while parsing a flow mapping", "the fields in braces are not closed"),
+    (
+        "invalid indentation in flow construct",
+        "what is in brackets or braces is not indented further than its field",
+    ),
+    ("tab cannot be used as indentation", "a tab in front of the line; YAML is indented with blanks"),
+    (
+        "tabs disallowed within this context (block indentation)",
+        "a tab in front of the line; YAML is indented with blanks",
+    ),
+    ("while parsing a node, did not find expected node content", "a value is missing"),
+    ("unexpected character: ", "a value cannot begin, without quotes, with "),
+];
 
 /// The path without the steps whose name is unknown.
 fn known_part(path: &serde_path_to_error::Path) -> String {
@@ -246,6 +286,29 @@ mod tests {
         let wrong_type = refusal(b"list:\n  - maxAge: often\n");
         assert!(wrong_type.starts_with("p.yaml: line 2: list[0].maxAge: "), "{wrong_type}");
         assert!(!wrong_type.contains("column"), "{wrong_type}");
+    }
+
+    #[test]
+    fn mistakes_are_told_in_the_words_of_whoever_makes_them() {
+        for (text, words) in [
+            ("flag: true\n list: []\n", ""),
+            ("list:\n  - maxAge: 1\n maxAge: 2\n", "indented"),
+            ("list: [{maxAge: 1}, {maxAge: 2}\n", "bracket"),
+            ("list: [{maxAge: 1\n", "bracket"),
+            ("flag: true: b\n", "needs quotes"),
+            ("list:\n\t- maxAge: 1\n", "tab"),
+            ("flag: @true\n", "quotes"),
+            ("flag: *nothing\n", "anchor"),
+            ("flag\n", ""),
+            ("list: [{maxAge: 1} {maxAge: 2}]\n", "bracket"),
+            ("flag: true\nlist\n", "without `:`"),
+        ] {
+            let message = refusal(text.as_bytes());
+            assert!(message.contains(words), "{text:?}: {message}");
+            for of_grammar in ["while ", "context", "EOF", "mapping", "sequence", "scalar", "variant"] {
+                assert!(!message.contains(of_grammar), "{text:?}: {message}");
+            }
+        }
     }
 
     #[test]

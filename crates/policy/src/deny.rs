@@ -146,6 +146,6 @@ mod tests {
         }
         let policy = text("[]").replace("DenyList", "Policy");
         let error = DenyList::parse(policy.as_bytes(), "d").unwrap_err().to_string();
-        assert!(error.contains("kind: unknown variant `Policy`, expected one of DenyList"), "{error}");
+        assert!(error.contains("kind: unknown value `Policy`, expected one of DenyList"), "{error}");
     }
 }

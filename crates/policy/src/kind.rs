@@ -39,7 +39,7 @@ mod tests {
             DocumentKind::DenyList
         );
         for (bad, problem) in [
-            (&b"kind: Pod\n"[..], "kind: unknown variant `Pod`"),
+            (&b"kind: Pod\n"[..], "kind: unknown value `Pod`"),
             (b"a: 1\n", "missing field `kind`"),
             (b"kind: Policy\nkind: Waiver\n", "kind: duplicate key"),
             (b"- kind\n", "expected fields with values"),

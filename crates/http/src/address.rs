@@ -254,10 +254,20 @@ mod tests {
             ("fd00:ec2::23", Class::Metadata),
             ("ff02::1", Class::Multicast),
             ("2001:db8::1", Class::Reserved),
+            // Teredo of 203.0.113.5 and of 203.0.114.5.
+            ("2001:0:1234::34ff:8efa", Class::Reserved),
+            ("2001:0:1234::34ff:8dfa", Class::Public),
         ];
+        let mut words: Vec<String> = Vec::new();
         for (address, expected) in table {
             assert_eq!(class(address), expected, "{address}");
+            words.push(expected.to_string());
         }
+        words.sort();
+        words.dedup();
+        // Each class has a word of its own, which messages say.
+        assert_eq!(words.len(), 8, "{words:?}");
+        assert!(words.iter().all(|word| !word.is_empty()), "{words:?}");
     }
 
     #[test]

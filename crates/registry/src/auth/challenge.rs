@@ -143,6 +143,9 @@ mod tests {
         assert_eq!(parsed(&["Basic realm=\"r\""]), Some(Challenge::Basic));
         assert_eq!(parsed(&["Basic"]), Some(Challenge::Basic));
         assert_eq!(parsed(&["Bearer realm=plain"]), Some(bearer("plain", None)));
+        for plain in ["Bearer realm=plain,service=s", "Bearer realm=plain , service=s"] {
+            assert_eq!(parsed(&[plain]), Some(bearer("plain", Some("s"))), "{plain}");
+        }
         assert_eq!(parsed(&[r#"Bearer realm="a\"b""#]), Some(bearer("a\"b", None)));
     }
 

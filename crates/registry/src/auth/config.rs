@@ -219,7 +219,7 @@ fn store_key(reference: &Reference) -> String {
     }
 }
 
-pub(super) fn is_docker_hub(registry: &str) -> bool {
+fn is_docker_hub(registry: &str) -> bool {
     matches!(registry, "docker.io" | "index.docker.io" | "registry-1.docker.io")
 }
 

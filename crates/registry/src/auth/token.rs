@@ -10,7 +10,6 @@ use plimsoll_core::text::shown;
 use plimsoll_http::{Client, HeaderValue, Request, Url, header};
 use serde::Deserialize;
 
-use super::config::is_docker_hub;
 use super::{Credentials, Secret};
 use crate::Error;
 use crate::explanation::explanation;
@@ -143,17 +142,14 @@ impl Exchange<'_> {
     }
 }
 
-/// Whether a registry's credentials may be sent to a realm: the same host or address on any port, names of one site, or
-/// Docker Hub and its token server.
+/// Whether a registry's credentials may be sent to a realm: the same host or address on any port, or names of one site, as those
+/// of Docker Hub and its token server are.
 fn same_site(registry: &Url, realm: &Url) -> bool {
     use url::Host::{Domain, Ipv4, Ipv6};
     match (registry.host(), realm.host()) {
         (Some(Ipv4(a)), Some(Ipv4(b))) => a == b,
         (Some(Ipv6(a)), Some(Ipv6(b))) => a == b,
-        (Some(Domain(a)), Some(Domain(b))) => {
-            let hub = is_docker_hub(a) && b == "auth.docker.io";
-            a == b || hub || site(a).is_some_and(|a| Some(a) == site(b))
-        }
+        (Some(Domain(a)), Some(Domain(b))) => a == b || site(a).is_some_and(|a| Some(a) == site(b)),
         _ => false,
     }
 }
@@ -189,7 +185,14 @@ mod tests {
             ("https://registry-1.docker.io", "https://auth.docker.io/token"),
             ("https://ghcr.io", "https://ghcr.io/token"),
             ("https://registry.gitlab.com", "https://gitlab.com/jwt/auth"),
+            ("https://index.docker.io", "https://auth.docker.io/token"),
+            ("https://docker.io", "https://auth.docker.io/token"),
             ("https://r.team.example.co.uk", "https://auth.example.co.uk"),
+            ("https://example.co.uk", "https://auth.example.co.uk"),
+            ("https://r.example.com.au", "https://example.com.au"),
+            // Neither two letters at the end nor a short name before them make a public suffix.
+            ("https://registry.gitlab.io", "https://auth.gitlab.io"),
+            ("https://registry.ibm.com", "https://ibm.com"),
             ("http://127.0.0.1:5000", "http://127.0.0.1:5001/token"),
             ("https://[::1]:5000", "https://[::1]/token"),
             ("https://localhost:5000", "https://localhost/"),
@@ -202,6 +205,9 @@ mod tests {
             ("https://r.victim.co.uk", "https://evil.co.uk"),
             ("https://victim.co.uk", "https://evil.co.uk"),
             ("https://victim.com.au", "https://com.au"),
+            ("https://victim.com.au", "https://evil.com.au"),
+            ("https://registry-1.docker.io", "https://auth.evil.example"),
+            ("https://registry.example.com", "https://auth.docker.io"),
             ("http://127.0.0.1:5000", "http://127.0.0.2/token"),
             ("http://127.0.0.1:5000", "http://localhost/token"),
             ("https://localhost", "https://evil"),

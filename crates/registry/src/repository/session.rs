@@ -442,3 +442,33 @@ fn may_be_other_protocol(error: &plimsoll_http::Error, url: &Url) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plimsoll_http::{Call, Error, TlsFault};
+
+    /// What a server cannot have meant by speaking the other protocol is no reason to try that: of a certificate that is refused, it
+    /// would mean to go on without TLS.
+    #[test]
+    fn only_what_the_other_protocol_would_explain_makes_it_worth_a_try() {
+        let call = || Call { method: Method::GET, url: "https://r.example/v2/".to_owned() };
+        let (host, reason) = (|| "r.example".to_owned(), || "so it is".to_owned());
+        let tls = |fault| Error::Tls { call: call(), host: host(), fault, reason: reason() };
+        let (without, with) =
+            ("https://r.example/".parse().unwrap(), "https://r.example:5000/".parse().unwrap());
+        for (error, is_worth_it) in [
+            (tls(TlsFault::NotTls), [true, true]),
+            (tls(TlsFault::Protocol), [true, true]),
+            (tls(TlsFault::UnknownIssuer), [false, false]),
+            (Error::Protocol { call: call(), reason: reason() }, [true, true]),
+            (Error::Interrupted { call: call(), reason: reason() }, [true, true]),
+            // The other protocol may have its own port.
+            (Error::Connect { call: call(), host: host(), reason: reason() }, [true, false]),
+            (Error::Offline { call: call() }, [false, false]),
+        ] {
+            let got = [&without, &with].map(|url: &Url| may_be_other_protocol(&error, url));
+            assert_eq!(got, is_worth_it, "{error}");
+        }
+    }
+}

@@ -10,4 +10,5 @@
 
 mod cache;
 mod ranges;
+mod refusals;
 mod registry;

@@ -11,11 +11,11 @@ use plimsoll_registry::auth::Credentials;
 use plimsoll_testkit as testkit;
 use testkit::{Answer, Artifact, Fault, ImageBuilder, IndexBuilder, Layer, attachment};
 
-fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     Settings { retries: 0, ..Settings::default() }
 }
 
-fn open_with(
+pub(crate) fn open_with(
     reference: &str,
     credentials: Option<Credentials>,
     settings: Settings,
@@ -25,20 +25,20 @@ fn open_with(
     Registry::new(Client::new(settings).unwrap(), &reference, credentials, limits).unwrap()
 }
 
-fn open(reference: &str) -> Registry {
+pub(crate) fn open(reference: &str) -> Registry {
     open_with(reference, None, settings(), Limits::default())
 }
 
-fn open_as_me(reference: &str) -> Registry {
+pub(crate) fn open_as_me(reference: &str) -> Registry {
     open_with(reference, Some(Credentials::password("me", "pa55")), settings(), Limits::default())
 }
 
-fn sample() -> Artifact {
+pub(crate) fn sample() -> Artifact {
     ImageBuilder::new().layer(Layer::new().file("etc/os-release", vec![b'x'; 9000])).build()
 }
 
 /// A fake registry with a sample image under `app:1`, and a client for it.
-fn pushed() -> (testkit::Registry, Artifact, Registry) {
+pub(crate) fn pushed() -> (testkit::Registry, Artifact, Registry) {
     let fake = testkit::Registry::start();
     let image = sample();
     image.push(&fake, "app", "1");

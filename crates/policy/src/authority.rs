@@ -279,3 +279,14 @@ pub(crate) enum Window {
     Open,
     Over(Timestamp),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_carried_and_not_checked_is_told_by_its_name() {
+        assert_eq!(name_of(NotChecked::TransparencyLog), "transparency log");
+        assert_eq!(name_of(NotChecked::Timestamp), "timestamp");
+    }
+}

@@ -210,4 +210,20 @@ mod tests {
             assert!(!named(wide), "{wide}");
         }
     }
+
+    #[test]
+    fn a_pattern_is_shown_as_written_and_is_as_long_as_it_may_be() {
+        let written = "R.example:0443/{A,b}/x";
+        let longest = format!("r.example/{}", "x".repeat(MAX_BYTES - 10));
+        assert_eq!(Pattern::parse(written).unwrap().as_str(), written);
+        assert!(Pattern::parse(&longest).is_ok());
+        assert!(Pattern::parse(&format!("{longest}x")).is_err());
+    }
+
+    /// After an alternative of registries comes a registry's name again, and not a repository's.
+    #[test]
+    fn what_follows_an_alternative_is_of_the_same_part() {
+        assert!(matches("{a,b/c}.EXAMPLE/app", "a.example/app"));
+        assert!(!matches("r.example/{a,b}/APP", "r.example/a/app"));
+    }
 }

@@ -260,4 +260,19 @@ mod tests {
         assert_eq!(hours(24).and(hours(2)), hours(2));
         assert_eq!(hours(24).and(Needs::default()), hours(24));
     }
+
+    #[test]
+    fn what_one_of_two_needs_both_need_and_the_shorter_age_counts() {
+        let [day, week] = [24, 7 * 24].map(SignedDuration::from_hours);
+        let needs = |signatures, inventory, findings| Needs { signatures, inventory, findings };
+        for (one, other, both) in [
+            (needs(true, false, None), needs(false, true, None), needs(true, true, None)),
+            (needs(false, false, Some(week)), needs(false, false, Some(day)), needs(false, false, Some(day))),
+            (needs(false, false, Some(week)), Needs::default(), needs(false, false, Some(week))),
+            (Needs::default(), Needs::default(), Needs::default()),
+        ] {
+            assert_eq!(one.and(other), both);
+            assert_eq!(other.and(one), both);
+        }
+    }
 }

@@ -255,11 +255,37 @@ mod tests {
     fn ages_are_whole_numbers_with_a_unit() {
         assert_eq!("24h".parse::<Age>().unwrap().0, SignedDuration::from_hours(24));
         assert_eq!("7d".parse::<Age>().unwrap().to_string(), "7d");
-        for bad in
-            ["", "h", "24", "-1h", "1.5h", "0h", "1w", "9999999d", "24 h", "１h", "99999999999999999999m"]
-        {
+        assert_eq!("90m".parse::<Age>().unwrap().0, SignedDuration::from_mins(90));
+        assert_eq!("3650d".parse::<Age>().unwrap().0, SignedDuration::from_hours(3650 * 24));
+        assert_eq!("87600h".parse::<Age>().unwrap(), "3650d".parse().unwrap());
+        for bad in [
+            "",
+            "h",
+            "24",
+            "-1h",
+            "1.5h",
+            "0h",
+            "1w",
+            "9999999d",
+            "3651d",
+            "87601h",
+            "24 h",
+            "１h",
+            "99999999999999999999m",
+        ] {
             let error = bad.parse::<Age>().unwrap_err().to_string();
             assert!(error.contains("expected a time span"), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn names_begin_with_a_letter_or_digit_and_have_no_other_characters() {
+        let read = |name: &str| serde_json::from_value::<Name>(serde_json::json!(name));
+        for name in ["a", "7", "A-1_b.c", &"x".repeat(128)] {
+            assert_eq!(read(name).unwrap().0, name);
+        }
+        for name in ["", "-a", ".a", "a b", "a/b", "é", "aé", &"x".repeat(129)] {
+            assert!(read(name).unwrap_err().to_string().contains("expected a name of 1 to 128"), "{name}");
         }
     }
 }

@@ -179,7 +179,13 @@ fn a_denied_digest_denies_wherever_it_is_in_the_image() {
         let in_policy =
             policy(&format!("{OPEN}\ndeny: {{ digests: [{{ digest: '{digest}', reason: miner }}] }}"));
         expect(&judge(&in_policy, &evidence()), "deny-list", Outcome::Fail, Decision::Deny, "policy test");
+        let reason = rule(&judge(&in_policy, &evidence()), "deny-list").reason.clone();
+        assert!(!reason.contains("more"), "{reason}");
     }
+    let [one, two, three] =
+        [index(), manifest(), digests.config].map(|it| format!("{{ digest: '{it}', reason: miner }}"));
+    let several = policy(&format!("{OPEN}\ndeny: {{ digests: [{one}, {two}, {three}] }}"));
+    expect(&judge(&several, &evidence()), "deny-list", Outcome::Fail, Decision::Deny, "miner, and 2 more");
     let elsewhere = listed(Digest::sha256(b"elsewhere"));
     let verdict = evaluate(&open, &evidence(), &[], &elsewhere, now());
     expect(&verdict, "deny-list", Outcome::Pass, Decision::Allow, "1 denied digest");
@@ -191,6 +197,15 @@ fn a_denied_digest_denies_wherever_it_is_in_the_image() {
     let verdict = evaluate(&open, &rootdir, &[], &elsewhere, now());
     expect(&verdict, "deny-list", Outcome::Unknown, Decision::Indeterminate, "no digests");
     expect(&judge(&open, &rootdir), "deny-list", Outcome::NotApplicable, Decision::Allow, "");
+}
+
+#[test]
+fn each_rule_says_in_a_sentence_of_its_own_what_is_true_if_it_passes() {
+    let mut seen = std::collections::BTreeSet::new();
+    for rule in plimsoll_policy::built_in_rules() {
+        assert!(rule.about.contains(' ') && rule.about.ends_with('.'), "{}: {}", rule.name, rule.about);
+        assert!(seen.insert(rule.about), "{}: {}", rule.name, rule.about);
+    }
 }
 
 /// The requested digest is denied even if nothing of it was found. Otherwise a mirror could evade the list by

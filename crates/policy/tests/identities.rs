@@ -697,6 +697,47 @@ fn lint_finds_identities_that_let_in_more_than_is_meant() {
     assert_eq!(found[0].path, "spec.signatures.anyOf[0].identity.notAfter");
 }
 
+/// Two entries are one signer if everything that they ask is the same. They overlap if one signer may satisfy both.
+#[test]
+fn claims_and_patterns_tell_identities_apart() {
+    const PATTERN: &str = r"{ pattern: 'https://ci\.example/t/.*' }";
+    let with = |name: &str, subject: &str, claims: &str| {
+        identity(name, &format!("issuer: {ISSUER}, subject: {subject}, claims: {{ {claims} }}"))
+    };
+    let spec = |threshold: u32, entries: [&String; 2]| {
+        let [one, other] = entries;
+        let text = format!("required: true, threshold: {threshold}, anyOf: [{one}, {other}]");
+        format!("phase: pilot\nsignatures: {{ {text} }}")
+    };
+    let both = [RELEASE, PATTERN];
+    for subject in both {
+        for (one, other, are_one, overlap) in [
+            ("source-ref: a", "source-ref: a", true, true),
+            ("source-ref: a", "source-ref: b", false, false),
+            ("source-ref: a", "source-repository: a", false, true),
+            ("source-ref: a, source-repository: b", "source-repository: b, source-ref: a", true, true),
+            ("source-ref: a, source-repository: a", "source-ref: a, source-repository: b", false, false),
+            ("source-ref: a", "source-ref: a, source-repository: b", false, true),
+            ("source-ref: { pattern: 'v[0-9]' }", "source-ref: v1", false, true),
+            ("source-ref: { pattern: 'v[0-9]' }", "source-ref: { pattern: 'v[0-9]' }", true, true),
+            // Unknown, and not assumed.
+            ("source-ref: { pattern: 'v[0-9]' }", "source-ref: { pattern: 'v[12]' }", false, false),
+        ] {
+            let entries = [&with("one", subject, one), &with("other", subject, other)];
+            let two = policy_text(&spec(2, entries));
+            assert_eq!(Policy::parse(two.as_bytes(), "p", &()).is_err(), are_one, "{one} and {other}");
+            let found = policy(&spec(1, entries)).lint(now());
+            let found: Vec<Code> = found.iter().map(|diagnostic| diagnostic.code).collect();
+            let expected = match (are_one, overlap) {
+                (true, _) => vec![Code::SameKey],
+                (false, true) => vec![Code::IdentitiesOverlap],
+                (false, false) => vec![],
+            };
+            assert_eq!(found, expected, "{one} and {other}");
+        }
+    }
+}
+
 #[test]
 fn the_schema_of_a_policy_knows_identities() {
     let schema = schema::policy();

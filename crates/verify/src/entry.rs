@@ -344,3 +344,28 @@ fn hex(bytes: &[u8]) -> String {
         text
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_an_entry_differs_is_told_by_its_path() {
+        let entry = json!({"kind": "dsse", "spec": {"hash": {"value": "00"}, "signatures": [{"sig": "a"}, {"sig": "b"}]}});
+        assert_eq!(difference(&entry, &entry.clone()), None);
+        for (at, value, path) in [
+            ("/kind", json!("intoto"), "kind"),
+            ("/spec/hash/value", json!("01"), "spec.hash.value"),
+            ("/spec/hash", json!("00"), "spec.hash"),
+            ("/spec/hash", json!({"value": "00", "more": 1}), "spec.hash.more"),
+            ("/spec/hash", json!({}), "spec.hash.value"),
+            ("/spec/signatures/1/sig", json!("a"), "spec.signatures.1.sig"),
+            ("/spec/signatures", json!([{"sig": "a"}]), "spec.signatures"),
+            ("", json!([]), ""),
+        ] {
+            let mut stored = entry.clone();
+            *stored.pointer_mut(at).unwrap() = value;
+            assert_eq!(difference(&entry, &stored).as_deref(), Some(path), "{at}");
+        }
+    }
+}

@@ -430,4 +430,32 @@ T69o4iRyjul/1BioqwIDAQAB
         }
         assert!(PublicKey::from_pem(&[0xff, 0xfe]).is_err());
     }
+
+    #[test]
+    fn a_point_that_only_ends_like_one_of_small_order_is_a_key() {
+        for last in [0x05, 0x7a, 0x85, 0xfa] {
+            let mut point = [7; 32];
+            point[31] = last;
+            assert!(!is_of_small_order(&point), "{last:x}");
+        }
+        let mut zero = [0; 32];
+        assert!(is_of_small_order(&zero));
+        zero[31] = 0x80;
+        assert!(is_of_small_order(&zero), "the sign does not matter");
+    }
+
+    #[test]
+    fn an_algorithm_has_the_name_that_logs_of_the_second_version_give_it() {
+        let key = PublicKey::from_pem(P256.as_bytes()).unwrap();
+        for (scheme, name) in [
+            (Scheme::EcdsaP256Sha256, Some("PKIX_ECDSA_P256_SHA_256")),
+            (Scheme::EcdsaP384Sha384, Some("PKIX_ECDSA_P384_SHA_384")),
+            (Scheme::EcdsaP521Sha512, Some("PKIX_ECDSA_P521_SHA_512")),
+            (Scheme::Ed25519ph, Some("PKIX_ED25519_PH")),
+            // Of no RSA key that they accept.
+            (Scheme::RsaPkcs1Sha256, None),
+        ] {
+            assert_eq!(key.log_name_for(scheme), name);
+        }
+    }
 }

@@ -7,6 +7,8 @@
     reason = "a test fails by panicking"
 )]
 
+use std::num::NonZeroUsize;
+
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
@@ -21,7 +23,7 @@ use plimsoll_core::{Digest, Limits};
 use plimsoll_testkit::sigstore::{Holder, Leaf, LogVersion, NOW, Pair, Sigstore, hex, pae, pem};
 use plimsoll_verify::{
     Bundle, Check, Error, Identity, PublicKey, Requirements, Signer, Statement, Step, Subject, Text, Trusted,
-    TrustedRoot, Verified, statement_by_key, verify,
+    TrustedKey, TrustedRoot, Verified, statement_by_key, verify,
 };
 use serde_json::{Value, json};
 
@@ -356,4 +358,51 @@ fn s21_ed25519_points_of_small_order() {
     }
     let good = Ed25519KeyPair::generate().unwrap();
     assert!(PublicKey::from_spki_der(&der(good.public_key())).is_ok());
+}
+
+/// What is required and cannot be verified is not passed over because the key alone is trusted.
+#[test]
+fn a_key_without_a_trusted_root_meets_no_requirement_that_needs_one() {
+    let pair = Pair::new();
+    let bundle = by_key(pair.spki(), &pair.sign(&pae(IN_TOTO, &payload())), &payload());
+    let trusted = [TrustedKey::from(PublicKey::from_spki_der(pair.spki()).unwrap())];
+    let judged = |logs, timestamps| {
+        let requirements = Requirements { logs, timestamps, certificate_log: true };
+        let now = plimsoll_testkit::sigstore::now();
+        verify(
+            &bundle,
+            Some(&image()),
+            &Check { trusted: Trusted::Keys(&trusted), root: None, requirements, now },
+        )
+    };
+    judged(None, 0).unwrap();
+    refused(judged(NonZeroUsize::new(1), 0), Step::LogInclusion);
+    refused(judged(None, 1), Step::Timestamp);
+    refused(judged(None, 2), Step::Timestamp);
+}
+
+/// Told before anything that only bundles of the other kind need, such as a log entry.
+#[test]
+fn a_certificate_for_a_trusted_key_and_a_key_for_a_trusted_identity_are_told_first() {
+    let mut instance = Sigstore::new();
+    let holder = instance.leaf(&Leaf::default());
+    let mut by_certificate = instance.attest(&holder, &payload(), LogVersion::V1);
+    by_certificate["verificationMaterial"].as_object_mut().unwrap().remove("tlogEntries");
+    let by_certificate = Bundle::parse(by_certificate.to_string().as_bytes(), &Limits::default()).unwrap();
+    let pair = Pair::new();
+    let by_key = by_key(pair.spki(), &pair.sign(&pae(IN_TOTO, &payload())), &payload());
+    let root = TrustedRoot::parse(instance.trusted_root().to_string().as_bytes()).unwrap();
+    let keys = [TrustedKey::from(PublicKey::from_spki_der(pair.spki()).unwrap())];
+    for (bundle, trusted, wanted) in [
+        (&by_certificate, Trusted::Keys(&keys), "a public key"),
+        (&by_key, Trusted::Identities(&[]), "a certificate"),
+    ] {
+        let requirements = Requirements::default();
+        let now = plimsoll_testkit::sigstore::now();
+        let check = Check { trusted, root: Some(&root), requirements, now };
+        match verify(bundle, Some(&image()), &check) {
+            Err(Error::WrongMaterial { expected, .. }) => assert_eq!(expected, wanted),
+            other => panic!("{other:?}"),
+        }
+    }
 }

@@ -85,3 +85,27 @@ fn signed_data(
     signed.extend(extensions);
     Ok(signed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What RFC 6962, 2.1.4, allows and what it is called here; MD5 and SHA-1 are among what TLS could name, too.
+    #[test]
+    fn logs_sign_by_these_algorithms_and_no_others() {
+        use {HashAlgorithm as Hash, SignatureAlgorithm as Signature, SigningScheme as Scheme};
+        let of = |signature, hash| scheme(&SignatureAndHashAlgorithm { hash, signature });
+        assert!(matches!(of(Signature::Ecdsa, Hash::Sha256), Some(Scheme::EcdsaP256Sha256)));
+        assert!(matches!(of(Signature::Ecdsa, Hash::Sha384), Some(Scheme::EcdsaP384Sha384)));
+        assert!(matches!(of(Signature::Rsa, Hash::Sha256), Some(Scheme::RsaPkcs1Sha256)));
+        assert!(matches!(of(Signature::Rsa, Hash::Sha384), Some(Scheme::RsaPkcs1Sha384)));
+        assert!(matches!(of(Signature::Rsa, Hash::Sha512), Some(Scheme::RsaPkcs1Sha512)));
+        for (signature, hash) in [
+            (Signature::Rsa, Hash::Sha1),
+            (Signature::Ecdsa, Hash::Md5),
+            (Signature::Anonymous, Hash::Sha256),
+        ] {
+            assert!(of(signature, hash).is_none());
+        }
+    }
+}

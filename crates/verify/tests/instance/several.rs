@@ -87,6 +87,11 @@ fn a_log_that_signs_the_head_of_another_does_not_contain_the_entry() {
         case.verify().unwrap();
         let error = case.verify_as(&[identity()], two).unwrap_err();
         assert_eq!(error.failed_step(), Some(Step::LogThreshold), "{error}");
+        // Nor do the same log's entries count for two, one with the other's line and one without.
+        let without = sound["verificationMaterial"]["tlogEntries"][0].clone();
+        case.bundle["verificationMaterial"]["tlogEntries"].as_array_mut().unwrap().push(without);
+        let error = case.verify_as(&[identity()], two).unwrap_err();
+        assert_eq!(error.failed_step(), Some(Step::LogThreshold), "{error}");
 
         // With an entry of its own it counts, once its time has come.
         let entry = case.entry().clone();
@@ -100,5 +105,33 @@ fn a_log_that_signs_the_head_of_another_does_not_contain_the_entry() {
         second["publicKey"]["validFor"] = json!({"start": "2099-01-01T00:00:00Z"});
         case.root["tlogs"][1] = second;
         assert!(case.verify_as(&[identity()], two).is_err());
+    }
+}
+
+/// A second log could not be introduced otherwise while older roots are in use. What a log says that nobody knows is no evidence,
+/// and none is held against the signer.
+#[test]
+fn an_entry_of_a_log_that_the_root_does_not_list_counts_neither_way() {
+    for version in [LogVersion::V1, LogVersion::V2] {
+        for place in [0, 1] {
+            let mut case = Case::new(version);
+            let entry = case.entry().clone();
+            let body = STANDARD.decode(entry["canonicalizedBody"].as_str().unwrap()).unwrap();
+            let body: Value = serde_json::from_slice(&body).unwrap();
+            let kind = |name: &str| entry["kindVersion"][name].as_str().unwrap().to_owned();
+            let mut other = Sigstore::new();
+            let its = other.log.append(&kind("kind"), &kind("version"), &body, version, NOW);
+            let mut anothers = its.clone();
+            anothers["canonicalizedBody"] = json!(STANDARD.encode("{}"));
+            for unknown in [&its, &anothers] {
+                let mut entries = vec![entry.clone()];
+                entries.insert(place, unknown.clone());
+                case.bundle["verificationMaterial"]["tlogEntries"] = json!(entries);
+                case.verify().unwrap();
+            }
+            case.bundle["verificationMaterial"]["tlogEntries"] = json!([its]);
+            let error = case.verify().unwrap_err();
+            assert!(error.failed_step().is_some_and(|step| step != Step::LogEntry), "{error}");
+        }
     }
 }

@@ -264,6 +264,18 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn an_entry_goes_on_after_what_else_the_directory_says_of_it() {
+        let (mut archive, mut directory) = (Vec::new(), Vec::new());
+        for name in ["first", "second"] {
+            let at = directory.len();
+            entry(&mut archive, &mut directory, name, (0, 0), b"");
+            directory[at + 30..at + 34].copy_from_slice(&[4, 0, 3, 0]);
+            directory.extend(b"moresay");
+        }
+        assert_eq!(names(&closed(archive, &directory, 2)).unwrap(), ["first", "second"]);
+    }
+
+    #[test]
     fn records_of_zip64_are_reported_as_such() {
         let mut archive = zip(&[("a", b"1")]);
         let at = archive.len() - END_LENGTH;

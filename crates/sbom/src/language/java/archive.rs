@@ -299,6 +299,17 @@ mod tests {
         let found = shown(&zip(&[(&name, &inner)]));
         assert_eq!(found.len(), 2);
         assert!(found[1].len() < 300 && found[1].ends_with("too long, and is not read"), "{found:?}");
+        let name = format!("{}.jar", "x".repeat(MAX_PATH - 4));
+        assert!(shown(&zip(&[(&name, &inner)]))[1].ends_with("commons-lang3@3.12.0"), "as long as it may be");
+    }
+
+    #[test]
+    fn some_texts_of_licences_are_kept_and_no_more() {
+        let (_, mit) = spdx::text::LICENSE_TEXTS.iter().find(|(id, _)| *id == "MIT").unwrap();
+        let names = ["LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "LICENCE", "META-INF/LICENSE"];
+        let found =
+            read(&zip(&names.map(|name| (name, mit.as_bytes()))), Budget { bytes: 1 << 20, things: 20 });
+        assert_eq!(found.unwrap()[0].texts.len(), MAX_TEXTS);
     }
 
     #[test]

@@ -268,6 +268,7 @@ fn t16_an_entry_that_cannot_be_what_the_directory_says_is_a_problem() {
         (in_directory + 10, &[12, 0], "is compressed in a way that is not read"),
         (in_directory + 20, &[0xff, 0xff, 0, 0], "is outside the archive"),
         (in_directory + 20, &[9, 0, 0, 0], "cannot be inflated"),
+        (in_directory + 20, &[0, 0, 0, 0], "cannot be inflated"),
         (in_directory + 42, &[0xff, 0xff, 0, 0], "is outside the archive"),
         (in_directory + 42, &[1, 0, 0, 0], "has another name at its place"),
         (at_its_place, b"PK\x03\x05", "has another name at its place"),

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_core::quantity::count;
 use plimsoll_core::{Distribution, Ecosystem};
 
 use crate::inventory::{Component, OsRelease};
@@ -78,8 +79,9 @@ fn of_builds(os: &OsRelease, components: &[Component]) -> Option<String> {
             *builds.entry(build).or_default() += 1;
         }
     }
-    let ((tag, number), most) = builds.into_iter().max_by_key(|(_, count)| *count)?;
-    ((tag, number) != (own, release)).then(|| format!("{most} packages were built for {tag}{number}"))
+    let ((tag, number), most) = builds.into_iter().max_by_key(|(_, number)| *number)?;
+    ((tag, number) != (own, release))
+        .then(|| format!("builds for {tag}{number} are in {}", count(most, "package")))
 }
 
 /// The content of the distribution's own file, if it contradicts `os-release`: `12.4`, `trixie/sid`, `3.20.1`.
@@ -122,8 +124,8 @@ fn of_updates(os: &OsRelease, components: &[Component]) -> Option<String> {
             *updates.entry(release).or_default() += 1;
         }
     }
-    let (release, most) = updates.into_iter().max_by_key(|(_, count)| *count)?;
-    of_file(os, release).map(|_| format!("{most} packages have updates of release {release}"))
+    let (release, most) = updates.into_iter().max_by_key(|(_, number)| *number)?;
+    of_file(os, release).map(|_| format!("updates of release {release} are in {}", count(most, "package")))
 }
 
 fn major(version: &str) -> Option<&str> {

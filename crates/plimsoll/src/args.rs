@@ -219,7 +219,7 @@ mod tests {
     }
 
     /// Flags with another meaning in some commands. There they have a variable of their own.
-    const OWN_VARIABLES: [(&str, &str); 4] = [
+    const OWN_VARIABLES: [(&str, &str); 5] = [
         // A private key signs, a public key verifies.
         ("key", "PLIMSOLL_SIGN_KEY"),
         // Signing writes the bundle, verification reads it.

@@ -91,14 +91,15 @@ pub fn documents_in(subject: &Subject, limits: &Limits, cancel: &Cancel) -> Resu
     Ok(Some(found))
 }
 
-/// Whether a file is to be read as a document. One that is named like one is, whatever is in it: what is wrong with it is said then.
+/// Whether a file is read as a document: a regular one that is named like a document, whatever is in it, or starts like one. A pipe
+/// would have to be waited for.
 fn is_document(path: &Path) -> bool {
-    let is_file = || match fs::metadata(path) {
+    let is_file = match fs::metadata(path) {
         Ok(metadata) => metadata.is_file(),
-        // A link that leads nowhere is told when it is opened.
+        // A link that leads nowhere is reported when it is opened.
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     };
-    ends_like_a_document(path) || is_file() && matches!(recognise_file(path), Ok(Subject::Sbom(_)))
+    is_file && (ends_like_a_document(path) || matches!(recognise_file(path), Ok(Subject::Sbom(_))))
 }
 
 fn too_many(limits: &Limits, path: &Path) -> LimitExceeded {
@@ -147,6 +148,8 @@ mod tests {
         // It would never end.
         std::os::unix::fs::symlink(dir.path(), path("b/c/loop")).unwrap();
         std::os::unix::fs::symlink(path("nowhere"), path("gone.json")).unwrap();
+        let pipe = std::process::Command::new("mkfifo").arg(path("b/pipe.json")).status().unwrap();
+        assert!(pipe.success());
         let of = |folder: &Path| {
             documents_in(&Subject::Sbom(folder.to_owned()), &Limits::default(), &Cancel::never())
         };
@@ -154,7 +157,7 @@ mod tests {
         let prefix = format!("sbom:{}/", dir.path().display());
         let names: Vec<&str> = found.subjects.iter().map(|it| it.strip_prefix(&prefix).unwrap()).collect();
         assert_eq!(names, ["b/c/one", "b/two.cdx.xml", "gone.json", "three.spdx.yml", "z.json"]);
-        assert_eq!(found.others, 3);
+        assert_eq!(found.others, 4);
         assert!(of(&path("z.json")).unwrap().is_none());
         fs::create_dir(path("empty")).unwrap();
         assert!(matches!(of(&path("empty")), Err(Error::NoDocuments { .. })));

@@ -1,7 +1,7 @@
-//! Who signed the advisory database, for the policies that ask.
+//! The signer of the advisory database, for policies that require one.
 //!
-//! Owns whether the signature beside the list holds for a signer of the policy, and whether the files are what the list stands
-//! for. The policies decide who may sign ([`plimsoll_policy::Policy::database_signers`]).
+//! Owns whether the signature of the list is valid for a signer of the policy, and whether the files are those of the
+//! list. The policies decide who may sign ([`plimsoll_policy::Policy::database_signers`]).
 
 use plimsoll_core::Digest;
 use plimsoll_policy::{DatabaseFacts, Signers};
@@ -40,7 +40,7 @@ fn verified(
             (Error::NoTrustedRoot, Err(why)) => why.to_owned(),
             (error, _) => format!("its signature is refused: {error}"),
         })?;
-    // Only now, because it takes longer than all the rest.
+    // Last, because it takes longer than everything else.
     database.is_whole().map_err(|reason| format!("its files are not those that were signed: {reason}"))?;
     Ok(verified)
 }

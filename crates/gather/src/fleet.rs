@@ -1,6 +1,7 @@
-//! Many subjects at a time: those of a list, and the documents in a folder.
+//! Many subjects at once: those of a list, and the documents in a folder.
 //!
-//! A list has one subject a line, written as on the command line. Empty lines and lines that start with `#` do not count:
+//! A list has one subject per line, written as on the command line. Empty lines and lines that start with `#` do not
+//! count:
 //!
 //! ```text
 //! # what payments runs
@@ -18,7 +19,8 @@ use crate::open::bytes_within;
 use crate::subject::{ends_like_a_document, recognise_file};
 use crate::{Error, StandardInput, Subject};
 
-/// Folders inside one another. Nobody sorts documents deeper, and it bounds what a folder that was mounted into itself costs.
+/// How deep folders may be nested. Real collections are not deeper, and it bounds the cost of a folder that is mounted
+/// into itself.
 const MAX_DEPTH: usize = 32;
 
 /// The subjects in a list: a file, or standard input for `-`.
@@ -38,19 +40,19 @@ pub fn listed(
     Ok(subjects)
 }
 
-/// The documents in a folder, and what else is in it.
+/// The documents in a folder, and the number of other files.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Documents {
     /// Each as a subject, sorted by its path.
     pub subjects: Vec<String>,
-    /// How many files are not documents: neither do they start like one, nor are they named like one.
+    /// How many files are not documents: they neither start nor are named like one.
     pub others: usize,
     /// One of them.
     pub other: Option<PathBuf>,
 }
 
-/// The documents in the folder that `subject` names, in the folders inside it as well; `None` if it is not a folder of documents.
-/// Links to folders are not followed.
+/// The documents in the folder that `subject` names and in the folders inside it. `None` if it is not a folder of
+/// documents. Links to folders are not followed.
 pub fn documents_in(subject: &Subject, limits: &Limits, cancel: &Cancel) -> Result<Option<Documents>, Error> {
     let Subject::Sbom(folder) = subject else { return Ok(None) };
     if !folder.is_dir() {
@@ -91,12 +93,11 @@ pub fn documents_in(subject: &Subject, limits: &Limits, cancel: &Cancel) -> Resu
     Ok(Some(found))
 }
 
-/// Whether a file is read as a document: a regular one that is named like a document, whatever is in it, or starts like one. A pipe
-/// would have to be waited for.
+/// Whether a file is read as a document. A file that is named like one always is, so that a fault in it is reported.
 fn is_document(path: &Path) -> bool {
     let is_file = match fs::metadata(path) {
         Ok(metadata) => metadata.is_file(),
-        // A link that leads nowhere is reported when it is opened.
+        // A dangling link is reported when it is opened.
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     };
     is_file && (ends_like_a_document(path) || matches!(recognise_file(path), Ok(Subject::Sbom(_))))

@@ -1,4 +1,4 @@
-//! What VEX documents may call the image or document that is scanned.
+//! The names by which VEX documents may refer to the scanned image or document.
 
 use plimsoll_image::artifact::Image;
 use plimsoll_sbom::Inventory;

@@ -1,6 +1,6 @@
 //! VEX documents from files and folders.
 //!
-//! Owns which files are read. What is in them, and what follows for a scan, is in [`plimsoll_vuln::vex`].
+//! Owns which files are read. Their content and its effect on a scan are in [`plimsoll_vuln::vex`].
 
 use std::path::{Path, PathBuf};
 
@@ -9,22 +9,22 @@ use plimsoll_vuln::vex::{self, Document};
 
 use crate::Error;
 
-/// Folders inside one another. Repositories of VEX documents have one for each part of a package URL, about ten.
+/// How deep folders may be nested. Repositories of VEX documents have one for each part of a package URL, about ten.
 const DEPTH: usize = 32;
 
 /// The documents in files and folders.
 #[derive(Debug, Default)]
 pub struct VexFiles {
-    /// In the order in which they were named; those of a folder in the order of their paths.
+    /// In the order in which they were named. Documents of a folder are in the order of their paths.
     pub documents: Vec<Document>,
-    /// The files of folders that are no VEX documents.
+    /// The files in folders that are not VEX documents.
     pub others: Vec<PathBuf>,
 }
 
 impl VexFiles {
-    /// Reads the documents in `paths`. A file has to be one. Of a folder and those in it, every `.json` is read: a list of
-    /// documents or a package's SBOM may lie beside them, but what claims to be VEX and cannot be read is an error, because it
-    /// may be the correction of another one.
+    /// Reads the documents in `paths`. A named file must be one. In folders, every `.json` is read, also in nested
+    /// ones: a list of documents or a package's SBOM may be among them, but an unreadable file that claims to be VEX is
+    /// an error, because it may be the correction of another one.
     pub fn load(paths: &[PathBuf], limits: &Limits) -> Result<Self, Error> {
         let (mut loaded, mut left) = (Self::default(), limits.vex_documents);
         for path in paths {
@@ -60,7 +60,7 @@ fn too_many(path: &Path, limits: &Limits) -> plimsoll_files::Error {
     LimitExceeded::new("vex_documents", limits.vex_documents as u64, path.display().to_string()).into()
 }
 
-/// Adds the documents below a folder. Links are not followed: they may lead in circles.
+/// Adds the documents below a folder. Links are not followed, because they may be circular.
 fn walk(folder: &Path, depth: usize, limits: &Limits, files: &mut Vec<PathBuf>) -> Result<(), Error> {
     let unreadable = |source| plimsoll_files::Error::Io { step: "read", path: folder.to_owned(), source };
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {

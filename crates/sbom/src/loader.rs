@@ -7,7 +7,7 @@ use crate::magic::Elf;
 /// such.
 pub(crate) fn names_loader(head: &[u8]) -> bool {
     const PT_INTERP: u64 = 3;
-    let Some(Elf { class: class @ (1 | 2), big_endian, .. }) = Elf::of(head) else { return false };
+    let Some(Elf { class: class @ (1 | 2), big_endian, .. }) = Elf::parse(head) else { return false };
     let number = |at: u64, size: usize| -> Option<u64> {
         let at = usize::try_from(at).ok()?;
         let bytes = head.get(at..at.checked_add(size)?)?;

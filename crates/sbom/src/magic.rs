@@ -1,7 +1,7 @@
-//! By which bytes programs of the three systems begin, and what the first bytes of an ELF file say. Whoever asks what a file is asks
-//! here; what is made of it is theirs.
+//! Recognises programs of the three systems by their first bytes, and reads the identification of an ELF file. Every
+//! cataloger uses this; the interpretation is up to them.
 
-/// What a program is made for.
+/// The system of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     /// Linux and other Unix systems.
@@ -13,8 +13,8 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// By the first bytes; an ELF file may also be an object file or a core dump.
-    pub(crate) fn of(head: &[u8]) -> Option<Self> {
+    /// The format by the first bytes. An ELF file may also be an object file or a core dump.
+    pub(crate) fn recognise(head: &[u8]) -> Option<Self> {
         match head {
             [0x7f, b'E', b'L', b'F', ..] => Some(Self::Elf),
             [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..] | [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..] => Some(Self::MachO),
@@ -24,13 +24,13 @@ impl Format {
     }
 }
 
-/// The beginning of an ELF file that says in which order its numbers are.
+/// The identification of an ELF file, with its byte order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Elf {
-    /// 1 for 32 bits, 2 for 64; anything else is none of the standard's.
+    /// 1 for 32 bits, 2 for 64. Other values are invalid.
     pub(crate) class: u8,
     pub(crate) big_endian: bool,
-    /// What it is; none where the head ends before that.
+    /// Its type. `None` if the head ends before it.
     kind: Option<u16>,
 }
 
@@ -38,7 +38,7 @@ impl Elf {
     const PROGRAM: u16 = 2;
     const SHARED_OBJECT: u16 = 3;
 
-    pub(crate) fn of(head: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(head: &[u8]) -> Option<Self> {
         let [0x7f, b'E', b'L', b'F', class, order @ (1 | 2), ..] = head else { return None };
         let big_endian = *order == 2;
         let kind = match head.get(16..18) {
@@ -54,7 +54,7 @@ impl Elf {
         matches!(self.kind, Some(Self::PROGRAM | Self::SHARED_OBJECT))
     }
 
-    /// Whether it is loaded wherever there is room, as libraries and most programs are.
+    /// Whether it can be loaded at any address, like libraries and most programs.
     pub(crate) fn is_shared(self) -> bool {
         self.kind == Some(Self::SHARED_OBJECT)
     }
@@ -75,7 +75,7 @@ mod tests {
             (b"#!", None),
             (b"", None),
         ] {
-            assert_eq!(Format::of(head), expected, "{head:?}");
+            assert_eq!(Format::recognise(head), expected, "{head:?}");
         }
     }
 
@@ -94,14 +94,14 @@ mod tests {
             (1, [0, 3], false, false),
             (1, [4, 0], false, false),
         ] {
-            let elf = Elf::of(&head(order, kind)).unwrap();
+            let elf = Elf::parse(&head(order, kind)).unwrap();
             assert_eq!(
                 (elf.is_loaded(), elf.is_shared(), elf.big_endian),
                 (loaded, shared, order == 2),
                 "{kind:?}"
             );
         }
-        assert_eq!(Elf::of(&head(3, [2, 0])), None, "an order that is none");
-        assert!(!Elf::of(b"\x7fELF\x02\x01").unwrap().is_loaded(), "what it is cannot be seen");
+        assert_eq!(Elf::parse(&head(3, [2, 0])), None, "an invalid byte order");
+        assert!(!Elf::parse(b"\x7fELF\x02\x01").unwrap().is_loaded(), "its type is beyond the head");
     }
 }

@@ -86,7 +86,7 @@ impl Cataloger for PackageNote {
 
 /// The text of the note in the head of an ELF file.
 fn note(head: &[u8]) -> Option<&[u8]> {
-    let big_endian = Elf::of(head)?.big_endian;
+    let big_endian = Elf::parse(head)?.big_endian;
     let start: &[u8] = if big_endian { b"\xca\xfe\x1a\x7eFDO\0" } else { b"\x7e\x1a\xfe\xcaFDO\0" };
     let at = memchr::memmem::find(head, start)?;
     let size: [u8; 4] = *head.get(at.checked_sub(4)?..at)?.first_chunk()?;

@@ -1,8 +1,8 @@
 //! Signed advisory databases.
 //!
 //! Owns the form in which one is signed: an in-toto statement of predicate type `https://plimsoll.dev/database/v1` about its
-//! list, `database.json`, which has the digest of every file's header, as these have those of the rest. The predicate tells people
-//! what it is; only the list counts.
+//! list, `database.json`, which contains the digest of every file's header, and these contain those of the rest. The
+//! predicate is for people; only the list counts.
 //!
 //! ```json
 //! {"_type": "https://in-toto.io/Statement/v1", "predicateType": "https://plimsoll.dev/database/v1",
@@ -14,8 +14,8 @@ use plimsoll_core::{Digest, Timestamp};
 use plimsoll_verify::{DATABASE_V1, Statement, Subject};
 use serde_json::json;
 
-/// The statement that whoever builds a database for others signs, with a key or keyless: [`make`](fn@crate::make). `feeds` are
-/// ecosystem, publisher and time of retrieval.
+/// The statement that the builder of a database signs for others, with a key or keyless: [`make`](fn@crate::make).
+/// `feeds` are ecosystem, publisher and time of retrieval.
 pub fn statement<'a>(
     list: &Digest,
     feeds: impl IntoIterator<Item = (&'a str, &'a str, Timestamp)>,

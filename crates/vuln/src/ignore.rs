@@ -1,4 +1,5 @@
-//! Ignore rules: what whoever runs a scan does not want to count. They belong to that scan, and never reach a verdict.
+//! Ignore rules: findings that the user of a scan does not want to count. They belong to that scan, and never affect a
+//! verdict.
 //!
 //! ```yaml
 //! apiVersion: plimsoll.dev/v1
@@ -6,16 +7,16 @@
 //! ignore:
 //!   - ids: [CVE-2026-1234]             # any identifier of the vulnerability
 //!     package: pkg:deb/debian/zlib1g   # ids, package or both
-//!     paths: ["opt/app/**"]            # every place of the package has to be one of these
+//!     paths: ["opt/app/**"]            # every place of the package must be one of these
 //!     reason: the tool is not run
-//!     until: 2026-12-31                # to the beginning of this day, UTC, or a time in RFC 3339
+//!     until: 2026-12-31                # until the start of this day, UTC, or a time in RFC 3339
 //! ```
 //!
 //! The rules of other scanners are read as well, each form by a module that implements [`Format`] and has a line in [`FORMATS`].
-//! A rule that cannot be carried over exactly is refused and told, so that none becomes wider than it was.
+//! A rule that cannot be applied exactly is refused and reported, so that none becomes wider than intended.
 //!
-//! An ignored finding stays in the scan, with the rule. A rule that has ended counts no more, and that is told. A malicious package
-//! is only ignored by a rule that names its advisory.
+//! An ignored finding stays in the scan, with the rule. An expired rule does not count, which is reported. A malicious
+//! package is only ignored by a rule that names its advisory.
 
 mod grype;
 mod osv_scanner;

@@ -1,4 +1,4 @@
-//! VEX: what somebody states about vulnerabilities in their products. Reads such documents and sets findings aside by them.
+//! VEX: suppliers' statements about vulnerabilities in their products. Reads such documents and sets findings aside.
 //!
 //! A statement is about vulnerabilities, products and a status. Each format is a module that implements [`Format`] and a line
 //! in [`FORMATS`]; all become one model:
@@ -9,12 +9,12 @@
 //! | [CSAF](csaf) | the lists of `product_status` | the product tree, with relationships |
 //! | [CycloneDX](cyclonedx) | `analysis.state` | `affects`, by `bom-ref` in the same document |
 //!
-//! Owns what a document says, and what it is about ([`Identity`]). It does not own whose documents count: the caller
-//! passes those that do. Nothing here lowers a finding unless a statement names it, its component and a reason:
+//! Owns the statements of a document and their products ([`Identity`]). It does not decide whose documents count: the
+//! caller passes those that do. Nothing here lowers a finding unless a statement names it, its component and a reason:
 //!
-//! - `not_affected` without a justification or words of its own is refused, as the formats ask.
-//! - `fixed` without a version is refused: nothing says which versions have the fix.
-//! - A statement that cannot be read whole is refused and told. The others of the document count.
+//! - `not_affected` without a justification or an explanation is refused, as the formats require.
+//! - `fixed` without a version is refused, because it is unknown which versions have the fix.
+//! - A statement that cannot be read completely is refused and reported. The others of the document count.
 //! - Of several statements, the newest counts ([`Statements::settle`]).
 
 mod belongs;

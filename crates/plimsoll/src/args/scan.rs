@@ -35,10 +35,10 @@ Examples:
   plimsoll scan registry.example/app@sha256:… -o vuln --output-file vuln.json
   plimsoll attest --type vuln --predicate vuln.json registry.example/app@sha256:…")]
 pub(crate) struct Scan {
-    /// Images or SBOMs to scan; sbom:DIR is all documents in a folder
+    /// Images or SBOMs to scan; sbom:DIR means all documents in a folder
     #[arg(required_unless_present = "subjects_from", value_name = "SUBJECT")]
     pub(crate) subjects: Vec<String>,
-    /// File with more subjects, one a line; - for standard input
+    /// File with more subjects, one per line; - for standard input
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_SUBJECTS_FROM")]
     pub(crate) subjects_from: Option<PathBuf>,
     /// Format of the result
@@ -61,12 +61,12 @@ pub(crate) struct Scan {
     pub(crate) template: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) db: DatabaseChoice,
-    /// VEX document (OpenVEX, CSAF or CycloneDX), or a folder of them. Findings that it says are none are set aside and
-    /// listed. Whoever names it trusts it: no signature is verified. May be repeated
+    /// VEX document (OpenVEX, CSAF or CycloneDX), or a folder of them. Findings that it rules out are set aside and
+    /// listed. You trust it by naming it: no signature is verified. May be repeated
     #[arg(long, value_name = "FILE|DIR", env = "PLIMSOLL_VEX", value_delimiter = ',', help_heading = JUDGEMENT)]
     pub(crate) vex: Vec<PathBuf>,
-    /// Rules for findings that do not count here: IgnoreRules, .trivyignore, .grype.yaml or osv-scanner.toml. Ignored findings
-    /// are listed. No file is used unless it is named. May be repeated
+    /// File with rules for findings to ignore: IgnoreRules, .trivyignore, .grype.yaml or osv-scanner.toml. Ignored
+    /// findings are listed. No file is used unless it is named. May be repeated
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_IGNORE_FILE", value_delimiter = ',', help_heading = JUDGEMENT)]
     pub(crate) ignore_file: Vec<PathBuf>,
     #[command(flatten)]

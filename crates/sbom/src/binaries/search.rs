@@ -40,7 +40,7 @@ impl Search {
     pub(super) fn take(&mut self, piece: &[u8]) -> bool {
         self.carried.extend_from_slice(piece);
         if self.is_program.is_none() && self.carried.len() >= 4 {
-            self.is_program = Some(Format::of(&self.carried).is_some());
+            self.is_program = Some(Format::recognise(&self.carried).is_some());
         }
         match self.is_program {
             Some(true) => self.search(self.carried.len().saturating_sub(self.enough)),

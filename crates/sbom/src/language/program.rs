@@ -47,9 +47,9 @@ const EVERYTHING: Segment = Segment { offset: 0, size: u64::MAX, address: 0 };
 impl Program {
     /// `None` if the file is not a program.
     pub(super) fn read(head: &[u8]) -> Option<Self> {
-        match Format::of(head)? {
+        match Format::recognise(head)? {
             Format::Elf => {
-                let elf = Elf::of(head).filter(|elf| elf.is_loaded())?;
+                let elf = Elf::parse(head).filter(|elf| elf.is_loaded())?;
                 Some(Self::elf(head, elf.class == 2, elf.big_endian))
             }
             Format::Pe | Format::MachO => {

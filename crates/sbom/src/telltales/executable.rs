@@ -21,8 +21,8 @@ const LIBRARY: Kind = Kind { ecosystem: SHARED_OBJECTS, files: "file" };
 
 /// Whether a file with this head is a program.
 pub(super) fn is_program(head: &[u8]) -> bool {
-    match Format::of(head) {
-        Some(Format::Elf) => Elf::of(head).is_some_and(Elf::is_loaded),
+    match Format::recognise(head) {
+        Some(Format::Elf) => Elf::parse(head).is_some_and(Elf::is_loaded),
         Some(Format::MachO) => true,
         Some(Format::Pe) | None => false,
     }
@@ -30,7 +30,7 @@ pub(super) fn is_program(head: &[u8]) -> bool {
 
 /// Whether one of them may be a library: it can be loaded at any address, and names no loader.
 pub(super) fn is_shared_object(head: &[u8]) -> bool {
-    Elf::of(head).is_some_and(Elf::is_shared) && !names_loader(head)
+    Elf::parse(head).is_some_and(Elf::is_shared) && !names_loader(head)
 }
 
 /// The kind of such a file at this path.

@@ -119,7 +119,7 @@ impl Rule {
         let is_place = self.paths.is_empty()
             || !finding.locations.is_empty()
                 && places.all(|path| self.paths.iter().any(|pattern| pattern.is_match(path)));
-        let is_fix = self.fix.is_none_or(|fix| fix == FixState::of(&finding.fix));
+        let is_fix = self.fix.is_none_or(|fix| fix == FixState::from_fix(&finding.fix));
         is_package && is_place && is_fix
     }
 
@@ -131,7 +131,7 @@ impl Rule {
 }
 
 impl FixState {
-    fn of(fix: &Fix) -> Self {
+    fn from_fix(fix: &Fix) -> Self {
         match fix {
             Fix::Fixed(_) => Self::Fixed,
             Fix::NotFixed => Self::NotFixed,
@@ -158,7 +158,7 @@ impl Rules {
         }
         let mut used: Vec<Vec<usize>> = self.0.iter().map(|file| vec![0; file.rules.len()]).collect();
         for finding in std::mem::take(&mut scan.findings) {
-            match self.of(&finding, now) {
+            match self.rule_for(&finding, now) {
                 None => scan.findings.push(finding),
                 Some((file, position, rule)) => {
                     if let Some(count) = used.get_mut(file).and_then(|rules| rules.get_mut(position)) {
@@ -179,8 +179,8 @@ impl Rules {
         scan.sort();
     }
 
-    /// The rule that ignores a finding: each vulnerability in it has to be ignored.
-    fn of(&self, finding: &Finding, now: Timestamp) -> Option<(usize, usize, &Rule)> {
+    /// The rule that ignores a finding: each vulnerability in it must be ignored.
+    fn rule_for(&self, finding: &Finding, now: Timestamp) -> Option<(usize, usize, &Rule)> {
         let all = self.0.iter().enumerate().flat_map(|(file, it)| {
             it.rules.iter().enumerate().map(move |(position, rule)| (file, position, rule))
         });

@@ -1,7 +1,7 @@
-//! Which components are in an image because of one other component, and only because of it.
+//! Which components are in an image only because of one other component.
 //!
-//! "Not affected in the product P" says nothing about the same package outside of P. So a component belongs to P only if
-//! every way to it, by what contains it or depends on it, leads through P: without P it would not be there.
+//! "Not affected in the product P" does not cover the same package outside P. So a component belongs to P only if every
+//! path to it, by containment or dependency, leads through P: without P it would not be there.
 
 use std::collections::HashMap;
 use std::rc::Rc;

@@ -269,7 +269,7 @@ impl<'a> Products<'a> {
     }
 
     /// The products of a flag or threat; of all, if it names none.
-    fn of<'f>(&'f self, product_ids: &'f [String], group_ids: &'f [String]) -> impl Iterator<Item = &'f str> {
+    fn named<'f>(&'f self, product_ids: &'f [String], group_ids: &'f [String]) -> impl Iterator<Item = &'f str> {
         let groups = group_ids.iter().filter_map(|id| self.groups.get(id.as_str()));
         product_ids.iter().chain(groups.flat_map(|ids| ids.iter())).map(String::as_str)
     }
@@ -307,12 +307,12 @@ fn statements(
     };
     let mut justified: HashMap<&str, &str> = HashMap::new();
     for flag in &vulnerability.flags {
-        let named = products.of(&flag.product_ids, &flag.group_ids);
+        let named = products.named(&flag.product_ids, &flag.group_ids);
         justified.extend(named.map(|product| (product, flag.label.as_str())));
     }
     let mut told: HashMap<&str, &str> = HashMap::new();
     for threat in vulnerability.threats.iter().filter(|threat| threat.category == "impact") {
-        let named = products.of(&threat.product_ids, &threat.group_ids);
+        let named = products.named(&threat.product_ids, &threat.group_ids);
         told.extend(named.map(|product| (product, threat.details.as_str())));
     }
     type Reason<'a> = (u8, Option<&'a str>, Option<&'a str>);

@@ -9,11 +9,11 @@ use crate::args::attest::SignWith;
 use crate::args::shared::{DatabaseChoice, Instant, Network, parse_duration, parse_switch};
 use crate::args::trust_flags::Trust;
 
-/// Write the database to one file, to carry it to where nothing may be fetched
+/// Write the database to one file, for machines without a network
 ///
-/// The archive has the list of the files with their digests, the files, which say when they were retrieved, and the signature of
-/// the list. With --sign it is signed anew; otherwise a signature that the database was imported with goes along. Equal
-/// databases give equal archives, but for the signature.
+/// The archive contains the list of the files with their digests, the files, which state when they were retrieved, and
+/// the signature of the list. With --sign a new signature is made; otherwise the archive keeps the signature with which
+/// the database was imported. Equal databases give equal archives, except for the signature.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -35,11 +35,11 @@ pub(crate) struct Export {
     pub(crate) network: Network,
 }
 
-/// Replace the database by an archive that `db export` wrote
+/// Replace the database with an archive that `db export` wrote
 ///
-/// Verifies the signature, then every byte. The database changes only if all of it is right, none of its feeds is older than
-/// the one that it replaces, and no feed is missing that is there. The signature stays with the database, for policies that
-/// name who may sign it.
+/// Verifies the signature, then every byte. The database changes only if everything is valid, no feed is older than the
+/// one that it replaces, and no existing feed is missing. The signature stays with the database, for policies that name
+/// who may sign it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -51,14 +51,14 @@ pub(crate) struct Import {
     /// The archive, or `-` for standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// Refuse an archive with data that was retrieved longer ago, such as 36h [default: any age; whoever reads the
-    /// database asks again]
+    /// Refuse an archive with older data, such as 36h [default: any age; the age is checked again when the database is
+    /// used]
     #[arg(long, value_name = "DURATION", env = "PLIMSOLL_MAX_AGE", value_parser = parse_duration)]
     pub(crate) max_age: Option<Duration>,
-    /// Replace newer data by older, and feeds by none
+    /// Replace newer data with older, and remove feeds that the archive lacks
     #[arg(long, env = "PLIMSOLL_ALLOW_OLDER", value_parser = parse_switch)]
     pub(crate) allow_older: bool,
-    /// Accept an archive whoever made it, signed or not
+    /// Accept an archive without verifying a signature
     #[arg(long, env = "PLIMSOLL_INSECURE_IGNORE_SIGNATURE", value_parser = parse_switch)]
     pub(crate) insecure_ignore_signature: bool,
     #[command(flatten)]

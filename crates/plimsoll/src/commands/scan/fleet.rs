@@ -1,6 +1,6 @@
-//! Many subjects in one run: which they are, and scanning documents side by side.
+//! Many subjects in one run: lists them, and scans documents in parallel.
 //!
-//! The answers come in the order of the subjects, and no more of them wait than there are threads, so that thousands of
+//! The results come in the order of the subjects, and no more of them wait than there are threads, so that thousands of
 //! documents take the memory of a few.
 
 use std::io;
@@ -17,18 +17,19 @@ use crate::output::Console;
 use crate::report::scan::Scanned;
 use crate::settings::scan::ScanSettings;
 
-/// Documents that are read at once: each may take some times its size, and more threads than this wait for memory.
+/// Documents that are read at once: each may need several times its size, and more threads than this would wait for
+/// memory.
 const MOST_THREADS: usize = 8;
 /// Answers of one thread that wait for those before them.
 const AHEAD: usize = 2;
 
-/// A subject to scan, or one that nothing can be scanned of.
+/// A subject to scan, or one that cannot be scanned.
 pub(super) struct Item {
     pub(super) text: String,
     refused: Option<Failure>,
 }
 
-/// What came of a subject: an answer for each of its images, and why there is none of a platform or of the whole.
+/// The result for a subject: one for each of its images, and why there is none for a platform or for the whole.
 pub(super) struct Done {
     pub(super) text: String,
     pub(super) results: Vec<Scanned>,
@@ -65,7 +66,7 @@ pub(super) fn items(settings: &ScanSettings, console: Console) -> Result<Vec<Ite
     Ok(items)
 }
 
-/// Scans all of them, and passes what comes of each to `tell`, in their order. Ends with its first error.
+/// Scans all of them, and passes the result of each to `tell`, in their order. Stops at its first error.
 pub(super) fn each(
     scanner: &Scanner<'_>,
     items: &[Item],
@@ -81,7 +82,7 @@ pub(super) fn each(
             let (sender, receiver) = mpsc::sync_channel(AHEAD);
             let scan_its_share = move || {
                 for item in items.iter().skip(first).step_by(threads) {
-                    // Whoever waited for it has gone after an error.
+                    // After an error, nobody receives it.
                     if sender.send(scan(scanner, item)).is_err() {
                         return;
                     }
@@ -91,7 +92,7 @@ pub(super) fn each(
             answers.push(receiver);
         }
         for (_, answer) in items.iter().zip(answers.iter().cycle()) {
-            // A thread that panicked; leaving the scope passes the panic on.
+            // A thread panicked; leaving the scope passes the panic on.
             let done = answer.recv().map_err(|_| io::Error::other("a scan ended without an answer"))?;
             tell(done)?;
         }
@@ -99,7 +100,7 @@ pub(super) fn each(
     })
 }
 
-/// An image is read by threads of its own, with limits for one at a time; only documents are read side by side.
+/// An image is read by its own threads, with limits for one at a time. Only documents are read in parallel.
 fn threads(items: &[Item]) -> usize {
     let is_document = |item: &Item| matches!(Subject::parse(&item.text), Ok(Subject::Sbom(_)));
     if items.len() < 2 || !items.iter().all(is_document) {
@@ -113,7 +114,7 @@ fn scan(scanner: &Scanner<'_>, item: &Item) -> Done {
     let mut results = Vec::new();
     let failed = match &item.refused {
         Some(failure) => vec![(None, failure.clone())],
-        // One that cannot be scanned says nothing about the others.
+        // A subject that cannot be scanned does not affect the others.
         None => scanner.subject(&item.text, &mut results).unwrap_or_else(|failure| vec![(None, failure)]),
     };
     Done { text, results, failed }

@@ -16,21 +16,21 @@ pub(crate) struct ExportSettings<'a> {
     pub(crate) folder: PathBuf,
     /// The archive; nothing means standard output.
     pub(crate) file: Option<PathBuf>,
-    /// With what it is signed anew.
+    /// What signs it, if it is signed again.
     pub(crate) signing: Option<SigningSettings>,
-    /// Whether an archive that is there is replaced.
+    /// Whether an existing archive is replaced.
     pub(crate) force: bool,
     pub(crate) limits: &'a Limits,
 }
 
-/// Which archive replaces which database, and what it has to be like.
+/// Which archive replaces which database, and its requirements.
 pub(crate) struct ImportSettings<'a> {
     /// Folder of the database.
     pub(crate) folder: PathBuf,
     /// The archive, or `-` for standard input.
     pub(crate) file: PathBuf,
     pub(crate) rules: Rules,
-    /// Who must have signed it; nothing if that does not matter.
+    /// Who must have signed it. `None` if that does not matter.
     pub(crate) trust: Option<TrustSettings>,
     pub(crate) limits: &'a Limits,
 }

@@ -1,7 +1,7 @@
-//! Advisory databases that are signed by whoever builds them: whose count, under `spec.vulnerabilities.database.signedBy`.
+//! Signed advisory databases: which signers are accepted, under `spec.vulnerabilities.database.signedBy`.
 //!
-//! Owns who may sign one, and whether a statement is one about exactly this database. Whether the files are those that its list
-//! names was checked by whoever verified the statement.
+//! Owns who may sign one, and whether a statement is about exactly this database. The verifier of the statement has
+//! checked that the files are those of the list.
 //!
 //! ```yaml
 //! vulnerabilities:
@@ -68,7 +68,8 @@ impl DatabaseSigner<'_> {
 }
 
 impl DatabaseFacts {
-    /// Who signed the database under `policy`; none if the policy asks for nobody, an error if nobody whom it names did.
+    /// The signer of the database under `policy`. `None` if the policy requires none, an error if no signer that it
+    /// names signed it.
     pub(crate) fn signer<'p>(
         &self,
         policy: &'p Policy,
@@ -86,7 +87,7 @@ impl DatabaseFacts {
 }
 
 impl Policy {
-    /// The signers for whom the database is verified; none if anybody's counts.
+    /// The signers for whom the database is verified. Empty if any database is accepted.
     pub fn database_signers(&self) -> Option<Signers> {
         let database = &self.vulnerabilities.database;
         (!database.is_anybodys()).then(|| Signers::new(database.signed_by.iter(), self.trust.requirements()))

@@ -119,7 +119,7 @@ fn info(elf: &[u8]) -> Result<Info, String> {
 
 /// The section `.modinfo`.
 fn section(elf: &[u8]) -> Option<&[u8]> {
-    let Elf { class: class @ (1 | 2), big_endian, .. } = Elf::of(elf)? else { return None };
+    let Elf { class: class @ (1 | 2), big_endian, .. } = Elf::parse(elf)? else { return None };
     let number = |at: usize, size: usize| -> Option<usize> {
         let bytes = elf.get(at..at.checked_add(size)?)?;
         let add = |number: u64, byte: &u8| number << 8 | u64::from(*byte);

@@ -93,7 +93,8 @@ pub fn documents_in(subject: &Subject, limits: &Limits, cancel: &Cancel) -> Resu
     Ok(Some(found))
 }
 
-/// Whether a file is read as a document. A file that is named like one always is, so that a fault in it is reported.
+/// Whether a file is read as a document. A regular file that is named like one always is, so that a fault in it is reported. A
+/// pipe never is: reading it would wait.
 fn is_document(path: &Path) -> bool {
     let is_file = match fs::metadata(path) {
         Ok(metadata) => metadata.is_file(),

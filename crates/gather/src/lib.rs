@@ -30,4 +30,4 @@ pub use open::{
 };
 pub use registries::Registries;
 pub use subject::{Engine, Subject};
-pub use vex::scanned_image;
+pub use vex::{AttachedVex, attached_vex, scanned_image};

@@ -65,6 +65,10 @@ pub(crate) struct Scan {
     /// listed. You trust it by naming it: no signature is verified. May be repeated
     #[arg(long, value_name = "FILE|DIR", env = "PLIMSOLL_VEX", value_delimiter = ',', help_heading = JUDGEMENT)]
     pub(crate) vex: Vec<PathBuf>,
+    /// Public key (file or reference) whose VEX counts if it is attached to the image as by `attest --type openvex`. May be
+    /// repeated
+    #[arg(long, value_name = "KEY", env = "PLIMSOLL_VEX_KEY", hide_short_help = true, value_delimiter = ',', help_heading = JUDGEMENT)]
+    pub(crate) vex_key: Vec<String>,
     /// File with rules for findings to ignore: IgnoreRules, .trivyignore, .grype.yaml or osv-scanner.toml. Ignored
     /// findings are listed. No file is used unless it is named. May be repeated
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_IGNORE_FILE", value_delimiter = ',', help_heading = JUDGEMENT)]

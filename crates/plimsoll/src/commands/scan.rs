@@ -9,13 +9,16 @@ use std::path::PathBuf;
 use plimsoll_core::text::shown;
 use plimsoll_core::{Kind, quantity};
 use plimsoll_feeds::Wanted;
-use plimsoll_gather::{Access, Layers, OpenedSubject, Subject, inventory, of_nothing, open, scanned_image};
+use plimsoll_gather::{
+    Access, Layers, OpenedSubject, Subject, attached_vex, inventory, of_nothing, open, scanned_image,
+};
 use plimsoll_image::artifact::Image;
 use plimsoll_image::layers::LayerDigests;
 use plimsoll_judge::vex::VexFiles;
 use plimsoll_sbom::Inventory;
+use plimsoll_verify::{Check, Requirements, Trusted};
 use plimsoll_vuln::ignore::Rules;
-use plimsoll_vuln::vex::{Scene, Statements};
+use plimsoll_vuln::vex::{Document, Scene, Statements};
 use plimsoll_vuln::{Threshold, upgrades};
 
 use crate::commands::catalogers::layers_without;
@@ -204,7 +207,10 @@ impl Scanner<'_> {
             inventory: Some(inventory.as_ref()),
             now: self.settings.now,
         };
-        self.statements.settle(&mut scan, &scene)?;
+        match self.attached(text, opened, image, access)? {
+            more if more.is_empty() => self.statements.settle(&mut scan, &scene)?,
+            more => self.statements.with(more).settle(&mut scan, &scene)?,
+        }
         self.ignored.apply(&mut scan, self.settings.now);
         let database = self.advisories.get();
         let upgrades = upgrades(&inventory, &database, &self.rules, &scan.findings, &access.cancel)?;
@@ -235,6 +241,30 @@ impl Scanner<'_> {
         }
         scanned.changes = Some(changes);
         scanned
+    }
+}
+
+impl Scanner<'_> {
+    /// The VEX documents that are attached to an image, by a signer whom the user names.
+    fn attached(
+        &self,
+        text: &str,
+        opened: &OpenedSubject,
+        image: Option<&Image>,
+        access: &Access,
+    ) -> Result<Vec<Document>, Failure> {
+        let keys = self.settings.vex_keys.as_slice();
+        let (OpenedSubject::Image { source, .. }, Some(image), false) = (opened, image, keys.is_empty())
+        else {
+            return Ok(Vec::new());
+        };
+        let requirements = Requirements { logs: None, timestamps: 0, certificate_log: true };
+        let check = Check { trusted: Trusted::Keys(keys), root: None, requirements, now: self.settings.now };
+        let found = attached_vex(source.as_ref(), &image.manifest.digest, &check, &access.limits)?;
+        for refused in &found.refused {
+            self.console.say(format_args!("{}: {}", shown(text), shown(refused)));
+        }
+        Ok(found.documents)
     }
 }
 

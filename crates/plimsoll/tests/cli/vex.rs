@@ -216,6 +216,12 @@ fn vex_counts_in_a_verdict_if_who_signed_it_may() {
     run.says("set aside CVE-2024-36039 in pymysql").says("no JSON keys");
     let json = place.check(&[image, "--policy", &policy, "-o", "json"]).exits(0).json();
     Schemas(place).fits("verdict", &json["results"][0]["verdict"]);
+    // A plain scan takes it from whoever it is told to.
+    let (psirt, ci) = (place.path("psirt.pub"), place.path("ci.pub"));
+    case.scan(&["--fail-on", "high"]).exits(10);
+    let run = case.scan(&["--fail-on", "high", "--vex-key", &psirt]).exits(0);
+    run.says("set aside: CVE-2024-36039 in pymysql").says("does not count");
+    case.scan(&["--fail-on", "high", "--vex-key", &ci]).exits(0);
     // A file on the command line of a scan is nothing to a verdict, and no policy without the field counts VEX.
     place.check(&[image]).exits(10);
     // A later correction.

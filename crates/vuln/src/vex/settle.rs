@@ -87,6 +87,12 @@ impl Statements {
         Self { documents, by_id }
     }
 
+    /// The same with further documents.
+    #[must_use]
+    pub fn with(&self, more: Vec<Document>) -> Self {
+        Self::new(self.documents.iter().cloned().chain(more).collect())
+    }
+
     /// Whether there are no documents.
     pub fn is_empty(&self) -> bool {
         self.documents.is_empty()

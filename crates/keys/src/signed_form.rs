@@ -109,16 +109,11 @@ fn is_certificate(head: &[u8]) -> bool {
         }
         None => 0,
     });
-    matches!(
-        tags,
-        // Serial number or version, algorithm, issuer; the validity of a certificate, or the time of a revocation list
-        // (5.1).
-        [0x02, 0x30, 0x30, 0x30 | 0x17 | 0x18]
-        // A request: version, name, key, attributes (RFC 2986, 4.1).
-        | [0x02, 0x30, 0x30, 0xa0]
-        // An OCSP response: responder, time, answers (RFC 6960, 4.2.1).
-        | [0xa1 | 0xa2, 0x18, 0x30, _]
-    )
+    // Serial number or version, algorithm, issuer; then the validity of a certificate, or the time of a revocation list (5.1).
+    // A request has version, name, key, attributes (RFC 2986, 4.1).
+    let is_issued = matches!(tags, [0x02, 0x30, 0x30, 0x30 | 0x17 | 0x18 | 0xa0]);
+    // An OCSP response: responder, time, answers (RFC 6960, 4.2.1).
+    is_issued || matches!(tags, [0xa1 | 0xa2, 0x18, 0x30, _])
 }
 
 /// Tag, content and rest of a DER element. The content may be truncated.
@@ -173,7 +168,7 @@ fn in_json(reader: impl BufRead) -> io::Result<Option<SignedForm>> {
     Ok(match found {
         Found { image: true, .. } => Some(SignedForm::ImageSignature),
         Found { kind: true, .. } => Some(SignedForm::TufMetadata),
-        Found { body: true, time: true, .. } => Some(SignedForm::LogPromise),
+        Found { promise: [true, true], .. } => Some(SignedForm::LogPromise),
         _ => None,
     })
 }
@@ -196,10 +191,8 @@ struct Found {
     kind: bool,
     /// `alg`.
     algorithm: bool,
-    /// `body`.
-    body: bool,
-    /// `integratedTime`, which together with the body is what Rekor signs.
-    time: bool,
+    /// `body` and `integratedTime`, which together are what Rekor signs.
+    promise: [bool; 2],
 }
 
 struct Document<'a>(&'a mut Found);
@@ -218,8 +211,8 @@ impl<'de> Visitor<'de> for Document<'_> {
                 "_type" => self.0.kind |= map.next_value::<Member>()?.is_role,
                 name => {
                     self.0.algorithm |= name == "alg";
-                    self.0.body |= name == "body";
-                    self.0.time |= name == "integratedTime";
+                    self.0.promise[0] |= name == "body";
+                    self.0.promise[1] |= name == "integratedTime";
                     map.next_value::<IgnoredAny>()?;
                 }
             }

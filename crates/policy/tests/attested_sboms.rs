@@ -64,6 +64,8 @@ fn an_inventory_counts_if_who_attested_it_may() {
     let builder = key();
     let policy = accepting(&builder, "notAfter: 2026-11-20T18:00:00Z");
     let statement = builder.statement(&manifest(), CYCLONEDX);
+    assert!(policy.sbom_signers().is_some());
+    policy.accepts_sbom(&statement, &manifest(), now()).unwrap();
     let bundle = *statement.bundle();
     let verdict = judge(&policy, &from(statement, &policy));
     assert_eq!(verdict.decision, Decision::Allow, "{:?}", verdict.reasons);
@@ -89,8 +91,12 @@ fn an_inventory_counts_if_who_attested_it_may() {
 fn an_sbom_that_the_policy_does_not_accept_is_unknown_and_never_a_pass() {
     let (builder, other) = (key(), key());
     let policy = accepting(&builder, "notAfter: 2026-12-01T00:00:00Z");
-    let expect =
-        |statement: Verified<Statement>, why| expect_unknown(&policy, &from(statement, &policy), why);
+    let expect = |statement: Verified<Statement>, why| {
+        // Said to whoever looks for documents, and decided again when one is there.
+        let refused = policy.accepts_sbom(&statement, &manifest(), now()).unwrap_err();
+        assert!(refused.contains(why), "{refused}");
+        expect_unknown(&policy, &from(statement, &policy), why);
+    };
     expect(other.statement(&manifest(), CYCLONEDX), "a key that spec.sbom.attestedBy does not name");
     expect(builder.statement(&index(), CYCLONEDX), "another digest than the manifest of this platform");
     expect(builder.statement(&digests().config, CYCLONEDX), "another digest than the manifest");

@@ -325,6 +325,8 @@ fn all_of_wants_each_and_any_of_some() {
     ] {
         let (got, reason) = outcome(&wanted, signed(who));
         assert_eq!(got == Outcome::Pass, pass, "{who:?}: {reason}");
+        // Then no other place has to be searched.
+        assert_eq!(wanted.is_satisfied_by(&found(signed(who)), &digests(), now()), pass, "{who:?}");
         assert!(reason.contains(said), "{who:?}: {reason}");
     }
     let each = policy(&spec(&format!("allOf: [{build}, {qa}]")));

@@ -125,13 +125,13 @@ fn s17_a_certificate_for_another_use() {
     // One that says nothing of its use has passed the path as a whole.
     for usage in [None, Some("1.3.6.1.5.5.7.3.1"), Some(TIME_STAMPING), Some(ANY_USE)] {
         let leaf = Leaf { usage, ..Leaf::default() };
-        let refusal = Case::of(Sigstore::new(), &leaf, LogVersion::V1).refused_by(Step::Chain);
+        let refusal = Case::signed_by(Sigstore::new(), &leaf, LogVersion::V1).refused_by(Step::Chain);
         assert!(refusal.contains("the certificate is not for code signing"), "{refusal}");
     }
     // For encipherment, and for commitments alone.
     for key_usage in [0x20, 0x40] {
         let leaf = Leaf { key_usage, ..Leaf::default() };
-        let refusal = Case::of(Sigstore::new(), &leaf, LogVersion::V1).refused_by(Step::Chain);
+        let refusal = Case::signed_by(Sigstore::new(), &leaf, LogVersion::V1).refused_by(Step::Chain);
         assert!(refusal.contains("not for signatures"), "{refusal}");
     }
 }

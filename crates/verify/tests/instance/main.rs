@@ -70,7 +70,7 @@ fn s04_a_signing_time_outside_the_certificate() {
         Leaf { start: NOW + 600, end: NOW + DAY, ..Leaf::default() },
     ] {
         for version in [LogVersion::V1, LogVersion::V2] {
-            Case::of(Sigstore::new(), &leaf, version).refused_by(Step::Chain);
+            Case::signed_by(Sigstore::new(), &leaf, version).refused_by(Step::Chain);
         }
     }
 }
@@ -80,7 +80,7 @@ fn s04_a_signing_time_outside_the_certificate() {
 fn s05_an_issuer_that_was_not_valid_at_the_signing_time() {
     for (start, end) in [(NOW - 90 * DAY, NOW - DAY), (NOW + DAY, NOW + 90 * DAY)] {
         for version in [LogVersion::V1, LogVersion::V2] {
-            Case::of(Sigstore::with_ca_valid(start, end), &Leaf::default(), version).refused_by(Step::Chain);
+            Case::signed_by(Sigstore::with_ca_valid(start, end), &Leaf::default(), version).refused_by(Step::Chain);
         }
     }
 }
@@ -176,7 +176,7 @@ fn s07_a_timestamp_over_another_signature() {
 fn s08_a_certificate_that_was_not_announced_or_to_a_stranger_or_twice() {
     for announcements in [0, 2] {
         let leaf = Leaf { announcements, ..Leaf::default() };
-        Case::of(Sigstore::new(), &leaf, LogVersion::V1).refused_by(Step::CertificateLog);
+        Case::signed_by(Sigstore::new(), &leaf, LogVersion::V1).refused_by(Step::CertificateLog);
     }
     let mut case = Case::new(LogVersion::V1);
     case.root["ctlogs"][0]["publicKey"]["rawBytes"] = json!(STANDARD.encode(Pair::new().spki()));
@@ -185,7 +185,7 @@ fn s08_a_certificate_that_was_not_announced_or_to_a_stranger_or_twice() {
     let requirements = Requirements { certificate_log: false, ..Requirements::default() };
     let quiet = Leaf { announcements: 0, ..Leaf::default() };
     let verified =
-        Case::of(Sigstore::new(), &quiet, LogVersion::V1).verify_as(&[identity()], requirements).unwrap();
+        Case::signed_by(Sigstore::new(), &quiet, LogVersion::V1).verify_as(&[identity()], requirements).unwrap();
     let seen = verified.observations().iter().find(|seen| seen.step == Step::CertificateLog).unwrap();
     assert!(!seen.checked);
 }

@@ -269,7 +269,11 @@ impl<'a> Products<'a> {
     }
 
     /// The products of a flag or threat; of all, if it names none.
-    fn named<'f>(&'f self, product_ids: &'f [String], group_ids: &'f [String]) -> impl Iterator<Item = &'f str> {
+    fn named<'f>(
+        &'f self,
+        product_ids: &'f [String],
+        group_ids: &'f [String],
+    ) -> impl Iterator<Item = &'f str> {
         let groups = group_ids.iter().filter_map(|id| self.groups.get(id.as_str()));
         product_ids.iter().chain(groups.flat_map(|ids| ids.iter())).map(String::as_str)
     }

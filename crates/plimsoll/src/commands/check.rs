@@ -31,7 +31,7 @@ pub(super) fn run(settings: &CheckSettings, console: Console) -> Result<Exit, Fa
         Ok((database, missing)) => (Ok(database), missing),
         Err(error) => (Err(error), None),
     };
-    let updating = Updating { updater, missing: Cell::new(missing) };
+    let updating = Updating { updater, missing: Cell::new(missing.is_some()) };
     let inputs = Inputs {
         rules: Arc::new(Ruleset::load(settings.policy.as_deref(), &settings.deny_lists, limits)?),
         waivers: Arc::new(WaiverDocument::load(&settings.waivers, limits)?),
@@ -108,11 +108,18 @@ fn warn_of_unused<'a>(judgements: impl Iterator<Item = &'a Judgement>, console: 
 /// How the database is updated when a subject needs more of it.
 struct Updating<'a> {
     updater: Updater<'a>,
-    /// Why there was no database at the start, if nothing has brought one since.
-    missing: Cell<Option<DatabaseError>>,
+    /// Whether there was no database at the start, and nothing has brought one since.
+    missing: Cell<bool>,
 }
 
 impl Updating<'_> {
+    /// The database to judge by at first. Where there is none, one that covers nothing shows what is needed.
+    fn before(&self, judge: &Judge) {
+        if self.missing.get() {
+            judge.replace(|inputs| Inputs { database: Arc::new(Ok(Database::empty())), ..inputs });
+        }
+    }
+
     /// The database to judge by once more, if an update brought something, or if there is none and nothing can be fetched.
     fn after(
         &self,
@@ -126,8 +133,17 @@ impl Updating<'_> {
         let gaps: Vec<Gap> = scans.flat_map(|scan| scan.gaps.iter().cloned()).collect();
         let max_age = judgement.max_database_age.unwrap_or(ScanSettings::at(settings.now).max_age);
         let brought = self.updater.for_gaps(&gaps, settings.now, max_age)?;
-        let missing = self.missing.take();
-        Ok(brought.map(Ok).or(missing.map(Err)))
+        let missing = self.missing.replace(false);
+        Ok(match brought {
+            Some(database) => Some(Ok(database)),
+            None if missing => {
+                // It says why there is none.
+                let opened = Database::open(&settings.database);
+                self.missing.set(opened.is_err());
+                Some(opened)
+            }
+            None => None,
+        })
     }
 }
 
@@ -138,14 +154,19 @@ fn judged(
     updating: &Updating<'_>,
     console: Console,
 ) -> Result<Judgement, Failure> {
-    let request = Request {
-        subject: subject.to_owned(),
-        platform: settings.platform.clone(),
-        evidence_repository: settings.evidence_repository.reference(&Subject::parse(subject)?)?,
-        now: settings.now,
-        cancel: settings.access.for_one_subject().cancel,
+    let evidence_repository = settings.evidence_repository.reference(&Subject::parse(subject)?)?;
+    let judge_again = || {
+        let request = Request {
+            subject: subject.to_owned(),
+            platform: settings.platform.clone(),
+            evidence_repository: evidence_repository.clone(),
+            now: settings.now,
+            // An update has a time limit of its own.
+            cancel: settings.access.for_one_subject().cancel,
+        };
+        judge.judge(&request, &Bar::new(console))
     };
-    let judge_again = || judge.judge(&request, &Bar::new(console));
+    updating.before(judge);
     let mut judgement = judge_again()?;
     if let Some(database) = updating.after(&judgement, settings)? {
         judge.replace(|inputs| Inputs { database: Arc::new(database), ..inputs });

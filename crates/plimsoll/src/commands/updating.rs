@@ -52,6 +52,9 @@ impl<'a> Updater<'a> {
         now: Timestamp,
         max_age: SignedDuration,
     ) -> Result<Option<Database>, Failure> {
+        if self.settings.is_none() {
+            return Ok(None);
+        }
         self.bring(gaps.iter().filter_map(Wanted::for_gap).collect(), now, max_age)
     }
 

@@ -112,7 +112,7 @@ fn a_signature_by_somebody_else_or_over_something_else_imports_nothing() {
     refused("is none about a database");
     place.run(&["db", "status", "--db", &inside]).exits(0).says("signed: no, the signature does not count");
     place.run(&["sign-blob", "--key", &key, "--force", "--bundle", path, &list]).exits(0);
-    refused("not a statement");
+    refused("expected a DSSE envelope with a statement");
     fs::write(&bundle, "{").unwrap();
     place.run(&["db", "export", "--db", &inside, "--force", &forged]).exits(0);
     assert_ne!(import(&place, "builder", &forged, &[]).code, 0);

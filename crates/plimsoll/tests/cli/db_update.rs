@@ -302,7 +302,7 @@ fn a_verdict_is_made_with_what_an_update_brings() {
         .run(&[&check[..], &update].concat())
         .exits(0)
         .says("updating the database for PyPI, CVE")
-        .says("1 finding");
+        .says("database PyPI: OSV, ");
     place.run(&[&check[..], &update].concat()).exits(0).keeps_quiet_about("updating");
     drop(server);
     // Nobody to ask: it fails, and does not judge by what is too old without a word.

@@ -76,8 +76,8 @@ mod tests {
         for (text, expected) in [
             ("https://mirror.example.com", "expected PUBLISHER=URL"),
             (
-                "nvd=https://mirror.example.com",
-                "expected one of alpine, debian, epss, friendsofphp, kev, osv, rubysec",
+                "nobody=https://mirror.example.com",
+                "expected one of alpine, chainguard, debian, epss, friendsofphp, kev, minimos, osv, rubysec, wolfi",
             ),
             ("osv=mirror.example.com", "expected https://"),
             ("osv=file:///srv", "expected https://"),

@@ -6,11 +6,12 @@
 //! | publisher | files below FROM |
 //! | --- | --- |
 //! | [`alpine`] | `alpine/v3.20/main.json`, `alpine/v3.20/community.json`, … |
-//! | [`debian`] | `debian/tracker.json`, or `debian.json` |
+//! | [`debian`] | `debian/tracker.json`, or `debian.json`; `debian/DSA/list`, `debian/DLA/list` |
 //! | [`epss`] | `epss/epss_scores-*.csv.gz`, also without the folder and not compressed |
 //! | [`friendsofphp`] | `friendsofphp/security-advisories.zip` or `friendsofphp/VENDOR/PACKAGE/*.yaml` |
 //! | [`kev`] | `kev/known_exploited_vulnerabilities.json`, also without the folder |
 //! | [`osv`] | `osv/PyPI/all.zip` or `PyPI/all.zip`; `osv/Go/*.json` or `Go/*.json` |
+//! | [`rolling`] | `chainguard/security.json`, `minimos/security.json`, `wolfi/security.json` |
 //! | [`rubysec`] | `rubysec/ruby-advisory-db.zip` or `rubysec/gems/GEM/*.yml` |
 
 mod alpine;
@@ -19,7 +20,9 @@ mod epss;
 mod friendsofphp;
 mod kev;
 mod osv;
+mod rolling;
 mod rubysec;
+mod secdb;
 
 use std::fmt;
 use std::path::Path;
@@ -35,14 +38,17 @@ use crate::{Entry, Error, FeedReport};
 
 /// All publishers. Their order determines the numbers of the feeds in a file; it does not decide between
 /// ratings.
-pub(crate) const PUBLISHERS: [&dyn Publisher; 7] = [
+pub(crate) const PUBLISHERS: [&dyn Publisher; 10] = [
     &alpine::Alpine,
+    &rolling::CHAINGUARD,
     &debian::Debian,
     &epss::Epss,
     &friendsofphp::FriendsOfPhp,
     &kev::Kev,
+    &rolling::MINIMOS,
     &osv::Osv,
     &rubysec::RubySec,
+    &rolling::WOLFI,
 ];
 
 /// A publisher of advisories.

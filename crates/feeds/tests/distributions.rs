@@ -378,3 +378,41 @@ fn rocky_linuxs_real_errata_are_one_finding_for_each_of_their_cves() {
     }
     assert!(asked > 3, "{asked}");
 }
+
+/// The real files, in which `0` means that the package never had it.
+#[test]
+fn security_databases_with_one_release_answer_as_their_files_say() {
+    let Some(peer) = plimsoll_testkit::peer_program("vunnel/PKG-INFO", "$PLIMSOLL_PEERS/vunnel") else {
+        return;
+    };
+    let providers = peer.with_file_name("tests").join("unit/providers");
+    let mut asked = 0;
+    for (id, name) in [("wolfi", "Wolfi"), ("chainguard", "Chainguard"), ("minimos", "MinimOS")] {
+        let bytes = fs::read(providers.join(id).join("test-fixtures/input/secdb/security.json")).unwrap();
+        let database = built_by(|from| {
+            fs::create_dir_all(from.join(id)).unwrap();
+            fs::write(from.join(id).join("security.json"), &bytes).unwrap();
+        });
+        assert_eq!(database.report.feeds[0].ecosystem, name);
+        let document: Value = serde_json::from_slice(&bytes).unwrap();
+        for package in document["packages"].as_array().unwrap() {
+            let package = &package["pkg"];
+            let purl = |version: &str| {
+                format!("pkg:apk/{id}/{}@{version}", package["name"].as_str().unwrap().replace('+', "%2B"))
+            };
+            for (version, identifiers) in package["secfixes"].as_object().unwrap() {
+                let oldest = database.ids(&purl("0.0.0-r0"));
+                for identifier in identifiers.as_array().unwrap() {
+                    let identifier = identifier.as_str().unwrap();
+                    let is_found = |ids: &[String]| ids.iter().any(|id| id == identifier);
+                    assert_eq!(is_found(&oldest), version != "0", "{} {identifier}", purl(version));
+                    let at_fix = if version == "0" { "0.0.0-r0" } else { version };
+                    assert!(!is_found(&database.ids(&purl(at_fix))), "{} {identifier}", purl(at_fix));
+                    asked += 1;
+                }
+            }
+        }
+        assert!(database.scan(&format!("pkg:apk/{id}/unheard-of@1.0-r0?upstream=x")).gaps.is_empty());
+    }
+    assert!(asked > 200, "{asked}");
+}

@@ -77,7 +77,14 @@ impl Publisher for Osv {
     fn locations(&self, wanted: &Wanted) -> Vec<Location> {
         let Wanted::Packages { ecosystem, release: None } = wanted else { return Vec::new() };
         let name = ecosystem.name();
-        let elsewhere = [Ecosystem::Alpine, Ecosystem::OracleLinux, Ecosystem::AmazonLinux];
+        let elsewhere = [
+            Ecosystem::Alpine,
+            Ecosystem::AmazonLinux,
+            Ecosystem::Chainguard,
+            Ecosystem::MinimOs,
+            Ecosystem::OracleLinux,
+            Ecosystem::Wolfi,
+        ];
         if elsewhere.contains(ecosystem) || Target::named(name).is_none() {
             return Vec::new();
         }

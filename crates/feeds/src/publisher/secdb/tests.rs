@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::Doubt;
+use crate::publisher::Publisher as _;
+use crate::publisher::alpine::Alpine;
 
 fn run_with(files: &[(&str, &Value)], limits: &Limits) -> (Result<Reading, Error>, FeedReport) {
     let dir = tempfile::tempdir().unwrap();
@@ -146,7 +148,7 @@ fn documents_with_unexpected_types_fail_with_their_place() {
     let package = |name: &str| repository("v3.20", &json!({ name: {"1": ["CVE-1"]} }));
     for (document, reason) in [
         (json!([]), "main.json: invalid JSON"),
-        (json!({"reponame": "main", "packages": []}), "missing field `distroversion`"),
+        (json!({"reponame": "main", "packages": []}), "distroversion is not valid"),
         (repository("latest", &json!({})), "distroversion is not valid"),
         (repository("../v3.20", &json!({})), "distroversion is not valid"),
         (package("a b"), "packages.pkg.name is not valid"),

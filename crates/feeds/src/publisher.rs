@@ -11,6 +11,7 @@
 //! | [`friendsofphp`] | `friendsofphp/security-advisories.zip` or `friendsofphp/VENDOR/PACKAGE/*.yaml` |
 //! | [`kev`] | `kev/known_exploited_vulnerabilities.json`, also without the folder |
 //! | [`osv`] | `osv/PyPI/all.zip` or `PyPI/all.zip`; `osv/Go/*.json` or `Go/*.json` |
+//! | [`redhat`] | `redhat/2023/cve-2023-38545.json`, or `redhat/csaf-vex.zip` |
 //! | [`rolling`] | `chainguard/security.json`, `minimos/security.json`, `wolfi/security.json` |
 //! | [`rubysec`] | `rubysec/ruby-advisory-db.zip` or `rubysec/gems/GEM/*.yml` |
 
@@ -20,6 +21,7 @@ mod epss;
 mod friendsofphp;
 mod kev;
 mod osv;
+mod redhat;
 mod rolling;
 mod rubysec;
 mod secdb;
@@ -38,7 +40,7 @@ use crate::{Entry, Error, FeedReport};
 
 /// All publishers. Their order determines the numbers of the feeds in a file; it does not decide between
 /// ratings.
-pub(crate) const PUBLISHERS: [&dyn Publisher; 10] = [
+pub(crate) const PUBLISHERS: [&dyn Publisher; 11] = [
     &alpine::Alpine,
     &rolling::CHAINGUARD,
     &debian::Debian,
@@ -47,6 +49,7 @@ pub(crate) const PUBLISHERS: [&dyn Publisher; 10] = [
     &kev::Kev,
     &rolling::MINIMOS,
     &osv::Osv,
+    &redhat::RedHat,
     &rubysec::RubySec,
     &rolling::WOLFI,
 ];

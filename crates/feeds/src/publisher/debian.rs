@@ -18,15 +18,18 @@
 //! which mean that the rating comes from NVD. `unimportant` (not exploitable as Debian ships it) is `low`,
 //! not "none", because users may run it differently. `not yet assigned` and `end-of-life` are not ratings.
 //!
-//! The file is some 70 MB; it is read as a stream, and one package is in memory at a time.
+//! The file is some 70 MB; it is read as a stream, and one package is in memory at a time. The lists of notices ([`notices`])
+//! are read after it, from `debian/DSA/list` and `debian/DLA/list`.
+
+mod notices;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::fs::File;
 use std::io::{BufReader, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use plimsoll_core::{Ecosystem, LimitExceeded, Limits};
+use plimsoll_core::{Digest, Ecosystem, LimitExceeded, Limits};
 use plimsoll_vuln::affected::{Affected, End, FixState, Interval, Start};
 use plimsoll_vuln::database::{Detail, key};
 use plimsoll_vuln::order::VersionOrder as _;
@@ -75,28 +78,86 @@ impl Publisher for Debian {
 
     fn discover(&self, from: &Path) -> Result<Vec<Input>, Error> {
         let content = || Ecosystem::Debian.name().to_owned();
-        let places = [from.join(self.id()).join("tracker.json"), from.join("debian.json")];
-        let found = places.into_iter().filter(|path| path.is_file());
-        Ok(found.map(|path| Input { content: content(), files: Files::One(path) }).collect())
+        let folder = from.join(self.id());
+        let places = [folder.join(TRACKER_FILE), from.join("debian.json")];
+        let mut found: Vec<_> = places.into_iter().filter(|path| path.is_file()).collect();
+        let lists = LISTS.map(|list| folder.join(list)).into_iter().filter(|path| path.is_file());
+        let mut files: Vec<_> = lists.collect();
+        if files.is_empty() || found.len() > 1 {
+            return Ok(found
+                .into_iter()
+                .map(|path| Input { content: content(), files: Files::One(path) })
+                .collect());
+        }
+        files.splice(0..0, found.drain(..));
+        Ok(vec![Input { content: content(), files: Files::Loose { folder, files } }])
     }
 
     fn read(&self, input: &Input, limits: &Limits, report: &mut FeedReport) -> Result<Reading, Error> {
-        read(input.files.path(), limits, report)
+        match &input.files {
+            Files::Loose { folder, files } => {
+                let (trackers, lists): (Vec<_>, Vec<_>) =
+                    files.iter().cloned().partition(|path| path.extension().is_some_and(|it| it == "json"));
+                read(trackers.first().map(PathBuf::as_path), folder, lists, limits, report)
+            }
+            files => read(Some(files.path()), files.path(), Vec::new(), limits, report),
+        }
     }
 }
 
-/// Reads the file at `path`.
-fn read(path: &Path, limits: &Limits, report: &mut FeedReport) -> Result<Reading, Error> {
+const TRACKER_FILE: &str = "tracker.json";
+const LISTS: [&str; 2] = ["DLA/list", "DSA/list"];
+
+/// Reads the tracker's JSON, if it is there, then the lists.
+fn read(
+    tracker: Option<&Path>,
+    folder: &Path,
+    lists: Vec<PathBuf>,
+    limits: &Limits,
+    report: &mut FeedReport,
+) -> Result<Reading, Error> {
+    let mut state = State {
+        report,
+        drafts: BTreeMap::new(),
+        releases: BTreeSet::new(),
+        known: HashSet::new(),
+        has_tracker: tracker.is_some(),
+        limit: limits.advisories,
+    };
+    let mut digest = None;
+    if let Some(path) = tracker {
+        digest = Some(read_tracker(path, limits, &mut state)?);
+    }
+    if !lists.is_empty() {
+        let files = Files::Loose { folder: folder.to_owned(), files: lists };
+        let of_lists = files.read(limits, &mut |entry| {
+            notices::read(&entry, &mut state).map_err(|problem| entry.broken(problem))
+        })?;
+        let both = digest.map(|digest| Digest::sha256(format!("{digest} {of_lists}").as_bytes()));
+        digest = Some(both.unwrap_or(of_lists));
+    }
+    if state.statements() > limits.advisories {
+        let what = folder.display().to_string();
+        return Err(LimitExceeded::new("advisories", limits.advisories, what).into());
+    }
+    let State { drafts, releases, .. } = state;
+    Ok(Reading {
+        drafts: drafts.into_values().collect(),
+        releases: releases.into_iter().collect(),
+        ..Reading::empty(Covers::Packages(Ecosystem::Debian), digest.unwrap_or_else(|| Digest::sha256(b"")))
+    })
+}
+
+/// Reads the JSON at `path`; its digest.
+fn read_tracker(path: &Path, limits: &Limits, state: &mut State<'_>) -> Result<Digest, Error> {
     let failed = |source| Error::Read { path: path.to_owned(), source };
     let exceeded = |name, limit| Error::from(LimitExceeded::new(name, limit, path.display().to_string()));
     let mut file = File::open(path).map_err(failed)?;
     let mut reader = HashingReader::new((&mut file).take(limits.feed_bytes));
-    let mut state =
-        State { report, drafts: BTreeMap::new(), releases: BTreeSet::new(), limit: limits.advisories };
     let mut deserializer =
         serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 16, &mut reader));
     let entry = Entry { file: path, name: None, bytes: &[] };
-    let parsed = Packages(&mut state).deserialize(&mut deserializer).and_then(|()| deserializer.end());
+    let parsed = Packages(state).deserialize(&mut deserializer).and_then(|()| deserializer.end());
     drop(deserializer);
     let (digest, bytes) = reader.finish();
     if bytes == limits.feed_bytes && file.metadata().map_err(failed)?.len() > bytes {
@@ -106,12 +167,7 @@ fn read(path: &Path, limits: &Limits, report: &mut FeedReport) -> Result<Reading
         return Err(exceeded("advisories", limits.advisories));
     }
     parsed.map_err(|error| entry.broken(DocumentProblem::Stream(error)))?;
-    let State { drafts, releases, .. } = state;
-    Ok(Reading {
-        drafts: drafts.into_values().collect(),
-        releases: releases.into_iter().collect(),
-        ..Reading::empty(Covers::Packages(Ecosystem::Debian), digest)
-    })
+    Ok(digest)
 }
 
 /// The data read so far.
@@ -120,6 +176,9 @@ struct State<'r> {
     /// By identifier: a vulnerability may be in several packages.
     drafts: BTreeMap<String, Draft>,
     releases: BTreeSet<String>,
+    /// The identifiers that the tracker's JSON has.
+    known: HashSet<String>,
+    has_tracker: bool,
     /// The maximum number of statements.
     limit: u64,
 }
@@ -167,6 +226,7 @@ impl State<'_> {
                 self.statement(package, &id, issue.description.as_deref(), &release, &state);
                 self.releases.insert(release);
             }
+            self.known.insert(id);
             if self.statements() > self.limit {
                 return Err(E::custom("too many statements"));
             }
@@ -211,7 +271,12 @@ impl State<'_> {
             class: Class::Vulnerability,
             affected: encoded,
         };
-        let draft = self.drafts.entry(id.to_owned()).or_insert_with(|| Draft {
+        self.draft(id, text).statements.push(statement);
+    }
+
+    /// The draft about a vulnerability.
+    fn draft(&mut self, id: &str, text: Option<&str>) -> &mut Draft {
+        self.drafts.entry(id.to_owned()).or_insert_with(|| Draft {
             id: id.to_owned(),
             origin: String::new(),
             detail: Detail {
@@ -223,8 +288,7 @@ impl State<'_> {
             // Debian's rating is for its own packages and says nothing about others.
             rating: Rating::default(),
             statements: Vec::new(),
-        });
-        draft.statements.push(statement);
+        })
     }
 }
 

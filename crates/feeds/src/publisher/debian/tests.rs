@@ -11,7 +11,7 @@ fn run_with(text: &str, limits: &Limits) -> (Result<Reading, Error>, FeedReport)
     let path = dir.path().join("tracker.json");
     std::fs::write(&path, text).unwrap();
     let mut report = FeedReport::new("Debian", "Debian", &path, "2026-01-01T00:00:00Z".parse().unwrap());
-    (read(&path, limits, &mut report), report)
+    (read(Some(&path), &path, Vec::new(), limits, &mut report), report)
 }
 
 fn one(state: &serde_json::Value) -> (Reading, FeedReport) {

@@ -235,6 +235,8 @@ ecosystems! {
     /// Packages of opkg.
     Opkg => system("opkg", "opkg", &["opkg"]),
 
+    /// Programs that no package manager knows, by the product that they are, `vendor:product`: OSV has no name for it.
+    Cpe => language("cpe", "CPE", &[]).order("rpm"),
     /// Any other type of package URL.
     Other => language("other", "other", &[]),
 }

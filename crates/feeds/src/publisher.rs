@@ -10,6 +10,7 @@
 //! | [`epss`] | `epss/epss_scores-*.csv.gz`, also without the folder and not compressed |
 //! | [`friendsofphp`] | `friendsofphp/security-advisories.zip` or `friendsofphp/VENDOR/PACKAGE/*.yaml` |
 //! | [`kev`] | `kev/known_exploited_vulnerabilities.json`, also without the folder |
+//! | [`nvd`] | `nvd/nvdcve-2.0-2024.json.gz`, …, also not compressed |
 //! | [`osv`] | `osv/PyPI/all.zip` or `PyPI/all.zip`; `osv/Go/*.json` or `Go/*.json` |
 //! | [`redhat`] | `redhat/2023/cve-2023-38545.json`, or `redhat/csaf-vex.zip` |
 //! | [`rolling`] | `chainguard/security.json`, `minimos/security.json`, `wolfi/security.json` |
@@ -20,6 +21,7 @@ mod debian;
 mod epss;
 mod friendsofphp;
 mod kev;
+mod nvd;
 mod osv;
 mod redhat;
 mod rolling;
@@ -40,7 +42,7 @@ use crate::{Entry, Error, FeedReport};
 
 /// All publishers. Their order determines the numbers of the feeds in a file; it does not decide between
 /// ratings.
-pub(crate) const PUBLISHERS: [&dyn Publisher; 11] = [
+pub(crate) const PUBLISHERS: [&dyn Publisher; 12] = [
     &alpine::Alpine,
     &rolling::CHAINGUARD,
     &debian::Debian,
@@ -48,6 +50,7 @@ pub(crate) const PUBLISHERS: [&dyn Publisher; 11] = [
     &friendsofphp::FriendsOfPhp,
     &kev::Kev,
     &rolling::MINIMOS,
+    &nvd::Nvd,
     &osv::Osv,
     &redhat::RedHat,
     &rubysec::RubySec,

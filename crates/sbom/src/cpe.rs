@@ -2,7 +2,8 @@
 //!
 //! A name is a guess, except for the well-known programs whose name the NVD's dictionary is known to have
 //! (`binaries/rules.txt`): no package states its own. A component gets one name, the likeliest, because each further
-//! guess finds more wrong entries than right ones. Matching never uses these names.
+//! guess finds more wrong entries than right ones. Matching uses them only for programs
+//! that no package manager knows ([`products`]).
 //!
 //! Follows NISTIR 7695, the formatted string of section 6.2:
 //!
@@ -122,6 +123,46 @@ fn value(text: &str) -> Option<String> {
     (is_value && !matches!(&*value, "" | "-")).then_some(value)
 }
 
+/// The products, `vendor:product`, that a program is which no package manager knows: that in the list of well-known programs, or
+/// those that its document names. Empty for packages, whose own publishers name them.
+pub fn products(component: &Component) -> Vec<String> {
+    if component.purl.package_type() != "generic" || component.version.is_empty() {
+        return Vec::new();
+    }
+    let mut products: Vec<String> = match component.origin.as_deref() {
+        Some(origin) if !origin.cpes.is_empty() => {
+            origin.cpes.iter().filter_map(|name| product(name)).collect()
+        }
+        _ if component.found_by.is_some() => binaries::product(component.purl.name())
+            .map(|(vendor, product)| format!("{vendor}:{product}"))
+            .into_iter()
+            .collect(),
+        _ => Vec::new(),
+    };
+    products.sort();
+    products.dedup();
+    products
+}
+
+/// Vendor and product in a formatted string about an application.
+fn product(name: &str) -> Option<String> {
+    let mut product = String::new();
+    let mut colons = 0;
+    let mut characters = name.strip_prefix("cpe:2.3:a:")?.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => product.push(characters.next()?.to_ascii_lowercase()),
+            ':' if colons == 1 => return Some(product),
+            ':' => {
+                colons += 1;
+                product.push(':');
+            }
+            other => product.push(other.to_ascii_lowercase()),
+        }
+    }
+    None
+}
+
 /// Quotes characters other than letters, digits, underscores, full stops and hyphens (section 6.2.2.2).
 fn quoted(f: &mut fmt::Formatter<'_>, value: &str) -> fmt::Result {
     value.chars().try_for_each(|character| {
@@ -182,6 +223,22 @@ mod tests {
     fn name(purl: &str) -> Option<String> {
         let component = Component::from_purl(purl.parse().unwrap());
         Cpe::likeliest(&Component { found_by: Some("x"), ..component }).map(|cpe| cpe.to_string())
+    }
+
+    #[test]
+    fn products_are_those_of_programs_only() {
+        let mut node = Component::from_purl("pkg:generic/node@20.1.0".parse().unwrap());
+        assert!(products(&node).is_empty(), "a document that names none");
+        node.found_by = Some("binaries");
+        assert_eq!(products(&node), ["nodejs:node.js"]);
+        let names =
+            ["cpe:2.3:a:nodejs:node\\.js:20.1.0:*:*:*:*:*:*:*", "cpe:2.3:a:nodejs:node.js:*", "cpe:/a:x:y:1"];
+        let cpes = names.map(str::to_owned).to_vec();
+        node.origin = Some(Box::new(crate::Origin { cpes, ..crate::Origin::default() }));
+        assert_eq!(products(&node), ["nodejs:node.js"]);
+        let mut package = Component::from_purl("pkg:deb/debian/nginx@1.22.1-9".parse().unwrap());
+        package.found_by = Some("dpkg");
+        assert!(products(&package).is_empty());
     }
 
     #[test]

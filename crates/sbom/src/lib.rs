@@ -49,6 +49,7 @@ mod zip;
 pub use catalogers::{CatalogerInfo, Catalogers, catalog, catalog_until, catalogers, os_paths, select};
 pub use comparison::{Aspect, Change, ChangeKind, ChangedIn, Comparison, Order, Side, compare};
 pub use conversion::{Loss, unread, unwritten};
+pub use cpe::products;
 pub use document::{BaseEvidence, BaseImage, Build, Completeness, Document, DocumentSubject, Phase};
 pub use documents::envelope::Envelope;
 pub use documents::format::{DocumentFormat, ReadDocument};

@@ -8,6 +8,8 @@
 //!   different packages are never joined, even if they share identifiers.
 //! - Development dependencies of a project are looked up, but neither their findings nor their gaps count unless
 //!   requested: they are not present when the project runs. Installed packages always count.
+//! - Programs that no package manager knows are looked up by the product that they are, and nothing else is: names of products
+//!   are guesses for packages, and certain for what a program says of itself.
 //! - A component that could not be matched is a [`Gap`], never silence: no feed, a release that the feed does not know,
 //!   a feed that is too old, an incomplete inventory, a version or an advisory that cannot be compared.
 
@@ -32,7 +34,7 @@ use std::rc::Rc;
 
 use jiff::SignedDuration;
 use plimsoll_core::{AdvisoryNames, Cancel, Timestamp};
-use plimsoll_sbom::{Component, ComponentIndex, Inventory, Owner, Problem, ProblemCode};
+use plimsoll_sbom::{Component, ComponentIndex, Inventory, Owner, Problem, ProblemCode, products};
 use serde::Serialize;
 
 pub use explain::{Bound, Comparison, ComponentOwner, Explained, MOST_EXPLAINED, Outcome, Relation, explain};
@@ -378,11 +380,15 @@ impl<'a> Scanner<'a> {
                 if is_named_only(component) {
                     return Ok(None);
                 }
-                match owner::covering(&self.targets, component, owner)? {
-                    Some(package) => self.asides.component(component, package),
-                    None => self.gaps.component(&ecosystem, reason),
+                if let Some(package) = owner::covering(&self.targets, component, owner)? {
+                    self.asides.component(component, package);
+                    return Ok(None);
                 }
-                return Ok(None);
+                let found = self.product(component)?;
+                if found.is_none() {
+                    self.gaps.component(&ecosystem, reason);
+                }
+                return Ok(found);
             }
         };
         *self.looked_up.entry(advisories.ecosystem().name()).or_default() += 1;
@@ -425,6 +431,30 @@ impl<'a> Scanner<'a> {
             );
         }
         self.without_epochs += usize::from(without_epochs);
+        Ok(Some(found))
+    }
+
+    /// The findings of a program that no package manager knows, by the products that it is; `None` if it is none, or there is
+    /// no feed about products.
+    fn product(&mut self, component: &'a Component) -> Result<Option<Found>, Error> {
+        let products = products(component);
+        let Some((advisories, stale)) = self.targets.products().filter(|_| !products.is_empty()) else {
+            return Ok(None);
+        };
+        if let Some(stale) = stale {
+            self.gaps.component(advisories.ecosystem().name(), stale);
+        }
+        *self.looked_up.entry(advisories.ecosystem().name()).or_default() += 1;
+        let mut found = Found { findings: Vec::new(), suppressed: Vec::new() };
+        for product in products {
+            let judged = judge(advisories, &Subject::product(component, &product))?;
+            self.doubt(advisories, &judged.doubts);
+            let finding = |it: Vulnerability| Finding {
+                cpe: Some(product.clone()),
+                ..it.finding(component, &component.name, &component.version)
+            };
+            found.add(judged.found.into_iter().map(finding), std::iter::empty());
+        }
         Ok(Some(found))
     }
 
@@ -509,6 +539,13 @@ impl<'a> Subject<'a> {
     ) -> Self {
         let key = key(release, advisories.ecosystem().normalise(package)).into_owned();
         Self { key, package, version, traits: Traits::of_component(component), epochs: Epochs::Counted }
+    }
+
+    /// A program, as one of the products that it is.
+    fn product(component: &'a Component, product: &str) -> Self {
+        let (package, version) = installed(component);
+        let (key, traits) = (product.to_owned(), Traits::default());
+        Self { key, package, version, traits, epochs: Epochs::Counted }
     }
 }
 

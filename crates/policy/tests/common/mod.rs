@@ -239,6 +239,7 @@ pub fn finding(id: &str, severity: Severity) -> Finding {
         likelihood: None,
         linked: None,
         without_epochs: false,
+        cpe: None,
         fix: Fix::Fixed(vec!["1.0-1+deb12u1".to_owned()]),
         summary: "overflow in foo".to_owned(),
         locations: vec![plimsoll_sbom::Location { path: "var/lib/dpkg/status".to_owned(), layer: Some(1) }],

@@ -1,5 +1,5 @@
-//! The origin of a package and the digests of its file, as its own metadata states them: for documents and people. They
-//! are never used to look up advisories.
+//! The origin of a package and the digests of its file, as its own metadata states them: for documents and people. Of
+//! these, only the CPE names of programs that no package manager knows are used to look up advisories.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -51,6 +51,9 @@ pub struct Finding {
     /// Whether epochs in advisories were ignored, because the component's document states none.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub without_epochs: bool,
+    /// The product, `vendor:product`, if the component was matched by its CPE name and not as a package.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpe: Option<String>,
     /// Whether a newer version fixes it.
     pub fix: Fix,
     /// One line.

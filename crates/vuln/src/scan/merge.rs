@@ -83,6 +83,7 @@ impl Vulnerability {
             likelihood: None,
             linked: linkage::linked(component, &self.detail.functions),
             without_epochs: false,
+            cpe: None,
             fix: self.fix,
             summary: self.detail.summary,
             locations: component.locations.clone(),

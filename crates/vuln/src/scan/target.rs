@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use jiff::SignedDuration;
-use plimsoll_core::{Distribution, clock};
+use plimsoll_core::{Distribution, Ecosystem, clock};
 use plimsoll_sbom::{Component, Inventory, OsRelease};
 
 use super::{GapReason, ScanSettings};
@@ -39,6 +39,12 @@ impl<'a> Targets<'a> {
             Distribution::by_id(&os.id)?.release(os.version_id.as_deref(), os.codename.as_deref())
         });
         Self { os, release: release.map(Rc::from), database, settings }
+    }
+
+    /// The advisories about products, for programs that no package manager knows.
+    pub(super) fn products(&self) -> Option<(&'a Advisories, Option<GapReason>)> {
+        let advisories = self.database.advisories(Ecosystem::Cpe)?;
+        Some((advisories, self.stale(advisories, None)))
     }
 
     pub(super) fn target(&self, component: &Component) -> Target<'a> {

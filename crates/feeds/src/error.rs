@@ -141,6 +141,12 @@ pub enum DocumentProblem {
     /// Not JSON, in a document that is read as a stream.
     #[error("invalid JSON: {0}")]
     Stream(#[from] serde_json::Error),
+    /// Not XML, or more than is read of it.
+    #[error("invalid XML: {reason}")]
+    Xml {
+        /// What is wrong.
+        reason: String,
+    },
     /// Not an archive, or one that contradicts itself.
     #[error("invalid zip: {0}")]
     Zip(#[from] zip::result::ZipError),

@@ -9,6 +9,10 @@
 //! FROM/Go/GO-2024-2687.json       loose OSV documents
 //! FROM/debian/tracker.json        the Debian security tracker; also FROM/debian.json
 //! FROM/alpine/v3.20/main.json     the Alpine security database
+//! FROM/wolfi/security.json        a security database of a distribution with one release
+//! FROM/redhat/2024/cve-2024-24786.json, FROM/oracle/com.oracle.elsa-all.xml
+//!                                 CSAF and OVAL of distributions with rpm
+//! FROM/nvd/nvdcve-2.0-2024.json.gz    what is known about products
 //! FROM/rubysec/gems/rack/CVE-2022-30122.yml, FROM/friendsofphp/cakephp/cakephp/CVE-2019-11458.yaml
 //!                                 advisories about gems and Composer's packages; also as the archives of their repositories
 //! FROM/kev/known_exploited_vulnerabilities.json, FROM/epss/epss_scores-current.csv.gz
@@ -36,6 +40,7 @@ mod report;
 mod requirement;
 pub mod update;
 mod wanted;
+mod xml;
 mod zip_input;
 
 use std::collections::BTreeMap;

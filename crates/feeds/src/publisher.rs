@@ -12,6 +12,7 @@
 //! | [`kev`] | `kev/known_exploited_vulnerabilities.json`, also without the folder |
 //! | [`nvd`] | `nvd/nvdcve-2.0-2024.json.gz`, …, also not compressed |
 //! | [`osv`] | `osv/PyPI/all.zip` or `PyPI/all.zip`; `osv/Go/*.json` or `Go/*.json` |
+//! | [`oval`] | `azurelinux/azurelinux-3.0-oval.xml`, `oracle/com.oracle.elsa-all.xml` |
 //! | [`redhat`] | `redhat/2023/cve-2023-38545.json`, or `redhat/csaf-vex.zip` |
 //! | [`rolling`] | `chainguard/security.json`, `minimos/security.json`, `wolfi/security.json` |
 //! | [`rubysec`] | `rubysec/ruby-advisory-db.zip` or `rubysec/gems/GEM/*.yml` |
@@ -23,6 +24,7 @@ mod friendsofphp;
 mod kev;
 mod nvd;
 mod osv;
+mod oval;
 mod redhat;
 mod rolling;
 mod rubysec;
@@ -42,8 +44,9 @@ use crate::{Entry, Error, FeedReport};
 
 /// All publishers. Their order determines the numbers of the feeds in a file; it does not decide between
 /// ratings.
-pub(crate) const PUBLISHERS: [&dyn Publisher; 12] = [
+pub(crate) const PUBLISHERS: [&dyn Publisher; 14] = [
     &alpine::Alpine,
+    &oval::AZURE,
     &rolling::CHAINGUARD,
     &debian::Debian,
     &epss::Epss,
@@ -51,6 +54,7 @@ pub(crate) const PUBLISHERS: [&dyn Publisher; 12] = [
     &kev::Kev,
     &rolling::MINIMOS,
     &nvd::Nvd,
+    &oval::ORACLE,
     &osv::Osv,
     &redhat::RedHat,
     &rubysec::RubySec,

@@ -80,6 +80,7 @@ impl Publisher for Osv {
         let elsewhere = [
             Ecosystem::Alpine,
             Ecosystem::AmazonLinux,
+            Ecosystem::AzureLinux,
             Ecosystem::Chainguard,
             Ecosystem::MinimOs,
             Ecosystem::OracleLinux,

@@ -1,0 +1,219 @@
+//! Definitions in OVAL 5, <https://oval.mitre.org/language/version5.11/>, as distributions with rpm publish them: Oracle Linux and
+//! Azure Linux. ([`definitions`] reads them.)
+//!
+//! | definition | what it becomes |
+//! | --- | --- |
+//! | a package `less than` a version | affected before that version |
+//! | `less than or equal` | affected up to that version |
+//! | `greater than` as well, in the same `AND` | affected only after that version |
+//! | any other operation | undecided in every version |
+//! | `Module nodejs:18 is enabled` | the packages beside it are of that stream |
+//! | several CVEs | one advisory for each, with a link to the erratum |
+//! | no CVE | an advisory of its own |
+//!
+//! The severity is that of the definition; that of an erratum is the worst of its vulnerabilities, so it rates no others.
+//! Builds of Oracle's for a product (`ksplice`, `fips`) have versions above all others, which are not compared with them: what is said
+//! about them is left out, and counted.
+
+mod definitions;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{BufReader, Read as _};
+use std::path::Path;
+
+use plimsoll_core::{Ecosystem, LimitExceeded, Limits};
+use plimsoll_vuln::affected::{Affected, FixState, Interval};
+use plimsoll_vuln::database::{Detail, key};
+use plimsoll_vuln::{Class, Rating, Severity, SeveritySource};
+
+use super::{Covers, Location, Publisher, Reading};
+use crate::draft::{Draft, PackageStatement, is_identifier, is_package_name, is_web, midnight, one_line};
+use crate::hashing::HashingReader;
+use crate::input::{Files, Input, documents};
+use crate::wanted::Wanted;
+use crate::{Doubt, Entry, Error, FeedReport, Skip, xml};
+use definitions::{Definition, Reader};
+
+/// A distribution that publishes so.
+#[derive(Debug)]
+pub(super) struct Oval {
+    ecosystem: Ecosystem,
+    name: &'static str,
+    address: &'static str,
+    /// The file that is fetched, if it can be read as it is served.
+    file: Option<&'static str>,
+    /// The release of a definition, by the platform that it names and the name of its file.
+    release: fn(platform: &str, file: &str) -> Option<String>,
+}
+
+/// Oracle Linux. Its file is compressed by bzip2 and has to be unpacked.
+pub(super) const ORACLE: Oval = Oval {
+    ecosystem: Ecosystem::OracleLinux,
+    name: "Oracle Linux OVAL",
+    address: "https://linux.oracle.com/security/oval/",
+    file: None,
+    release: |platform, _| number(platform.strip_prefix("Oracle Linux ")?),
+};
+
+/// Azure Linux, and CBL-Mariner before it.
+pub(super) const AZURE: Oval = Oval {
+    ecosystem: Ecosystem::AzureLinux,
+    name: "Azure Linux OVAL",
+    address: "https://raw.githubusercontent.com/microsoft/AzureLinuxVulnerabilityData/main/",
+    file: Some("azurelinux-3.0-oval.xml"),
+    release: |_, file| number(file.rsplit_once(".0-oval")?.0.rsplit_once('-')?.1),
+};
+
+fn number(text: &str) -> Option<String> {
+    (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.to_owned())
+}
+
+impl Publisher for Oval {
+    fn id(&self) -> &'static str {
+        self.ecosystem.id()
+    }
+
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn licence(&self, _content: &str) -> Option<&'static str> {
+        None
+    }
+
+    fn address(&self) -> &'static str {
+        self.address
+    }
+
+    fn locations(&self, wanted: &Wanted) -> Vec<Location> {
+        let location = |file: &str| Location { file: format!("{}/{file}", self.id()), path: file.to_owned() };
+        let wanted = *wanted == Wanted::whole(self.ecosystem);
+        self.file.filter(|_| wanted).map(location).into_iter().collect()
+    }
+
+    fn discover(&self, from: &Path) -> Result<Vec<Input>, Error> {
+        let folder = from.join(self.id());
+        if !folder.is_dir() {
+            return Ok(Vec::new());
+        }
+        let files = documents(&folder, &["xml"])?;
+        let found =
+            Input { content: self.ecosystem.name().to_owned(), files: Files::Loose { folder, files } };
+        Ok(if found.files.is_empty() { Vec::new() } else { vec![found] })
+    }
+
+    fn read(&self, input: &Input, limits: &Limits, report: &mut FeedReport) -> Result<Reading, Error> {
+        let files = match &input.files {
+            Files::Loose { files, .. } => files.as_slice(),
+            Files::One(path) | Files::Zip(path) => std::slice::from_ref(path),
+        };
+        let (mut drafts, mut releases) = (BTreeMap::new(), BTreeSet::new());
+        let mut digests = String::new();
+        let mut left = limits.feed_bytes;
+        for path in files {
+            let failed = |source| Error::Read { path: path.clone(), source };
+            let file = File::open(path).map_err(failed)?;
+            // One byte more tells a file that ends there from a longer one.
+            let mut stored = HashingReader::new(file.take(left.saturating_add(1)));
+            let mut reader = Reader::new(limits.advisories);
+            let read = xml::read(BufReader::with_capacity(1 << 16, &mut stored), |step| reader.step(step));
+            let (digest, bytes) = stored.finish();
+            let exceeded = |name, limit| LimitExceeded::new(name, limit, path.display().to_string());
+            if bytes > left {
+                return Err(exceeded("feed_bytes", limits.feed_bytes).into());
+            }
+            if reader.is_too_long() {
+                return Err(exceeded("advisories", limits.advisories).into());
+            }
+            let entry = Entry { file: path, name: None, bytes: &[] };
+            read.map_err(|problem| entry.broken(problem))?;
+            left = left.saturating_sub(bytes);
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            digests.push_str(&format!("{digest} {name}\n"));
+            let tests = reader.finish();
+            for definition in &tests.definitions {
+                self.definition(definition, &tests, name, report, &mut drafts, &mut releases);
+            }
+        }
+        let source = plimsoll_core::Digest::sha256(digests.as_bytes());
+        let (drafts, releases) = (drafts.into_values().collect(), releases.into_iter().collect());
+        Ok(Reading { drafts, releases, ..Reading::of(Covers::Packages(self.ecosystem), source) })
+    }
+}
+
+impl Oval {
+    fn definition(
+        &self,
+        definition: &Definition,
+        tests: &definitions::Tests,
+        file: &str,
+        report: &mut FeedReport,
+        drafts: &mut BTreeMap<(String, String), Draft>,
+        releases: &mut BTreeSet<String>,
+    ) {
+        report.read += 1;
+        let release = definition.platforms.iter().find_map(|platform| (self.release)(platform, file));
+        let Some(release) = release else {
+            report.skip(Skip::NoPackage, &definition.id);
+            return;
+        };
+        let severity = definition.severity.as_deref().and_then(Severity::from_word);
+        let rating = severity.map(|severity| Rating { severity, source: SeveritySource::Vendor });
+        let rating = rating.unwrap_or_default();
+        let mut statements = Vec::new();
+        for package in tests.packages(definition) {
+            let versions = package.bounds.iter().map(|bound| bound.version.as_str());
+            if !is_package_name(&package.name)
+                || versions.clone().any(|it| it.contains(".ksplice") || it.contains("fips"))
+            {
+                report.doubt(Doubt::Release, &definition.id);
+                continue;
+            }
+            let interval = definitions::interval(&package.bounds);
+            if interval.is_none() {
+                report.doubt(Doubt::FixedVersion, &definition.id);
+            }
+            let (intervals, doubtful) = match interval {
+                Some(interval) => (vec![interval], Vec::new()),
+                None => (Vec::new(), vec![Interval::ALL]),
+            };
+            let mut affected = Vec::new();
+            let fix_state = FixState::Unknown;
+            Affected { intervals, doubtful, versions: Vec::new(), fix_state }.encode(&mut affected);
+            statements.push(PackageStatement {
+                key: key(Some(&release), package.name.as_str().into()).into_owned(),
+                rating: rating.clone(),
+                module: package.module.clone(),
+                class: Class::Vulnerability,
+                affected,
+            });
+        }
+        releases.insert(release);
+        let ids = definition.vulnerabilities();
+        if statements.is_empty() || ids.is_empty() {
+            report.skip(Skip::NoPackage, &definition.id);
+            return;
+        }
+        report.kept += 1;
+        for id in ids.into_iter().filter(|id| is_identifier(id)) {
+            let draft = drafts.entry((id.to_owned(), definition.id.clone())).or_insert_with(|| Draft {
+                id: id.to_owned(),
+                origin: definition.id.clone(),
+                detail: detail(definition),
+                rating: Rating::default(),
+                statements: Vec::new(),
+            });
+            draft.statements.extend(statements.iter().cloned());
+        }
+    }
+}
+
+fn detail(definition: &Definition) -> Detail {
+    Detail {
+        summary: one_line(&definition.title),
+        published: definition.date.as_deref().and_then(midnight),
+        urls: definition.url.clone().filter(|url| is_web(url)).into_iter().collect(),
+        ..Detail::default()
+    }
+}

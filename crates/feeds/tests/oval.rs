@@ -1,0 +1,172 @@
+//! Oracle's and Microsoft's real definitions in OVAL, and what modules and alternatives mean.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code")]
+
+use std::fs;
+use std::path::PathBuf;
+
+use plimsoll_core::Limits;
+use plimsoll_feeds::{BuildReport, Error, build};
+use plimsoll_sbom::{Component, Inventory};
+use plimsoll_vuln::{Database, Finding, ScanSettings, Severity, scan};
+
+const AS_OF: &str = "2026-08-22T00:00:00Z";
+
+struct Built {
+    _dir: tempfile::TempDir,
+    report: BuildReport,
+    database: Database,
+}
+
+fn built(file: &str, content: &[u8], limits: &Limits) -> Result<Built, Error> {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, out) = (dir.path().join("from"), dir.path().join("out"));
+    let path = from.join(file);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, content).unwrap();
+    let now = AS_OF.parse().unwrap();
+    let report = build(&from, now, &out, now, limits)?;
+    let database = Database::open(&out).unwrap();
+    database.verify().unwrap();
+    Ok(Built { report, database, _dir: dir })
+}
+
+fn real(file: &str, sample: &str) -> Option<Built> {
+    let peer = plimsoll_testkit::peer_program("vunnel/PKG-INFO", "$PLIMSOLL_PEERS/vunnel")?;
+    let sample: PathBuf = peer.with_file_name("tests").join("unit/providers").join(sample);
+    Some(built(file, &fs::read(sample).unwrap(), &Limits::default()).unwrap())
+}
+
+impl Built {
+    fn findings(&self, purl: &str) -> Vec<Finding> {
+        let component = Component::from_purl(purl.parse().unwrap());
+        let inventory = Inventory { components: vec![component], ..Inventory::default() };
+        let scan = scan(&inventory, &self.database, &ScanSettings::at(AS_OF.parse().unwrap())).unwrap();
+        assert!(scan.gaps.is_empty(), "{purl}: {:?}", scan.gaps);
+        scan.findings
+    }
+
+    fn ids(&self, purl: &str) -> Vec<String> {
+        self.findings(purl).into_iter().map(|finding| finding.id).collect()
+    }
+}
+
+#[test]
+fn azure_linuxs_definitions_say_what_they_say() {
+    let Some(azure) = real(
+        "azurelinux/azurelinux-3.0-oval.xml",
+        "mariner/test-fixtures/azure-linux-truncated-3.0-oval.xml",
+    ) else {
+        return;
+    };
+    assert_eq!((azure.report.feeds[0].read, azure.report.feeds[0].kept), (3, 3));
+    let at = |name: &str, version: &str| {
+        azure.ids(&format!("pkg:rpm/azurelinux/{name}@{version}?distro=azurelinux-3.0&epoch=0"))
+    };
+    assert_eq!(at("freeglut", "3.3.0-1.azl3"), ["CVE-2024-24258", "CVE-2024-24259"]);
+    assert!(at("freeglut", "3.4.0-1.azl3").is_empty());
+    let finding =
+        azure.findings("pkg:rpm/azurelinux/ceph@18.2.0-1.azl3?distro=azurelinux-3.0&epoch=0").remove(0);
+    assert_eq!((finding.id.as_str(), finding.severity), ("CVE-2020-27304", Severity::Critical));
+    assert_eq!(finding.fix.nearest(), Some("18.2.1-1.azl3"));
+
+    let Some(mariner) =
+        real("azurelinux/cbl-mariner-2.0-oval.xml", "mariner/test-fixtures/mariner-truncated-2.0-oval.xml")
+    else {
+        return;
+    };
+    let at = |name: &str, version: &str| {
+        mariner.ids(&format!("pkg:rpm/mariner/{name}@{version}?distro=mariner-2.0&epoch=0"))
+    };
+    // CVE-2023-29404 is only in versions after 1.19.0.
+    assert!(at("golang", "1.18.0-1.cm2").is_empty());
+    assert_eq!(at("golang", "1.20.0-1.cm2"), ["CVE-2023-29404"]);
+    assert!(at("golang", "1.20.7-1.cm2").is_empty());
+    // CVE-2022-3736 is in 9.16.33-1 itself.
+    assert_eq!(at("bind", "9.16.33-1.cm2"), ["CVE-2022-3736"]);
+    assert!(at("bind", "9.16.33-2.cm2").is_empty());
+}
+
+#[test]
+fn oracles_errata_are_one_finding_for_each_of_their_cves() {
+    let Some(oracle) = real("oracle/com.oracle.elsa-all.xml", "oracle/test-fixtures/mock_data") else {
+        return;
+    };
+    let at = |name: &str, version: &str| {
+        oracle.ids(&format!("pkg:rpm/oracle/{name}@{version}?distro=ol-5.11&epoch=30"))
+    };
+    for name in ["bind", "bind-libs", "bind-utils"] {
+        assert_eq!(at(name, "9.3.3-7.el5"), ["CVE-2007-0493", "CVE-2007-0494"], "{name}");
+        assert!(at(name, "9.3.3-8.el5").is_empty(), "{name}");
+    }
+    let finding = oracle.findings("pkg:rpm/oracle/bind@9.3.3-7.el5?distro=ol-5.11&epoch=30").remove(0);
+    assert_eq!(
+        (finding.severity, finding.urls.as_slice()),
+        (Severity::Medium, &["https://linux.oracle.com/errata/ELSA-2007-0057.html".to_owned()][..])
+    );
+    assert_eq!(finding.published.unwrap().to_string(), "2007-06-26T00:00:00Z");
+    let Some(ksplice) = real("oracle/com.oracle.elsa-all.xml", "oracle/test-fixtures/mock_ksplice_data")
+    else {
+        return;
+    };
+    assert_eq!(ksplice.report.feeds[0].kept, 0, "builds for Ksplice are no fixes of others");
+}
+
+const MODULE: &str = r#"<oval_definitions><definitions>
+<definition id="oval:com.oracle.elsa:def:1" class="patch"><metadata><title>ELSA-2024-1: nodejs:18 security update (IMPORTANT)</title>
+<affected family="unix"><platform>Oracle Linux 8</platform></affected>
+<reference source="elsa" ref_id="ELSA-2024-1" ref_url="https://linux.oracle.com/errata/ELSA-2024-1.html"/>
+<reference source="CVE" ref_id="CVE-2024-1" ref_url="x"/>
+<advisory><severity>IMPORTANT</severity><issued date="2024-01-02"/></advisory></metadata>
+<criteria operator="AND"><criterion test_ref="t0" comment="Oracle Linux 8 is installed"/>
+<criterion test_ref="t9" comment="Module nodejs:18 is enabled"/>
+<criteria operator="OR"><criteria operator="AND"><criterion test_ref="t1" comment="nodejs is earlier than 18.19"/></criteria>
+<criterion test_ref="t2" comment="npm is earlier than 10"/></criteria></criteria></definition></definitions>
+<tests><rpminfo_test id="t1"><object object_ref="o1"/><state state_ref="s1"/></rpminfo_test>
+<rpminfo_test id="t2"><object object_ref="o2"/><state state_ref="s2"/></rpminfo_test></tests>
+<objects><rpminfo_object id="o1"><name>nodejs</name></rpminfo_object><rpminfo_object id="o2"><name>npm</name></rpminfo_object></objects>
+<states><rpminfo_state id="s1"><evr operation="less than">1:18.19.0-1.module+el8.9.0+1</evr></rpminfo_state>
+<rpminfo_state id="s2"><evr operation="unheard of">1:10-1</evr></rpminfo_state></states></oval_definitions>"#;
+
+#[test]
+fn a_module_holds_for_the_criteria_below_it() {
+    let oracle = built("oracle/a.xml", MODULE.as_bytes(), &Limits::default()).unwrap();
+    let at = |stream: &str| {
+        let version = "18.18.0-1.module%2Bel8.8.0%2B1";
+        oracle.ids(&format!("pkg:rpm/oracle/nodejs@{version}?distro=ol-8.9&epoch=1&rpmmod=nodejs%3A{stream}"))
+    };
+    assert_eq!(at("18"), ["CVE-2024-1"]);
+    assert!(at("20").is_empty());
+    let undecided: u64 = oracle.report.feeds[0].doubts.values().map(|tally| tally.count).sum();
+    assert_eq!(undecided, 1, "an operation that is not known");
+}
+
+#[test]
+fn p02_p04_what_is_no_definition_fails_with_its_file_and_within_the_limits() {
+    let entity =
+        format!("<!DOCTYPE a [<!ENTITY x '{}'>]>{}", "x".repeat(1000), MODULE.replace("IMPORTANT", "&x;"));
+    assert_eq!(built("oracle/a.xml", entity.as_bytes(), &Limits::default()).unwrap().report.feeds[0].kept, 1);
+    for broken in [
+        String::new(),
+        MODULE[..MODULE.len() - 10].to_owned(),
+        MODULE.replace("<tests>", &"<criteria>".repeat(5_000)),
+        MODULE.replace("</tests>", "</test>"),
+        "{}".to_owned(),
+    ] {
+        let error = built("oracle/a.xml", broken.as_bytes(), &Limits::default()).err().unwrap().to_string();
+        assert!(error.contains("a.xml") && error.len() < 1_000, "{error}");
+    }
+    let mut limits = Limits::default();
+    limits.feed_bytes = 100;
+    let error = built("oracle/a.xml", MODULE.as_bytes(), &limits).err().unwrap().to_string();
+    assert!(error.contains("feed_bytes"), "{error}");
+    let mut limits = Limits::default();
+    limits.advisories = 1;
+    let many = MODULE.replace("<states>", &format!("<states>{}", "<rpminfo_state id=\"x\"/>".repeat(20)));
+    let error = built("oracle/a.xml", many.as_bytes(), &limits).err().unwrap().to_string();
+    assert!(error.contains("advisories"), "{error}");
+    // What would be a name with marks in it is no package.
+    let marked = MODULE.replace("<name>nodejs<", "<name>node\u{202e}\u{1b}js<");
+    let report = built("oracle/a.xml", marked.as_bytes(), &Limits::default()).unwrap().report;
+    assert!(report.feeds[0].doubts.values().map(|tally| tally.count).sum::<u64>() >= 1);
+}

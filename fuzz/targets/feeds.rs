@@ -1,8 +1,9 @@
-//! Publishers' data: OSV documents, Debian's tracker, Alpine's security database, KEV, EPSS, RubySec, FriendsOfPHP, and zip archives of any content. What a build accepts
-//! becomes a database in which every record decodes.
+//! Publishers' data: OSV documents, Debian's tracker and notices, security databases, Red Hat's CSAF, OVAL, NVD, KEV, EPSS, RubySec,
+//! FriendsOfPHP, and zip archives of any content. What a build accepts becomes a database in which every record decodes.
 //!
-//! The first byte says where the rest goes: `o` one OSV document, `d` the tracker, `a` the security database, `k` KEV, `r` RubySec, `p` FriendsOfPHP,
-//! `e` EPSS, `g` the same compressed, `z` a zip archive.
+//! The first byte says where the rest goes: `o` one OSV document, `u` one of Ubuntu's, `d` the tracker, `l` a list of notices, `a` the
+//! security database of Alpine, `w` of Wolfi, `c` CSAF, `x` OVAL, `n` NVD, `k` KEV, `r` RubySec, `p` FriendsOfPHP, `e` EPSS, `g` the same
+//! compressed, `z` a zip archive.
 
 #![no_main]
 
@@ -25,6 +26,12 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
         Some(b'o') => ("PyPI", "advisory.json"),
         Some(b'd') => ("debian", "tracker.json"),
         Some(b'a') => ("alpine/v3.20", "main.json"),
+        Some(b'u') => ("Ubuntu", "USN-1-1.json"),
+        Some(b'l') => ("debian/DSA", "list"),
+        Some(b'w') => ("wolfi", "security.json"),
+        Some(b'c') => ("redhat/2026", "cve-2026-0001.json"),
+        Some(b'x') => ("oracle", "com.oracle.elsa-all.xml"),
+        Some(b'n') => ("nvd", "nvdcve-2.0-2026.json"),
         Some(b'k') => ("kev", "known_exploited_vulnerabilities.json"),
         Some(b'e') => ("epss", "epss_scores-current.csv"),
         Some(b'g') => ("epss", "epss_scores-current.csv.gz"),

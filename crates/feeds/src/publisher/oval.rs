@@ -138,7 +138,7 @@ impl Publisher for Oval {
         }
         let source = plimsoll_core::Digest::sha256(digests.as_bytes());
         let (drafts, releases) = (drafts.into_values().collect(), releases.into_iter().collect());
-        Ok(Reading { drafts, releases, ..Reading::of(Covers::Packages(self.ecosystem), source) })
+        Ok(Reading { drafts, releases, ..Reading::empty(Covers::Packages(self.ecosystem), source) })
     }
 }
 

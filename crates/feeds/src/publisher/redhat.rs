@@ -83,7 +83,7 @@ impl Publisher for RedHat {
             Ok(())
         })?;
         let releases = releases.into_iter().collect();
-        Ok(Reading { drafts, releases, ..Reading::of(Covers::Packages(Ecosystem::RedHat), source) })
+        Ok(Reading { drafts, releases, ..Reading::empty(Covers::Packages(Ecosystem::RedHat), source) })
     }
 }
 

@@ -2,6 +2,8 @@
 //! of bad inputs.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
+mod publishers;
+
 use std::fs;
 use std::io::Write as _;
 

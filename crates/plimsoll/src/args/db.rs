@@ -48,6 +48,11 @@ The publishers, for --mirror (docs/feeds.md):
   osv      https://osv-vulnerabilities.storage.googleapis.com/
   debian   https://security-tracker.debian.org/tracker/
   alpine   https://secdb.alpinelinux.org/
+  wolfi, chainguard, minimos
+           https://packages.wolfi.dev/os/, https://packages.cgr.dev/chainguard/,
+           https://packages.mini.dev/advisories/secdb/
+  azurelinux
+           https://raw.githubusercontent.com/microsoft/AzureLinuxVulnerabilityData/main/
   rubysec  https://codeload.github.com/rubysec/ruby-advisory-db/zip/refs/heads/
   friendsofphp
            https://codeload.github.com/FriendsOfPHP/security-advisories/zip/refs/heads/
@@ -71,9 +76,10 @@ pub(crate) struct Update {
 
 /// Build the database from a folder of publishers' advisories
 ///
-/// Reads DIR/ECOSYSTEM/all.zip or DIR/ECOSYSTEM/*.json (OSV; also below DIR/osv), DIR/debian/tracker.json (the Debian
-/// security tracker), DIR/alpine/RELEASE/*.json (the Alpine security database), DIR/rubysec/ruby-advisory-db.zip,
-/// DIR/friendsofphp/security-advisories.zip (also unpacked),
+/// Reads DIR/ECOSYSTEM/all.zip or DIR/ECOSYSTEM/*.json (OSV; also below DIR/osv), DIR/debian/tracker.json and
+/// DIR/debian/{DSA,DLA}/list (the Debian security tracker), DIR/alpine/RELEASE/*.json (the Alpine security database) and
+/// DIR/{wolfi,chainguard,minimos}/security.json (in its form), DIR/redhat/YEAR/cve-*.json (Red Hat's CSAF),
+/// DIR/{oracle,azurelinux}/*.xml (OVAL), DIR/nvd/*.json.gz (NVD), DIR/rubysec/ruby-advisory-db.zip, DIR/friendsofphp/security-advisories.zip (also unpacked),
 /// DIR/kev/known_exploited_vulnerabilities.json and DIR/epss/epss_scores-*.csv.gz, and writes one file per ecosystem.
 /// If a feed cannot be read completely, the database does not change.
 #[derive(Debug, Args)]
@@ -87,6 +93,9 @@ The publishers' files (docs/feeds.md has all of them):
   PyPI, Go, npm, …  https://osv-vulnerabilities.storage.googleapis.com/ECOSYSTEM/all.zip
   Debian            https://security-tracker.debian.org/tracker/data/json
   Alpine            https://secdb.alpinelinux.org/RELEASE/main.json, …/community.json
+  Wolfi             https://packages.wolfi.dev/os/security.json
+  Red Hat           https://security.access.redhat.com/data/csaf/v2/vex/YEAR/cve-….json
+  NVD               https://nvd.nist.gov/feeds/json/cve/2.0/nvdcve-2.0-YEAR.json.gz
   KEV               https://www.cisa.gov/sites/default/files/feeds/\\
                     known_exploited_vulnerabilities.json
   EPSS              https://epss.empiricalsecurity.com/epss_scores-current.csv.gz")]

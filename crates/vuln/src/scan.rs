@@ -445,7 +445,8 @@ impl<'a> Scanner<'a> {
             self.gaps.component(advisories.ecosystem().name(), stale);
         }
         *self.looked_up.entry(advisories.ecosystem().name()).or_default() += 1;
-        let mut found = Found { findings: Vec::new(), suppressed: Vec::new() };
+        let ecosystem = advisories.ecosystem().name();
+        let mut found = Found { findings: Vec::new(), suppressed: Vec::new(), undecided: Vec::new() };
         for product in products {
             let judged = judge(advisories, &Subject::product(component, &product))?;
             self.doubt(advisories, &judged.doubts);
@@ -453,6 +454,7 @@ impl<'a> Scanner<'a> {
                 cpe: Some(product.clone()),
                 ..it.finding(component, &component.name, &component.version)
             };
+            found.undecided.extend(judged.undecided.into_iter().map(|it| (ecosystem, finding(it))));
             found.add(judged.found.into_iter().map(finding), std::iter::empty());
         }
         Ok(Some(found))

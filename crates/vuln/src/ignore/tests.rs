@@ -29,6 +29,7 @@ fn finding(id: &str, purl: &str, paths: &[&str]) -> Finding {
         exploited: None,
         likelihood: None,
         linked: None,
+        cpe: None,
         without_epochs: false,
         fix: Fix::NotFixed,
         summary: String::new(),

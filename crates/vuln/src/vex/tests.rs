@@ -36,6 +36,7 @@ fn finding(id: &str, aliases: &[&str], purl: &str) -> Finding {
         exploited: None,
         likelihood: None,
         linked: None,
+        cpe: None,
         without_epochs: false,
         fix: Fix::Unknown,
         summary: String::new(),

@@ -49,7 +49,13 @@ pub(crate) struct New {
     pub(crate) cve: Vec<String>,
     /// Ignore rules whose vulnerabilities it accepts, as for `scan`: .trivyignore, .grype.yaml, osv-scanner.toml, IgnoreRules. Rules
     /// that are narrower than a waiver are left out and told; may be repeated
-    #[arg(long, value_name = "FILE", env = "PLIMSOLL_IGNORE_FILE", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PLIMSOLL_IGNORE_FILE",
+        hide_short_help = true,
+        value_delimiter = ','
+    )]
     pub(crate) ignore_file: Vec<PathBuf>,
     /// Rule to waive [default with --cve: vulnerabilities]; may be repeated
     #[arg(long, value_name = "RULE", env = "PLIMSOLL_RULE", value_delimiter = ',')]

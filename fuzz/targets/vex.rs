@@ -47,6 +47,7 @@ fn finding(purl: &str) -> Finding {
         severity_source: SeveritySource::default(),
         exploited: None,
         likelihood: None,
+        linked: None,
         without_epochs: false,
         fix: Fix::Unknown,
         summary: String::new(),

@@ -295,6 +295,9 @@ fn identity(helper: &Helper) -> Identity {
     identity
 }
 
+/// A status, the justification and the words for it.
+type Reason<'a> = (u8, Option<&'a str>, Option<&'a str>);
+
 /// Adds the statements about one vulnerability: one for each status and reason.
 fn statements(
     vulnerability: &Vulnerability,
@@ -319,7 +322,6 @@ fn statements(
         let named = products.named(&threat.product_ids, &threat.group_ids);
         told.extend(named.map(|product| (product, threat.details.as_str())));
     }
-    type Reason<'a> = (u8, Option<&'a str>, Option<&'a str>);
     let mut by_reason: BTreeMap<Reason<'_>, (VexStatus, Vec<Product>)> = BTreeMap::new();
     for (list, ids) in &vulnerability.product_status {
         let status = match list.as_str() {

@@ -65,15 +65,13 @@ impl Identity {
 
     /// Whether it is the image or document that was scanned.
     pub(super) fn is_image(&self, image: &ScannedImage) -> bool {
-        let has_digest = || self.digests.iter().any(|digest| image.digests.contains(digest));
-        let has_purl = || self.purls.iter().any(|purl| image.is(purl));
-        match (self.purls.is_empty(), self.digests.is_empty()) {
-            _ if self.incomparable => false,
-            (true, true) => false,
-            (true, false) => has_digest(),
-            (false, true) => has_purl(),
-            // The digest says which content; the name only what it is called.
-            (false, false) => has_digest(),
+        if self.incomparable {
+            return false;
+        }
+        // The digest says which content; the name only what it is called.
+        match self.digests.as_slice() {
+            [] => self.purls.iter().any(|purl| image.is(purl)),
+            digests => digests.iter().any(|digest| image.digests.contains(digest)),
         }
     }
 

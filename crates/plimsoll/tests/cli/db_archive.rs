@@ -3,6 +3,9 @@
 use std::fs;
 use std::process::Stdio;
 
+use plimsoll_core::Digest;
+use plimsoll_testkit::sigstore::{Leaf, LogVersion, Sigstore};
+
 use crate::fixture::{AS_OF, NOW, Place, run};
 
 const SBOM: &str = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":[
@@ -164,4 +167,45 @@ fn an_archive_goes_through_a_pipe() {
     command.stdin(fs::File::open(unsigned).unwrap());
     run(command).exits(0).says("the database in");
     place.run(&["db", "status", "--db", &inside]).exits(0).says("PyPI");
+}
+
+/// An archive whose list a certificate's holder signed, at a time that a log attests.
+fn signed_by(place: &Place, instance: &mut Sigstore, leaf: &Leaf) -> String {
+    let (db, archive) = (place.path("db"), place.path("keyless.tar.zst"));
+    let list = Digest::sha256(&fs::read(place.path("db/database.json")).unwrap());
+    let statement = serde_json::json!({
+        "_type": "https://in-toto.io/Statement/v1", "subject": [{"digest": {"sha256": list.hex()}}],
+        "predicateType": "https://plimsoll.dev/database/v1", "predicate": {},
+    });
+    let holder = instance.leaf(leaf);
+    let bundle = instance.attest(&holder, statement.to_string().as_bytes(), LogVersion::V1);
+    place.write(&format!("db/database-{}.sigstore.json", list.hex()), bundle.to_string());
+    place.run(&["db", "export", "--db", &db, "--force", &archive]).exits(0);
+    archive
+}
+
+#[test]
+fn a_certificate_counts_for_its_identity_and_while_it_was_valid() {
+    let place = Place::new();
+    let mut instance = Sigstore::new();
+    let root = place.write("root.json", instance.trusted_root().to_string());
+    let leaf = Leaf::default();
+    let (inside, subject) = (place.path("inside"), leaf.subject.clone());
+    let import = |archive: &str, subject: &str| {
+        let by = ["--certificate-identity", subject, "--certificate-oidc-issuer", &leaf.issuer];
+        let root = ["--trusted-root", &root, "--offline"];
+        place.run(&[&["db", "import", "--db", &inside, "--at", NOW, archive][..], &by, &root].concat())
+    };
+    let archive = signed_by(&place, &mut instance, &leaf);
+    import(&archive, "ann@example.com").exits(10).says("step 14 (identity)");
+    import(&archive, &subject).exits(0).says(&subject);
+    place.run(&["db", "status", "--db", &inside]).exits(0).says(&format!("signed: by {subject}"));
+
+    // It had ended when the log saw the signature.
+    let expired = Leaf { start: leaf.start - 3600, end: leaf.start - 1800, ..Leaf::default() };
+    let archive = signed_by(&place, &mut instance, &expired);
+    import(&archive, &subject).exits(10).says("step 6");
+    // Another instance vouches for the same name.
+    let archive = signed_by(&place, &mut Sigstore::new(), &Leaf::default());
+    import(&archive, &subject).exits(10);
 }

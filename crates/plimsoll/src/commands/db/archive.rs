@@ -13,6 +13,7 @@ use plimsoll_vuln::Database;
 use crate::commands::signer::Signing;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
+use crate::report::verification::with_step;
 use crate::settings::db::{ExportSettings, ImportSettings};
 use crate::settings::{TrustSettings, cannot_read};
 
@@ -105,7 +106,18 @@ fn signer<R: BufRead>(
     };
     let list = archive.list().digest();
     let bundle = Bundle::parse(signature, settings.limits)?;
-    let verified = verify(&bundle, Some(&list), &trust.check())?;
+    let verified = verify(&bundle, Some(&list), &trust.check()).map_err(|error| {
+        let step = error.failed_step();
+        let failure = Failure::from(error);
+        if failure.kind() != Kind::Denied {
+            return failure;
+        }
+        let refused = denied(with_step(step, failure.to_string()));
+        match failure.hint() {
+            Some(hint) => refused.with_hint(hint),
+            None => refused,
+        }
+    })?;
     verified.value().vouches_for_database(&list).map_err(denied)?;
     Ok(verified.signer().to_string())
 }

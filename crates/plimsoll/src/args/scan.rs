@@ -30,7 +30,6 @@ Examples:
   plimsoll scan app.tar --fail-on kev,critical,high+fixable,'epss>0.1'
   plimsoll scan app.tar --vex app.openvex.json --fail-on high
   plimsoll scan app.tar --explain CVE-2024-36039
-  plimsoll scan app.tar -o html --output-file findings.html
   plimsoll scan app.tar --baseline yesterday.json --fail-on low
   plimsoll scan registry.example/app@sha256:… -o vuln --output-file vuln.json
   plimsoll attest --type vuln --predicate vuln.json registry.example/app@sha256:…")]
@@ -49,11 +48,10 @@ pub(crate) struct Scan {
     /// repeated
     #[arg(long, value_name = "CONDITION", env = "PLIMSOLL_FAIL_ON", value_delimiter = ',', help_heading = OUTPUT)]
     pub(crate) fail_on: Vec<Threshold>,
-    /// Show why there is this finding, or none: the advisory, the range, the comparison that decided, the place of the
-    /// package. May be repeated
+    /// Explain why there is this finding, or none; may be repeated
     #[arg(long, value_name = "ID", env = "PLIMSOLL_SCAN_EXPLAIN", value_delimiter = ',', help_heading = OUTPUT)]
     pub(crate) explain: Vec<String>,
-    /// Show only what is new, worse or fixed since an earlier result of -o json; --fail-on counts what is new or worse
+    /// Show what changed since this result of -o json; --fail-on counts only what is new or worse
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_BASELINE", help_heading = OUTPUT)]
     pub(crate) baseline: Option<PathBuf>,
     /// The template for -o template

@@ -58,18 +58,17 @@ pub fn upgrades(
     // Malicious packages are removed, not upgraded.
     let is_fixable = |it: &&Finding| it.class != Class::Malicious && it.fix.nearest().is_some();
     asked.retain(|_, findings| findings.iter().any(is_fixable));
-    let components: HashMap<&Purl, &Component> = if asked.is_empty() {
-        HashMap::new()
-    } else {
-        inventory.components.iter().map(|component| (&component.purl, component)).collect()
-    };
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
+    let components = Components::of(inventory);
     let targets = Targets::new(inventory, database, settings);
     let epochs_are_named = inventory.components.iter().any(epoch::is_named);
     // One source package has many binaries.
     let mut known: HashMap<Asked<'_>, Option<Upgrade>> = HashMap::new();
     for ((purl, package, version), findings) in asked {
         cancel.check()?;
-        let Some(component) = components.get(purl).copied() else { continue };
+        let Some(component) = components.find(purl) else { continue };
         let Target::Covered { advisories, release, .. } = targets.target(component) else { continue };
         let subject = Subject {
             epochs: if !epochs_are_named && epoch::is_unknown(component) {
@@ -99,6 +98,34 @@ pub fn upgrades(
         (&a.package, &a.version, &a.components).cmp(&(&b.package, &b.version, &b.components))
     });
     Ok(upgrades)
+}
+
+/// The components of an inventory by their package URLs. Most inventories are sorted by them already, and few of their
+/// components have findings.
+enum Components<'a> {
+    Sorted(&'a [Component]),
+    Unsorted(HashMap<&'a Purl, &'a Component>),
+}
+
+impl<'a> Components<'a> {
+    fn of(inventory: &'a Inventory) -> Self {
+        let all = &inventory.components;
+        if all.is_sorted_by(|a, b| a.purl <= b.purl) {
+            Self::Sorted(all)
+        } else {
+            Self::Unsorted(all.iter().map(|component| (&component.purl, component)).collect())
+        }
+    }
+
+    fn find(&self, purl: &Purl) -> Option<&'a Component> {
+        match self {
+            Self::Sorted(all) => {
+                let at = all.binary_search_by(|component| component.purl.cmp(purl)).ok()?;
+                all.get(at)
+            }
+            Self::Unsorted(all) => all.get(purl).copied(),
+        }
+    }
 }
 
 /// The upgrade of one package. `None` if no version that an advisory names fixes anything.

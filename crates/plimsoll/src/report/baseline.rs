@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use plimsoll_core::{Digest, Ecosystem, Kind, Purl, Timestamp, json, text::shown};
-use plimsoll_vuln::{Class, Finding, Scan, Severity, Share};
+use plimsoll_vuln::{Class, Finding, Gap, GapReason, Scan, Severity, Share};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
@@ -216,7 +216,7 @@ impl Baseline {
             if is_in(&known) {
                 continue;
             }
-            let was_looked_for = !scan.gaps.iter().any(|gap| hides(&gap.ecosystem, &finding.component));
+            let was_looked_for = !scan.gaps.iter().any(|gap| hides(gap, finding));
             if was_looked_for && !is_in(&aside) {
                 changes.fixed.push(finding.clone());
             } else {
@@ -348,11 +348,17 @@ fn worse(old: &Earlier, new: &Finding) -> Vec<String> {
     because
 }
 
-/// Whether a gap with this name may hide findings of a component.
-fn hides(gap: &str, component: &Purl) -> bool {
-    let names =
-        [Some(Ecosystem::of_purl(component).name()), Some(component.package_type()), component.namespace()];
-    gap == "inventory" || names.into_iter().flatten().any(|name| name.eq_ignore_ascii_case(gap))
+/// Whether a gap may hide an earlier finding.
+fn hides(gap: &Gap, earlier: &Earlier) -> bool {
+    // What is open about one package says nothing about the others.
+    if let GapReason::InvalidVersion { package, .. } | GapReason::UndecidedRange { package, .. } = &gap.reason
+    {
+        return *package == earlier.package;
+    }
+    let purl = &earlier.component;
+    let names = [Some(Ecosystem::of_purl(purl).name()), Some(purl.package_type()), purl.namespace()];
+    gap.ecosystem == "inventory"
+        || names.into_iter().flatten().any(|name| name.eq_ignore_ascii_case(&gap.ecosystem))
 }
 
 #[cfg(test)]
@@ -372,12 +378,36 @@ mod tests {
     }
 
     #[test]
+    fn a_gap_about_one_package_hides_no_other() {
+        let earlier: Earlier = serde_json::from_value(serde_json::json!({
+            "id": "CVE-2024-1", "component": "pkg:pypi/pymysql@1.0", "package": "pymysql", "version": "1.0", "severity": "low",
+        }))
+        .unwrap();
+        let undecided = |package: &str| GapReason::UndecidedRange {
+            package: package.to_owned(),
+            version: "1.0".to_owned(),
+            advisories: Vec::new(),
+        };
+        for (ecosystem, reason, expected) in [
+            ("PyPI", undecided("pymysql"), true),
+            ("PyPI", undecided("keras"), false),
+            ("PyPI", GapReason::NoFeed, true),
+            ("npm", GapReason::NoFeed, false),
+            ("inventory", GapReason::InventoryBroken, true),
+        ] {
+            let gap = Gap { ecosystem: ecosystem.to_owned(), components: 1, reason };
+            assert_eq!(hides(&gap, &earlier), expected, "{gap:?}");
+        }
+    }
+
+    #[test]
     fn what_is_no_result_is_refused_with_a_reason() {
         let refusal =
             |text: &str| Baseline::parse(text.as_bytes(), 1 << 20, "b.json").unwrap_err().to_string();
         assert!(refusal("{}").contains("no schemaVersion"), "{}", refusal("{}"));
-        assert!(refusal(r#"{"schemaVersion":"plimsoll.dev/scan/v2"}"#).contains("scan/v2"));
-        assert!(refusal(r#"{"schemaVersion":"plimsoll.dev/scan/v1"}"#).contains("missing field"));
+        let versioned = |version: &str| format!(r#"{{"schemaVersion":"{version}"}}"#);
+        assert!(refusal(&versioned(&SCAN_V1.replace("v1", "v2"))).contains("scan/v2"));
+        assert!(refusal(&versioned(SCAN_V1)).contains("missing field"));
         assert!(refusal("[").contains("b.json"));
         assert!(refusal(r#"{"schemaVersion":"a","schemaVersion":"a"}"#).contains("twice"));
     }

@@ -80,7 +80,8 @@ fn write_result(result: &Scanned, now: Timestamp, out: &mut dyn Write) -> io::Re
         writeln!(out, "<li class=\"{name}\"><b>{number}</b> {name}</li>")?;
     }
     if scan.findings.is_empty() {
-        writeln!(out, "<li class=\"none\"><b>0</b> findings</li>")?;
+        let what = if result.changes.is_some() { "new or worse" } else { "findings" };
+        writeln!(out, "<li class=\"none\"><b>0</b> {what}</li>")?;
     }
     if !scan.gaps.is_empty() {
         writeln!(out, "<li class=\"gap\"><b>{}</b> not covered</li>", scan.gaps.len())?;
@@ -143,6 +144,7 @@ fn write_lead(result: &Scanned, steps: &[Step<'_>], out: &mut dyn Write) -> io::
     let scan = &result.scan;
     let (fixed, upgrades) = effect(steps);
     let mut lead = match (scan.findings.len(), upgrades) {
+        (0, _) if result.changes.is_some() => "Nothing is new or worse than before.".to_owned(),
         (0, _) => format!("No known vulnerability was found in {}.", count(scan.components, "component")),
         (all, 0) => format!(
             "{} in {}; none has an upgrade that fixes it.",

@@ -66,7 +66,7 @@ fn write_result(result: &Scanned, out: &mut dyn Write) -> io::Result<()> {
     if let Some(manifest) = result.manifest {
         writeln!(out, "{}\n", markdown_code(&manifest.to_string()))?;
     }
-    writeln!(out, "**{}**; {}.", words::summary(scan), markdown(&words::looked_up(scan)))?;
+    writeln!(out, "**{}**; {}.", words::summary(result), markdown(&words::looked_up(scan)))?;
     let steps = steps(result);
     let (fixed, upgrades) = effect(&steps);
     if upgrades > 0 {

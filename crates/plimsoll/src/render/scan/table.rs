@@ -82,7 +82,7 @@ fn write_result(result: &Scanned, report: &Report, page: Page, out: &mut dyn Wri
         writeln!(out)?;
     }
     informational(scan, page, out)?;
-    page.paragraph(out, "", 0, &words::summary(scan))?;
+    page.paragraph(out, "", 0, &words::summary(result))?;
     let (fixed, upgrades) = effect(&steps);
     if upgrades > 0 {
         let verb = if upgrades == 1 { "fixes" } else { "fix" };

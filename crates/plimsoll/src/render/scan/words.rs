@@ -110,11 +110,13 @@ pub(crate) fn failure(unscanned: &Unscanned) -> String {
     format!("{}{platform}: could not be scanned: {}", unscanned.subject, unscanned.error.message)
 }
 
-/// `3 findings: 1 critical, 2 low`.
-pub(super) fn summary(scan: &Scan) -> String {
+/// `3 findings: 1 critical, 2 low`; compared with an earlier result, `3 new or worse findings: …`.
+pub(super) fn summary(result: &Scanned) -> String {
+    let scan = &result.scan;
     let of_each = counts(&scan.findings).into_iter().map(|(name, number)| format!("{number} {name}"));
     let of_each: Vec<String> = of_each.collect();
-    let total = count(scan.findings.len(), "finding");
+    let what = if result.changes.is_some() { "new or worse finding" } else { "finding" };
+    let total = count(scan.findings.len(), what);
     if of_each.is_empty() { total } else { format!("{total}: {}", of_each.join(", ")) }
 }
 

@@ -48,6 +48,7 @@ fn finding(purl: &str) -> Finding {
         exploited: None,
         likelihood: None,
         linked: None,
+        cpe: None,
         without_epochs: false,
         fix: Fix::Unknown,
         summary: String::new(),

@@ -290,8 +290,8 @@ impl<'s, 'a> Settling<'s, 'a> {
         let Some(products) = self.products.get(&place) else { return Ok(false) };
         let (own, source) = (finding.component.name(), finding.package.as_str());
         let names = std::iter::once(own).chain((own != source).then_some(source));
-        let named = names.filter_map(|name| products.named.get(name)).flatten();
-        let candidates: Vec<&'s Product> = named.chain(&products.others).copied().collect();
+        let candidates = names.filter_map(|name| products.named.get(name)).flatten();
+        let candidates: Vec<&'s Product> = candidates.chain(&products.others).copied().collect();
         for product in candidates {
             self.left = self.left.checked_sub(1).ok_or(Error::Comparisons { limit: self.limit })?;
             if self.names(product, finding)? {

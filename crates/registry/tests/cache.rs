@@ -11,7 +11,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
 
-use plimsoll_core::{Classify as _, Digest, Kind, Limits, Reference, Timestamp, clock};
+use plimsoll_core::{Classify as _, Digest, Kind, Limits, Reference, Timestamp};
 use plimsoll_http::{Client, Settings};
 use plimsoll_image::{Descriptor, Listing, Referrers, Source as _};
 use plimsoll_registry::Registry;
@@ -22,8 +22,14 @@ use testkit::{Artifact, ImageBuilder, Layer, attachment};
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const HOUR: Duration = Duration::from_hours(1);
 
+/// The clock by which the kernel dates files. Only this process has another one where the tests run under another clock.
+fn now() -> Timestamp {
+    let file = tempfile::tempfile().unwrap();
+    Timestamp::try_from(file.metadata().unwrap().modified().unwrap()).unwrap()
+}
+
 fn later() -> Timestamp {
-    clock::now() + HOUR * 2
+    now() + HOUR * 2
 }
 
 /// A cache in `folder` for one run, by this clock.
@@ -34,7 +40,7 @@ fn settings(folder: &Path) -> cache::Settings {
         named: true,
         fresh_for: Duration::ZERO,
         offline: false,
-        now: clock::now,
+        now,
     }
 }
 
@@ -173,26 +179,26 @@ fn lists_may_be_believed_for_a_while() {
     let (place, fake) = (tempfile::tempdir().unwrap(), testkit::Registry::start());
     let (image, bundles) = signed(&fake);
     let patient = |now| cache::Settings { fresh_for: HOUR, now, ..settings(place.path()) };
-    let registry = open(&fake, "1", patient(clock::now));
+    let registry = open(&fake, "1", patient(now));
     registry.resolve().unwrap();
     let cold = read(&registry, &image.digest(), &bundles);
     assert_eq!(registry.as_of(), None, "it was asked");
     fake.clear_requests();
-    let registry = open(&fake, "1", patient(clock::now));
+    let registry = open(&fake, "1", patient(now));
     registry.resolve().unwrap();
     assert_eq!(read(&registry, &image.digest(), &bundles), cold);
     assert_eq!(asked(&fake), [""; 0]);
-    let age = clock::now().duration_since(registry.as_of().unwrap());
+    let age = now().duration_since(registry.as_of().unwrap());
     assert!(age.as_secs() < 600, "{age}");
     // Not for longer; and an answer from the future is of no known age.
-    for now in [later, || clock::now() - HOUR * 2] {
-        let registry = open(&fake, "1", patient(now));
+    for clock in [later, || now() - HOUR * 2] {
+        let registry = open(&fake, "1", patient(clock));
         read(&registry, &image.digest(), &bundles);
         assert_eq!(asked(&fake), ["GET referrers/DIGEST if changed"]);
         assert_eq!(registry.as_of(), None);
     }
     // With the Rest, which is nothing, the same.
-    let rest = || open(&fake, "1", patient(clock::now)).listed(&image.digest(), Listing::Rest).unwrap();
+    let rest = || open(&fake, "1", patient(now)).listed(&image.digest(), Listing::Rest).unwrap();
     assert_eq!(rest(), rest());
     assert_eq!(asked(&fake), ["GET manifests/TAG"]);
 }

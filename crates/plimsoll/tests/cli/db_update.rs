@@ -220,9 +220,9 @@ fn a_failed_update_says_what_to_do() {
     let place = Place::new();
     place.run(&["db", "update", "--ecosystem", "pypii"]).exits(2).says("did you mean PyPI?");
     place
-        .run(&["db", "update", "--mirror", "nvd=https://x.example"])
+        .run(&["db", "update", "--mirror", "nobody=https://x.example"])
         .exits(2)
-        .says("alpine, debian, epss, friendsofphp, kev, osv, rubysec");
+        .says("expected one of alpine, azurelinux, chainguard, debian");
     place.run(&["db", "update", "--offline", "--ecosystem", "pypi"]).exits(1).says("--offline");
     place.run(&["scan", "--db", "none", "sbom:x"]).says("plimsoll db update");
 }

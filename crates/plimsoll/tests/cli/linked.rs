@@ -18,7 +18,8 @@ fn program(functions: &[&str]) -> Vec<u8> {
     bytes.resize(bytes.len().next_multiple_of(16), 0);
     bytes.extend(b"\xff Go buildinf:\x08\x02");
     bytes.extend([0; 16]);
-    let modules = "path\texample.org/app\nmod\texample.org/app\tv1.0.0\t\ndep\texample.org/lib\tv1.0.0\th1:a=\n";
+    let modules =
+        "path\texample.org/app\nmod\texample.org/app\tv1.0.0\t\ndep\texample.org/lib\tv1.0.0\th1:a=\n";
     let modules = [&[0; 16], modules.as_bytes(), &[0; 16]].concat();
     for text in [b"go1.22.3".as_slice(), &modules] {
         bytes.push(u8::try_from(text.len() & 0x7f).unwrap() | if text.len() > 0x7f { 0x80 } else { 0 });
@@ -54,7 +55,8 @@ fn functions_that_a_program_does_not_contain_are_told_and_count() {
     let scan = |more: &[&str]| place.run(&[&["scan", &subject, "--db", &db, "--at", time], more].concat());
     let report = scan(&["-o", "json", "--fail-on", "low"]).exits(10).json();
     let findings = report["results"][0]["findings"].as_array().unwrap();
-    let linked: Vec<_> = findings.iter().map(|it| (it["id"].as_str().unwrap(), it["linked"].as_bool())).collect();
+    let linked: Vec<_> =
+        findings.iter().map(|it| (it["id"].as_str().unwrap(), it["linked"].as_bool())).collect();
     let expected = [
         ("GO-2026-1", Some(true)),
         ("GO-2026-2", Some(false)),

@@ -80,7 +80,8 @@ fn s04_a_signing_time_outside_the_certificate() {
 fn s05_an_issuer_that_was_not_valid_at_the_signing_time() {
     for (start, end) in [(NOW - 90 * DAY, NOW - DAY), (NOW + DAY, NOW + 90 * DAY)] {
         for version in [LogVersion::V1, LogVersion::V2] {
-            Case::signed_by(Sigstore::with_ca_valid(start, end), &Leaf::default(), version).refused_by(Step::Chain);
+            Case::signed_by(Sigstore::with_ca_valid(start, end), &Leaf::default(), version)
+                .refused_by(Step::Chain);
         }
     }
 }
@@ -184,8 +185,9 @@ fn s08_a_certificate_that_was_not_announced_or_to_a_stranger_or_twice() {
     // An instance without a certificate log is a choice that the caller makes.
     let requirements = Requirements { certificate_log: false, ..Requirements::default() };
     let quiet = Leaf { announcements: 0, ..Leaf::default() };
-    let verified =
-        Case::signed_by(Sigstore::new(), &quiet, LogVersion::V1).verify_as(&[identity()], requirements).unwrap();
+    let verified = Case::signed_by(Sigstore::new(), &quiet, LogVersion::V1)
+        .verify_as(&[identity()], requirements)
+        .unwrap();
     let seen = verified.observations().iter().find(|seen| seen.step == Step::CertificateLog).unwrap();
     assert!(!seen.checked);
 }

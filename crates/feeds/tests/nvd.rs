@@ -169,7 +169,7 @@ fn every_real_criterion_about_a_program_is_found_within_its_bounds() {
     eprintln!("{}", built.report.feeds[0]);
     assert_eq!(built.report.feeds[0].read, items.len() as u64);
     let (mut asked, mut outside) = (0, 0);
-    for item in items.iter().step_by(40) {
+    for item in items.iter().step_by(30) {
         let id = item["cve"]["id"].as_str().unwrap();
         for configuration in item["cve"]["configurations"].as_array().into_iter().flatten() {
             if configuration["operator"] == "AND" {
@@ -195,8 +195,11 @@ fn every_real_criterion_about_a_program_is_found_within_its_bounds() {
                 let is_plain = |version: &&str| version.bytes().all(|b| b.is_ascii_digit() || b == b'.');
                 if let Some(end) = text("versionEndExcluding").filter(is_plain) {
                     // The last before the end: one with a number less than its last.
-                    let inside = text("versionStartIncluding").filter(is_plain).unwrap_or("0");
-                    assert!(found(inside), "{id} {criterion}");
+                    // `8.0.x` is before all of 8.0, but nothing is that version itself.
+                    let inside = text("versionStartIncluding").unwrap_or("0");
+                    let inside =
+                        inside.strip_suffix(".x").map_or_else(|| inside.to_owned(), |it| format!("{it}.0"));
+                    assert!(found(&inside), "{id} {criterion}");
                     let all = configuration["nodes"][0]["cpeMatch"].as_array().unwrap();
                     if all.len() == 1 && item["cve"]["configurations"].as_array().unwrap().len() == 1 {
                         assert!(!found(end), "{id} {criterion}");

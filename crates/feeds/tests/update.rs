@@ -38,7 +38,7 @@ impl Place {
 
     fn update_under(&self, wanted: &[&str], cancel: &Cancel) -> Result<Vec<FileReport>, Error> {
         let wanted: Vec<Wanted> = wanted.iter().map(|text| text.parse().unwrap()).collect();
-        let mirrors: Vec<Mirror> = ["osv", "debian", "alpine"]
+        let mirrors: Vec<Mirror> = ["osv", "debian", "alpine", "wolfi", "azurelinux"]
             .map(|publisher| format!("{publisher}={}", self.server.url()).parse().unwrap())
             .to_vec();
         let settings = plimsoll_http::Settings { retries: 2, ..plimsoll_http::Settings::default() };
@@ -189,17 +189,29 @@ fn each_publisher_is_asked_only_for_requested_files() {
         "/v3.20/community.json",
         "/AlmaLinux/all.zip",
         "/crates.io/all.zip",
+        "/Ubuntu/all.zip",
+        "/Rocky%20Linux/all.zip",
+        "/security.json",
+        "/azurelinux-3.0-oval.xml",
     ];
     for file in files {
         place.server.put(file, b"{}");
     }
-    place.update(&["debian", "alpine:v3.20", "almalinux", "crates.io"]).unwrap();
+    let wanted =
+        ["debian", "alpine:v3.20", "almalinux", "crates.io", "ubuntu", "rocky linux", "wolfi", "azure linux"];
+    place.update(&wanted).unwrap();
     let mut asked: Vec<_> = place.server.asked().into_iter().map(|asked| asked.path).collect();
     asked.sort();
     let mut expected = files.to_vec();
     expected.sort_unstable();
     assert_eq!(asked, expected);
-    for file in ["debian/tracker.json", "alpine/v3.20/main.json", "osv/AlmaLinux/all.zip"] {
+    for file in [
+        "debian/tracker.json",
+        "alpine/v3.20/main.json",
+        "osv/AlmaLinux/all.zip",
+        "wolfi/security.json",
+        "osv/Rocky Linux/all.zip",
+    ] {
         assert!(place.folder().join(file).is_file(), "{file}");
     }
 }

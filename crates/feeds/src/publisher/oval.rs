@@ -82,6 +82,11 @@ impl Publisher for Oval {
         None
     }
 
+    /// Oracle's real file was only seen in parts.
+    fn unproven(&self, _content: &str) -> bool {
+        self.ecosystem == Ecosystem::OracleLinux
+    }
+
     fn address(&self) -> &'static str {
         self.address
     }

@@ -76,9 +76,14 @@ fn p01_p02_p04_publishers_files_that_readers_would_read_differently() {
                 .replace("\"packages\":", "\"packages\":[],\"packages\":"),
             text.replace("CVE-2024-0001", "CVE-2024-0001\\u001b[2J").replace("\"a\"", "\"a\\nb\""),
         ] {
+            if folder == "nvd" && broken.contains(&nested) {
+                // What is not read is skipped in a loop there, however deep it is.
+                built_in(folder, file, broken.as_bytes(), &Limits::default()).unwrap();
+                continue;
+            }
             let error = match built_in(folder, file, broken.as_bytes(), &Limits::default()) {
                 Err(error) => error.to_string(),
-                Ok(report) => panic!("{folder}: {report:?}\n{broken}"),
+                Ok(report) => panic!("{folder}: {report:?}"),
             };
             assert!(error.contains(file) && error.len() < 1_000, "{error}");
         }

@@ -169,7 +169,7 @@ fn every_real_criterion_about_a_program_is_found_within_its_bounds() {
     eprintln!("{}", built.report.feeds[0]);
     assert_eq!(built.report.feeds[0].read, items.len() as u64);
     let (mut asked, mut outside) = (0, 0);
-    for item in items.iter().step_by(30) {
+    for item in items.iter().step_by(17) {
         let id = item["cve"]["id"].as_str().unwrap();
         for configuration in item["cve"]["configurations"].as_array().into_iter().flatten() {
             if configuration["operator"] == "AND" {
@@ -195,6 +195,10 @@ fn every_real_criterion_about_a_program_is_found_within_its_bounds() {
                 let is_plain = |version: &&str| version.bytes().all(|b| b.is_ascii_digit() || b == b'.');
                 if let Some(end) = text("versionEndExcluding").filter(is_plain) {
                     // The last before the end: one with a number less than its last.
+                    // A pre-release as the start comes after its release in this order: undecided.
+                    if text("versionStartIncluding").is_some_and(|start| start.contains('-')) {
+                        continue;
+                    }
                     // `8.0.x` is before all of 8.0, but nothing is that version itself.
                     let inside = text("versionStartIncluding").unwrap_or("0");
                     let inside =

@@ -10,7 +10,7 @@
 //! | `*` without bounds | affected in every version |
 //! | a version | that version; with an update (`3.0.0:beta1`) nothing, since programs do not print it |
 //! | `-` | undecided in every version |
-//! | bounds that are no versions | undecided in every version |
+//! | bounds that are no versions, or the wrong way round | undecided in every version |
 
 use std::collections::BTreeMap;
 
@@ -162,6 +162,12 @@ impl Match {
             (None, Some(version)) => End::Through(version),
             (None, None) => End::Open,
         };
+        // `2.4.7-alpha0` up to `2.4.7`: a pre-release comes after its release in this order, which would leave nothing between.
+        if let (Start::At(from) | Start::After(from), End::Before(end) | End::Through(end)) = (from, end)
+            && Rpm.compare(from, end).is_ok_and(std::cmp::Ordering::is_gt)
+        {
+            return None;
+        }
         Some(Interval { from, end })
     }
 }

@@ -29,7 +29,7 @@ fn files(archive: &str) -> Option<BTreeMap<String, Vec<u8>>> {
     for entry in tar::Archive::new(flate2::read::GzDecoder::new(file)).entries().unwrap() {
         let mut entry = entry.unwrap();
         let path = entry.path().unwrap().display().to_string();
-        if path.ends_with(".json") {
+        if Path::new(&path).extension().is_some_and(|ending| ending == "json") {
             let mut bytes = Vec::new();
             entry.read_to_end(&mut bytes).unwrap();
             files.insert(path, bytes);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use plimsoll_core::yaml;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::rule::{self, Packages, Rule, RuleFile};
 use super::{Claims, Error, Format};
@@ -48,7 +48,7 @@ struct Entry {
 
 /// The keys of a YAML document.
 pub(super) fn keys(bytes: &[u8], source: &str) -> Result<Vec<String>, Error> {
-    let keys: BTreeMap<String, IgnoredAny> = yaml::read(bytes, source, yaml::Size::DOCUMENT)?;
+    let keys: BTreeMap<String, Value> = yaml::read(bytes, source, yaml::Size::DOCUMENT)?;
     Ok(keys.into_keys().collect())
 }
 

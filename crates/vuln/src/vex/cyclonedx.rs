@@ -144,15 +144,17 @@ impl Format for CycloneDx {
         let Metadata { timestamp, authors, manufacturer, manufacture, supplier, component } = &bom.metadata;
         let timestamp = timestamp.as_ref().map(|text| text.parse::<Timestamp>()).transpose();
         let timestamp = timestamp.map_err(|_| invalid(&"its timestamp is not a time"))?;
-        let names = authors.iter().chain(manufacturer).chain(manufacture).chain(supplier);
-        let author = names.filter_map(|named| named.name.as_deref()).next();
+        let mut names = authors.iter().chain(manufacturer).chain(manufacture).chain(supplier);
+        let author = names.find_map(|named| named.name.as_deref());
         let mut document = Document::new(NAME, bom.serial.as_deref(), author.unwrap_or_default());
         let components =
             Components::new(component.as_ref(), &bom.components).map_err(|reason| invalid(&reason))?;
         for (position, vulnerability) in bom.vulnerabilities.iter().enumerate() {
             if let Some(analysis) = &vulnerability.analysis {
                 let statement = statement(vulnerability, analysis, position, timestamp, &components);
-                statement.into_iter().for_each(|statement| document.add(statement));
+                if let Some(statement) = statement {
+                    document.add(statement);
+                }
             }
         }
         Ok(document)

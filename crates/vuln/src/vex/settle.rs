@@ -123,7 +123,7 @@ impl Statements {
                 Verdict::Affected | Verdict::Nothing => scan.findings.push(finding),
             }
         }
-        self.settle_undecided(scan, &mut settling)?;
+        settling.undecided(scan)?;
         let reached = settling.set_aside;
         let documents = self.documents.iter().zip(reached).map(|(it, set_aside)| UsedDocument {
             document: it.source.clone(),
@@ -137,31 +137,6 @@ impl Statements {
         let conflicts = settling.conflicts.into_iter().take(CONFLICTS).collect();
         scan.vex = VexUse { documents: documents.collect(), conflicts };
         scan.sort();
-        Ok(())
-    }
-
-    fn settle_undecided<'s>(&'s self, scan: &mut Scan, settling: &mut Settling<'s, '_>) -> Result<(), Error> {
-        if scan.undecided.is_empty() {
-            return Ok(());
-        }
-        let key = |finding: &Finding| {
-            (finding.component.to_string(), finding.locations.clone(), finding.id.clone())
-        };
-        let found = scan.findings.iter().chain(scan.suppressed.iter().map(|suppressed| &suppressed.finding));
-        let mut known: BTreeSet<_> = found.map(key).collect();
-        for undecided in std::mem::take(&mut scan.undecided) {
-            let verdict = settling.verdict(&undecided.finding)?;
-            match verdict {
-                Verdict::Nothing => scan.undecided.push(undecided),
-                // Another advisory may have decided it already.
-                _ if !known.insert(key(&undecided.finding)) => {}
-                Verdict::Affected => scan.findings.push(undecided.finding),
-                Verdict::Clear(said) => {
-                    scan.suppressed.push(settling.aside(undecided.finding, said, true));
-                }
-            }
-        }
-        scan.count_undecided();
         Ok(())
     }
 }
@@ -190,6 +165,32 @@ struct Settling<'s, 'a> {
 }
 
 impl<'s, 'a> Settling<'s, 'a> {
+    /// Settles what advisories leave open.
+    fn undecided(&mut self, scan: &mut Scan) -> Result<(), Error> {
+        if scan.undecided.is_empty() {
+            return Ok(());
+        }
+        let key = |finding: &Finding| {
+            (finding.component.to_string(), finding.locations.clone(), finding.id.clone())
+        };
+        let found = scan.findings.iter().chain(scan.suppressed.iter().map(|suppressed| &suppressed.finding));
+        let mut known: BTreeSet<_> = found.map(key).collect();
+        for undecided in std::mem::take(&mut scan.undecided) {
+            let verdict = self.verdict(&undecided.finding)?;
+            match verdict {
+                Verdict::Nothing => scan.undecided.push(undecided),
+                // Another advisory may have decided it already.
+                _ if !known.insert(key(&undecided.finding)) => {}
+                Verdict::Affected => scan.findings.push(undecided.finding),
+                Verdict::Clear(said) => {
+                    scan.suppressed.push(self.aside(undecided.finding, said, true));
+                }
+            }
+        }
+        scan.count_undecided();
+        Ok(())
+    }
+
     fn aside(&mut self, finding: Finding, said: Said<'s>, left_open: bool) -> Suppressed {
         if let Some(count) = self.set_aside.get_mut(said.document) {
             *count += 1;
@@ -315,7 +316,9 @@ impl<'s, 'a> Settling<'s, 'a> {
                 let mut names: Vec<&str> = innermost.purls.iter().map(Purl::name).collect();
                 names.sort_unstable();
                 names.dedup();
-                names.into_iter().for_each(|name| products.named.entry(name).or_default().push(product));
+                for name in names {
+                    products.named.entry(name).or_default().push(product);
+                }
             }
         }
         products

@@ -1,5 +1,7 @@
 //! What statements set aside, and what they must not.
 
+#![allow(clippy::needless_pass_by_value, reason = "`json!` makes values, and tests have only them")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll_core::{Digest, Purl, Timestamp};

@@ -121,8 +121,8 @@ pub(super) fn settled<'a>(scan: &'a Scan, context: &Context<'_>) -> Settled<'a> 
     let mut signers = Vec::new();
     for statement in statements {
         let bundle = *statement.bundle();
-        let signer = context.policy.vex_signer(statement, &digests.manifest, context.now);
-        let read = signer.and_then(|signer| Ok((signer, document(statement)?)));
+        let by = context.policy.vex_signer(statement, &digests.manifest, context.now);
+        let read = by.and_then(|by| Ok((by, document(statement)?)));
         match read {
             Ok(((authority, signed, until), mut document)) => {
                 document.source = bundle.to_string();

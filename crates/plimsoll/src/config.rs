@@ -31,13 +31,13 @@ use crate::args::help::{Detail, with_detail};
 use crate::args::shared::parse_limit;
 use crate::args::{self, Arguments, Command, config};
 use crate::failure::Failure;
+use crate::report::config::{ConfigFile, LimitRow, Origin, SettingRow};
 
 use apply::FileSettings;
 pub(crate) use environment::blamed;
 use environment::{SetByVariable, misspelled, set_by_variables};
+pub(crate) use file::Place;
 use file::places;
-pub(crate) use file::{Place, Rank};
-pub(crate) use report::{LimitRow, Origin, SettingRow, Value};
 
 /// The typed arguments, merged with environment and configuration files.
 pub(crate) struct Parsed {
@@ -195,6 +195,16 @@ impl Config {
     /// Every limit, with its value and origin.
     pub(crate) fn limits(&self) -> &[LimitRow] {
         &self.limits
+    }
+
+    /// Every place of a file, in order of precedence.
+    pub(crate) fn searched(&self) -> Vec<ConfigFile> {
+        let file = |place: &Place| ConfigFile {
+            path: place.path.display().to_string(),
+            rank: place.rank,
+            read: place.path.exists(),
+        };
+        self.places.iter().map(file).collect()
     }
 
     /// The files that were read, in order of precedence.

@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render;
-use crate::report::config::{ConfigFile, Report};
+use crate::report::config::Report;
 use crate::settings::Format;
 use crate::settings::config::{ConfigSettings, ConfigView};
 
@@ -16,7 +16,7 @@ pub(super) fn run(settings: &ConfigSettings<'_>, console: Console) -> Result<Exi
 }
 
 fn show(config: &Config, format: Format) -> Result<Exit, Failure> {
-    let report = Report::new(config);
+    let report = Report::new(config.searched(), config.settings(), config.limits());
     match format {
         Format::Table => {
             output::emit(None, |out| render::config::write(&report.settings, report.limits, out))?;
@@ -27,7 +27,7 @@ fn show(config: &Config, format: Format) -> Result<Exit, Failure> {
 }
 
 fn path(config: &Config, console: Console) -> Result<Exit, Failure> {
-    output::emit(None, |out| render::config::places(&ConfigFile::all(config), out))?;
+    output::emit(None, |out| render::config::places(&config.searched(), out))?;
     match &config.fault {
         None => Ok(Exit::Done),
         Some(failure) => {

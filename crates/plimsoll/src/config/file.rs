@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::{self, MapAccess, SeqAccess, Visitor};
 
 use crate::failure::Failure;
+use crate::report::config::Rank;
 
 /// Below the user's configuration folder.
 const NAME: &str = "plimsoll/config.yaml";
@@ -21,18 +22,6 @@ const SYSTEM: &str = "/etc/plimsoll/config.yaml";
 pub(crate) struct Place {
     pub(crate) path: PathBuf,
     pub(crate) rank: Rank,
-}
-
-/// The owner of the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Rank {
-    /// Named by `--config` or `PLIMSOLL_CONFIG`; then it is the only one, and must exist.
-    Named,
-    /// The user's.
-    User,
-    /// The machine's.
-    System,
 }
 
 /// The places to search, in order of precedence. Relative folders in the environment are ignored, as the XDG base

@@ -1,83 +1,13 @@
 //! The value and origin of each setting, for `config show`.
 
 use std::ffi::OsStr;
-use std::fmt;
-use std::path::PathBuf;
 
 use clap::{ArgMatches, parser::ValueSource};
 use plimsoll_core::Limits;
 use plimsoll_keys::shown;
-use serde::Serialize;
 
 use super::apply::{FileSettings, commands, flags};
-
-/// The origin of a value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase", tag = "kind", content = "name")]
-pub(crate) enum Origin {
-    /// Typed on the command line.
-    Flag,
-    /// An environment variable.
-    Environment(String),
-    /// A configuration file.
-    File(PathBuf),
-    /// It is the default.
-    Default,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Flag => f.write_str("flag"),
-            Self::Environment(name) => write!(f, "environment {name}"),
-            Self::File(path) => write!(f, "file {}", path.display()),
-            Self::Default => f.write_str("default"),
-        }
-    }
-}
-
-/// A value as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub(crate) enum Value {
-    /// Nothing is set.
-    Unset(()),
-    /// One value.
-    One(String),
-    /// A list.
-    Several(Vec<String>),
-}
-
-/// One setting with one value. There are several rows if commands differ.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct SettingRow {
-    /// The key in a configuration file, and the long flag without dashes.
-    pub(crate) name: String,
-    /// Its value.
-    pub(crate) value: Value,
-    /// Its origin.
-    pub(crate) origin: Origin,
-    /// The commands to which this applies; empty means all of them.
-    pub(crate) commands: Vec<String>,
-}
-
-/// One limit.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct LimitRow {
-    /// As in `--limit NAME=VALUE`.
-    pub(crate) name: &'static str,
-    /// Its value.
-    pub(crate) value: u64,
-    /// The value as people write it.
-    #[serde(skip)]
-    pub(crate) shown: String,
-    /// Its origin.
-    pub(crate) origin: Origin,
-    /// What it bounds.
-    pub(crate) meaning: &'static str,
-}
+use crate::report::config::{LimitRow, Origin, SettingRow, Value};
 
 /// The global flags that were typed.
 pub(super) fn typed(matches: &ArgMatches, definition: &clap::Command) -> Vec<String> {

@@ -3,8 +3,7 @@
 use std::io::{self, Write};
 
 use super::table::{columns, safe};
-use crate::config::{LimitRow, SettingRow, Value};
-use crate::report::config::ConfigFile;
+use crate::report::config::{ConfigFile, LimitRow, SettingRow, Value};
 
 /// Writes a line for each place where a file was searched for.
 pub(crate) fn places(files: &[ConfigFile], out: &mut dyn Write) -> io::Result<()> {

@@ -36,6 +36,6 @@ pub use scan::{
     Bound, Comparison, ComponentOwner, Explained, Exploited, Finding, Fix, Gap, GapReason, IgnoreUse,
     IgnoredBy, InvalidThreshold, Likelihood, LookedUp, MOST_EXPLAINED, Noted, Outcome, Relation, Risk, Scan,
     ScanSettings, SetAside, SettledByVex, Share, Suppressed, Suppression, Threshold, Undecided, Upgrade,
-    UsedDocument, VexUse, explain, scan, scan_until, upgrades,
+    UsedDocument, VexUse, Weight, explain, scan, scan_until, upgrades,
 };
 pub use severity::{Rating, Severity, SeveritySource};

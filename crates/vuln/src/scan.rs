@@ -42,7 +42,7 @@ pub use finding::{Finding, Fix, Noted, SetAside, Suppressed, Suppression};
 pub use gap::{Gap, GapReason};
 pub use risk::{Exploited, Likelihood, Risk, Share};
 pub use settled::{IgnoreUse, IgnoredBy, SettledByVex, Undecided, UsedDocument, VexUse};
-pub use threshold::{InvalidThreshold, Threshold};
+pub use threshold::{InvalidThreshold, Threshold, Weight};
 pub use upgrade::{Upgrade, upgrades};
 
 use crate::affected::Status;

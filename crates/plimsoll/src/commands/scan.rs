@@ -327,12 +327,11 @@ impl<'a> Tally<'a> {
                 self.exit = self.exit.and(Exit::Kind(Kind::Indeterminate));
             }
             for (threshold, count, names) in &mut self.met {
-                // Compared with an earlier result, only what is new or worse counts.
-                let counts = |index: usize| {
-                    changes.as_ref().is_none_or(|changes| changes.state(index) != State::Unchanged)
-                };
+                // Compared with an earlier result, only what is new or worse counts, or meets the threshold for the first time.
+                let counts =
+                    |index: usize| changes.as_ref().is_none_or(|changes| changes.counts(index, threshold));
                 let findings = scan.findings.iter().enumerate().filter(|(index, _)| counts(*index));
-                for (_, finding) in findings.filter(|(_, finding)| threshold.is_met_by(finding)) {
+                for (_, finding) in findings.filter(|(_, finding)| threshold.is_met_by(*finding)) {
                     *count += 1;
                     if names.len() < Self::NAMED {
                         names.push(format!("{} in {}", finding.id, finding.package));

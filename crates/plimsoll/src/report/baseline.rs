@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use plimsoll_core::{Digest, Ecosystem, Kind, Purl, Timestamp, json, text::shown};
-use plimsoll_vuln::{Class, Finding, Gap, GapReason, Scan, Severity, Share};
+use plimsoll_vuln::{Class, Finding, Gap, GapReason, Scan, Severity, Share, Threshold, Weight};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
@@ -59,6 +59,13 @@ pub(crate) struct Earlier {
     kev: Option<serde::de::IgnoredAny>,
     #[serde(default, skip_serializing)]
     epss: Option<Scored>,
+    #[serde(default, skip_serializing)]
+    fix: Fixability,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+struct Fixability {
+    state: String,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -97,6 +104,9 @@ pub(crate) struct Changes {
     /// The state of each finding of the scan, in its order.
     #[serde(skip)]
     states: Vec<State>,
+    /// What each of them weighed in the earlier result, if it was there.
+    #[serde(skip)]
+    earlier: Vec<Option<Weight>>,
 }
 
 /// A finding that changed.
@@ -117,6 +127,20 @@ pub(crate) enum State {
     New,
     Worse,
     Unchanged,
+}
+
+impl Earlier {
+    /// What thresholds ask of it.
+    fn weight(&self) -> Weight {
+        let severity = Severity::ALL.into_iter().find(|severity| severity.name() == self.severity);
+        Weight {
+            malicious: self.class.kind == "malicious",
+            severity: severity.unwrap_or_default(),
+            exploited: self.kev.is_some(),
+            likelihood: self.epss.as_ref().and_then(|epss| epss.score.to_string().parse().ok()),
+            fixable: self.fix.state == "fixed",
+        }
+    }
 }
 
 impl Baseline {
@@ -181,6 +205,7 @@ impl Baseline {
             unclear: Vec::new(),
             unchanged: 0,
             states: Vec::new(),
+            earlier: Vec::new(),
         };
         let mut known: HashSet<(String, String)> = HashSet::new();
         for finding in &scan.findings {
@@ -192,6 +217,7 @@ impl Baseline {
                 Some(_) => State::Worse,
             };
             changes.states.push(state);
+            changes.earlier.push(found.map(Earlier::weight));
             known.extend(keys(finding));
             if state == State::Unchanged {
                 changes.unchanged += 1;
@@ -255,6 +281,12 @@ impl Changes {
     /// What the finding at this place is to the earlier result.
     pub(crate) fn state(&self, index: usize) -> State {
         self.states.get(index).copied().unwrap_or(State::New)
+    }
+
+    /// Whether the finding at this place counts for a threshold that it meets: it is new or worse, or it did not meet it before.
+    pub(crate) fn counts(&self, index: usize, threshold: &Threshold) -> bool {
+        let met_before = self.earlier.get(index).copied().flatten().is_some_and(|it| threshold.is_met_by(it));
+        self.state(index) != State::Unchanged || !met_before
     }
 
     /// Why the comparison may mislead.

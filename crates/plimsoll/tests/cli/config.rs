@@ -106,7 +106,7 @@ fn mistakes_name_file_key_and_what_was_expected() {
         ("limit: {layers: 1.5}\n", "quotes"),
         ("commands:\n  scna: {output: json}\n", "commands.scna: unknown command, did you mean \"scan\"?"),
         ("commands:\n  scan: {outptu: json}\n", "did you mean \"output\"?"),
-        ("commands:\n  scan: {output: yaml}\n", "expected one of table, json, jsonl, sarif"),
+        ("commands:\n  scan: {output: yaml}\n", "expected one of table, markdown, html, json, jsonl, sarif"),
         ("offline: true\noffline: false\n", "duplicate"),
         ("[offline]\n", "config.yaml"),
     ] {

@@ -103,7 +103,7 @@ impl Cataloger for Go {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn room(&self) -> Room {
@@ -175,9 +175,11 @@ fn components<'f>(
     // Its own functions have `main` for their package, whatever its path.
     let main = main.as_ref().and_then(|module| add(module, None));
     let standard_library =
-        (!go.is_empty()).then(|| Module { path: "stdlib".to_owned(), version: go.clone() });
+        (!go.is_empty()).then(|| Module { path: "stdlib".to_owned(), version: go.clone(), replaces: false });
+    // The functions of a replacement have the path of what it replaces.
+    let functions_of = |module: &Module| functions.clone().filter(|_| !module.replaces);
     let others: Vec<ComponentIndex> =
-        dependencies.iter().chain(&standard_library).filter_map(|it| add(it, functions.clone())).collect();
+        dependencies.iter().chain(&standard_library).filter_map(|it| add(it, functions_of(it))).collect();
     if let Some(from) = main {
         let needs = |to| Relationship { from, kind: RelationshipKind::DependsOn, to };
         context.found.inventory.relationships.extend(others.into_iter().map(needs));

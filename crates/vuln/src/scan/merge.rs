@@ -141,6 +141,17 @@ fn root(parents: &mut [usize], mut index: usize) -> usize {
     }
 }
 
+/// Whether the functions in the group are all that may be vulnerable: an advisory that names none may be about a CVE whose functions
+/// nobody names.
+fn are_functions_named(group: &[Hit]) -> bool {
+    let cves = |named: bool| {
+        let hits = group.iter().filter(move |hit| hit.detail.functions.is_empty() != named);
+        hits.flat_map(Hit::identifiers).filter(|id| id.starts_with("CVE-"))
+    };
+    let known: BTreeSet<&str> = cves(true).collect();
+    cves(false).all(|cve| known.contains(cve))
+}
+
 fn join(order: &dyn VersionOrder, mut group: Vec<Hit>) -> Option<Vulnerability> {
     let fix = fix(order, &mut group);
     let mut named_by: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -148,6 +159,7 @@ fn join(order: &dyn VersionOrder, mut group: Vec<Hit>) -> Option<Vulnerability> 
         let cves = hit.identifiers().filter(|id| id.starts_with("CVE-")).map(str::to_owned);
         named_by.entry(hit.id.clone()).or_default().extend(cves);
     }
+    let are_functions_named = are_functions_named(&group);
     let mut hits = group.into_iter();
     let mut first = hits.next()?;
     let mut identifiers = std::mem::take(&mut first.detail.aliases);
@@ -171,6 +183,9 @@ fn join(order: &dyn VersionOrder, mut group: Vec<Hit>) -> Option<Vulnerability> 
         if rating != first.rating {
             (first.rating, first.id) = (rating, hit.id);
         }
+    }
+    if !are_functions_named {
+        first.detail.functions.clear();
     }
     identifiers.sort_unstable();
     identifiers.dedup();

@@ -29,6 +29,33 @@ enum Part {
     Fixable,
 }
 
+/// What thresholds ask of a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Weight {
+    /// Whether it is a package that was published to do harm.
+    pub malicious: bool,
+    /// Its severity.
+    pub severity: Severity,
+    /// Whether it is known to be exploited.
+    pub exploited: bool,
+    /// How likely it is to be exploited, if there is an estimate.
+    pub likelihood: Option<Share>,
+    /// Whether a newer version fixes it.
+    pub fixable: bool,
+}
+
+impl From<&Finding> for Weight {
+    fn from(finding: &Finding) -> Self {
+        Self {
+            malicious: finding.class == Class::Malicious,
+            severity: finding.severity,
+            exploited: finding.exploited.is_some(),
+            likelihood: finding.likelihood.as_ref().map(|it| it.score),
+            fixable: matches!(finding.fix, Fix::Fixed(_)),
+        }
+    }
+}
+
 /// Not a threshold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("got `{got}`, expected low, medium, high, critical, kev, fixable, epss>0.1, or several joined by +")]
@@ -38,9 +65,10 @@ pub struct InvalidThreshold {
 }
 
 impl Threshold {
-    /// Whether `finding` meets it.
-    pub fn is_met_by(&self, finding: &Finding) -> bool {
-        self.0.iter().all(|part| part.holds(finding))
+    /// Whether a finding meets it.
+    pub fn is_met_by(&self, finding: impl Into<Weight>) -> bool {
+        let weight = finding.into();
+        self.0.iter().all(|part| part.holds(weight))
     }
 
     /// The identifiers of the publishers whose facts it needs.
@@ -54,20 +82,20 @@ impl Threshold {
 }
 
 impl Part {
-    fn holds(self, finding: &Finding) -> bool {
+    fn holds(self, weight: Weight) -> bool {
         match self {
             Self::Severity(least) => {
                 // As in policies: a missing rating does not make it harmless.
-                let counted = match (finding.class, finding.severity) {
-                    (Class::Malicious, _) => Severity::Critical,
+                let counted = match (weight.malicious, weight.severity) {
+                    (true, _) => Severity::Critical,
                     (_, Severity::Unrated) => Severity::High,
                     (_, rated) => rated,
                 };
                 counted >= least
             }
-            Self::Exploited => finding.exploited.is_some(),
-            Self::LikelierThan(share) => finding.likelihood.as_ref().is_some_and(|it| it.score > share),
-            Self::Fixable => matches!(finding.fix, Fix::Fixed(_)),
+            Self::Exploited => weight.exploited,
+            Self::LikelierThan(share) => weight.likelihood.is_some_and(|it| it > share),
+            Self::Fixable => weight.fixable,
         }
     }
 }

@@ -134,6 +134,9 @@ fn findings(findings: &[&Finding]) -> String {
         if finding.exploited.is_some() {
             cell.push_str(" **exploited**");
         }
+        if finding.linked == Some(false) {
+            cell.push_str(" (not linked)");
+        }
     }
     match findings.len().checked_sub(MOST_IDS) {
         Some(rest) if rest > 0 => format!("{cell}, and {rest} more"),

@@ -210,7 +210,8 @@ fn identifier(finding: &Finding) -> String {
     let likely = finding.likelihood.as_ref().map(|likelihood| likelihood.score);
     let likely = likely.filter(|share| *share >= LIKELY);
     let likely = likely.map(|share| format!("EPSS {:.0} %", share.as_f64() * 100.0));
-    let known: Vec<String> = exploited.into_iter().chain(likely).collect();
+    let not_linked = (finding.linked == Some(false)).then(|| "not linked".to_owned());
+    let known: Vec<String> = exploited.into_iter().chain(likely).chain(not_linked).collect();
     let id = safe(&finding.id);
     if known.is_empty() { id.into_owned() } else { format!("{id} ({})", known.join("; ")) }
 }

@@ -52,7 +52,8 @@ pub(super) fn fix(finding: &Finding) -> String {
     }
 }
 
-/// `known to be exploited, also by ransomware, since 2024-02-01; EPSS 94.2 %`; nothing if neither is known.
+/// `known to be exploited, also by ransomware, since 2024-02-01`, `EPSS 94.2 %`, whether the vulnerable functions are linked; only what
+/// is known.
 pub(crate) fn likelihood(finding: &Finding) -> Vec<String> {
     let exploited = finding.exploited.as_ref().map(|exploited| {
         let ransomware = if exploited.ransomware { ", also by ransomware" } else { "" };
@@ -61,7 +62,11 @@ pub(crate) fn likelihood(finding: &Finding) -> Vec<String> {
     });
     let epss = finding.likelihood.as_ref();
     let epss = epss.map(|likelihood| format!("EPSS {:.1} %", likelihood.score.as_f64() * 100.0));
-    exploited.into_iter().chain(epss).collect()
+    let linked = finding.linked.map(|is_linked| {
+        let not = if is_linked { "" } else { "not " };
+        format!("the vulnerable functions are {not}linked into the program")
+    });
+    exploited.into_iter().chain(epss).chain(linked).collect()
 }
 
 /// `npm (3 components): no feed in the database`.

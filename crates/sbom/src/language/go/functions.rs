@@ -65,6 +65,10 @@ impl Functions {
                         self.state = if is_first { State::Before(before, names) } else { State::Unclear };
                         at
                     }
+                    Found::Old => {
+                        self.state = State::Unclear;
+                        0
+                    }
                     Found::None => {
                         let kept = self.window.len().min(HEADER);
                         self.forget(self.window.len() - kept);
@@ -111,10 +115,11 @@ impl Functions {
         }
     }
 
-    /// The functions. `None` if the table was not found, was truncated, or was not the only one.
+    /// The functions. `None` if the table was not found, was truncated, or was not the only one, or if the program has its
+    /// runtime elsewhere: then other libraries may have the rest of its functions as well.
     pub(super) fn finish(self) -> Option<LinkedFunctions> {
         match self.state {
-            State::Complete => self.collector.finish(),
+            State::Complete => self.collector.finish().filter(|functions| functions.has("runtime", "main")),
             _ => None,
         }
     }
@@ -132,7 +137,11 @@ impl Functions {
             if !self.offset.saturating_add(at as u64).is_multiple_of(8) {
                 continue;
             }
-            if let Some((before, names)) = self.window.get(at..).and_then(header) {
+            let bytes = self.window.get(at..).unwrap_or_default();
+            if let [0xfb, _, _, _, _, _, 1 | 2 | 4, 4 | 8, ..] = bytes {
+                return Found::Old;
+            }
+            if let Some((before, names)) = header(bytes) {
                 return Found::Table { at, before, names };
             }
         }
@@ -142,6 +151,8 @@ impl Functions {
 
 enum Found {
     None,
+    /// A table of Go 1.15 or older, whose names are not in one place. What follows may be a newer program inside of it.
+    Old,
     Table {
         at: usize,
         /// Bytes from the header to the names.

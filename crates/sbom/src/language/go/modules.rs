@@ -30,6 +30,8 @@ pub(super) struct Module {
     pub(super) path: String,
     /// As Go writes it: `v1.2.3`. Empty if it is unknown, as for a module that was built in its own checkout.
     pub(super) version: String,
+    /// Whether it stands in for another module, by whose path its packages are imported.
+    pub(super) replaces: bool,
 }
 
 /// Why a list of modules cannot be read.
@@ -75,7 +77,7 @@ impl Modules {
                     let by = Module::parse(rest)?;
                     let replaced = replaced.ok_or(Error::Replacement)?;
                     if !by.version.is_empty() {
-                        *replaced = by;
+                        *replaced = Module { replaces: by.path != replaced.path, ..by };
                     }
                     last = Last::Other;
                 }
@@ -98,7 +100,7 @@ impl Module {
         let mut fields = fields.split('\t');
         let path = fields.next().filter(|path| !path.is_empty()).ok_or(Error::Path)?;
         let version = fields.next().filter(|version| *version != DEVELOPMENT).unwrap_or_default();
-        Ok(Self { path: path.to_owned(), version: version.to_owned() })
+        Ok(Self { path: path.to_owned(), version: version.to_owned(), replaces: false })
     }
 }
 

@@ -88,6 +88,19 @@ fn what_is_not_a_whole_table_says_nothing() {
 }
 
 #[test]
+fn a_program_with_parts_elsewhere_or_an_older_one_around_says_nothing() {
+    // Linked with shared libraries, it has only functions of its own.
+    let own = Table { names: b"main.main\0main.a\0main.b\0main.c\0".to_vec(), ..Table::default() };
+    let mut old = Table { magic: 0xfb, ..Table::default() }.bytes();
+    old.resize(old.len().next_multiple_of(8), 0x90);
+    for program in [own.bytes(), [old, Table::default().bytes()].concat()] {
+        for piece in [64, usize::MAX] {
+            assert_eq!(read(&program, piece), None);
+        }
+    }
+}
+
+#[test]
 fn a_second_table_makes_both_doubtful() {
     let real = Table::default();
     let fake =

@@ -23,9 +23,7 @@ use crate::render::scan::{FORMATS, ScanFormat};
 #[command(after_help = "\
 Examples:
   plimsoll scan registry.example/team/app:1.4 --db db/
-  plimsoll scan registry.example/team/app:1.4 --all-platforms
   plimsoll scan app.tar --db-update
-  plimsoll scan sbom:app.spdx.json --db db/ -o json
   plimsoll scan sbom:boms/ -o jsonl --output-file fleet.jsonl
   plimsoll scan app.tar --fail-on kev,critical,high+fixable,'epss>0.1'
   plimsoll scan app.tar --vex app.openvex.json --fail-on high
@@ -76,7 +74,7 @@ pub(crate) struct Scan {
     #[command(flatten)]
     pub(crate) instant: Instant,
     /// Also count findings in dependencies that lock files and manifests declare only for development, builds and tests
-    #[arg(long, env = "PLIMSOLL_INCLUDE_DEV_DEPS", value_parser = parse_switch, help_heading = IMAGES)]
+    #[arg(long, env = "PLIMSOLL_INCLUDE_DEV_DEPS", hide_short_help = true, value_parser = parse_switch, help_heading = IMAGES)]
     pub(crate) include_dev_deps: bool,
     #[command(flatten)]
     pub(crate) catalogers: CatalogerChoice,

@@ -108,11 +108,26 @@ fn programs_are_matched_by_their_product_and_nothing_else_is() {
         let scan = built.scan(Component::from_purl(purl.parse().unwrap()));
         assert!(scan.findings.is_empty() && !scan.gaps.is_empty(), "{purl}");
     }
-    assert!(built.ids(program("haxx:curl", "1.25.2")).is_empty());
-    // And the vector rates what others say about the CVE.
+    // The vector rates what others say about the CVE.
     let finding =
         built.scan(Component::from_purl("pkg:golang/stdlib@1.20.0".parse().unwrap())).findings.remove(0);
     assert_eq!(finding.severity_source, SeveritySource::Alias("CVE-2023-44487".into()));
+}
+
+/// That the database knows one product says nothing about another.
+#[test]
+fn a_product_that_no_feed_knows_remains_a_gap() {
+    let page = json!({"vulnerabilities": [cve("CVE-2023-44487", &nginx(&json!({"versionEndExcluding": "1.25.3"})))]});
+    let built = built(|from| fs::write(from.join("nvd/a.json"), page.to_string()).unwrap());
+    let scan = built.scan(program("haxx:curl", "1.25.2"));
+    assert!(scan.findings.is_empty());
+    assert_eq!((scan.gaps.len(), scan.matched_components), (1, 0), "{:?}", scan.gaps);
+    assert!(built.scan(program("f5:nginx", "1.25.3")).gaps.is_empty());
+    // One of its products is enough.
+    let mut both = program("f5:nginx", "1.25.2");
+    both.origin.as_mut().unwrap().cpes.push("cpe:2.3:a:nginx:nginx:1.25.2:*:*:*:*:*:*:*".to_owned());
+    let scan = built.scan(both);
+    assert_eq!((scan.findings.len(), scan.gaps.len()), (1, 0));
 }
 
 #[test]
@@ -228,7 +243,9 @@ fn a_real_page_of_the_service_is_read() {
         return;
     };
     let page = peer.with_file_name("tests").join("unit/providers/nvd/test-fixtures/full-page.json");
-    let built = built(|from| drop(fs::copy(&page, from.join("nvd/page.json")).unwrap()));
+    let built = built(|from| {
+        fs::copy(&page, from.join("nvd/page.json")).unwrap();
+    });
     let feed = &built.report.feeds[0];
     assert_eq!((feed.read, feed.kept), (38, 38));
     // CVE-2023-27314 as the page has it: from 9.0 below 9.8.

@@ -434,20 +434,27 @@ impl<'a> Scanner<'a> {
         Ok(Some(found))
     }
 
-    /// The findings of a program that no package manager knows, by the products that it is; `None` if it is none, or there is
-    /// no feed about products.
+    /// The findings of a program that no package manager knows, by the products that it is; `None` if no feed about products
+    /// knows one of them. A feed lists what somebody found a vulnerability in, perhaps in some years only: that a product is missing
+    /// does not mean that anybody looked at it.
     fn product(&mut self, component: &'a Component) -> Result<Option<Found>, Error> {
-        let products = products(component);
-        let Some((advisories, stale)) = self.targets.products().filter(|_| !products.is_empty()) else {
+        let Some((advisories, stale)) = self.targets.products() else { return Ok(None) };
+        let mut known = Vec::new();
+        for product in products(component) {
+            if advisories.package(&product)?.is_some() {
+                known.push(product);
+            }
+        }
+        if known.is_empty() {
             return Ok(None);
-        };
+        }
         if let Some(stale) = stale {
             self.gaps.component(advisories.ecosystem().name(), stale);
         }
         *self.looked_up.entry(advisories.ecosystem().name()).or_default() += 1;
         let ecosystem = advisories.ecosystem().name();
         let mut found = Found { findings: Vec::new(), suppressed: Vec::new(), undecided: Vec::new() };
-        for product in products {
+        for product in known {
             let judged = judge(advisories, &Subject::product(component, &product))?;
             self.doubt(advisories, &judged.doubts);
             let finding = |it: Vulnerability| Finding {

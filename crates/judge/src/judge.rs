@@ -62,6 +62,8 @@ pub struct Judgement {
     pub evidence: Vec<Evidence>,
     /// How old advisories may be under the policies in question; none if no policy needs findings.
     pub max_database_age: Option<SignedDuration>,
+    /// Whether a policy in question names who may sign the database, so that no other one counts.
+    pub needs_signed_database: bool,
     /// What its reader should know and the verdict does not show.
     pub remark: Option<String>,
     /// Waivers that do not count, and why.
@@ -138,10 +140,12 @@ impl Judge {
         let unused_waivers = UnusedWaiver::find(&waivers.waivers, &asked, &evidence, &verdict);
         let needs = policies.iter().map(|under| under.policy.needs().findings);
         let max_database_age = needs.flatten().min();
+        let needs_signed_database = policies.iter().any(|under| under.policy.database_signers().is_some());
         Ok(Judgement {
             verdict,
             evidence,
             max_database_age,
+            needs_signed_database,
             remark,
             refused_waivers: waivers.refused,
             unused_waivers,

@@ -132,7 +132,12 @@ impl Updating<'_> {
         });
         let gaps: Vec<Gap> = scans.flat_map(|scan| scan.gaps.iter().cloned()).collect();
         let max_age = judgement.max_database_age.unwrap_or(ScanSettings::at(settings.now).max_age);
-        let brought = self.updater.for_gaps(&gaps, settings.now, max_age)?;
+        let brought = if judgement.needs_signed_database {
+            self.updater.decline(&gaps, "a policy names who may sign it, and nobody signs what is fetched");
+            None
+        } else {
+            self.updater.for_gaps(&gaps, settings.now, max_age)?
+        };
         let missing = self.missing.replace(false);
         Ok(match brought {
             Some(database) => Some(Ok(database)),
@@ -168,7 +173,10 @@ fn judged(
     };
     updating.before(judge);
     let mut judgement = judge_again()?;
-    if let Some(database) = updating.after(&judgement, settings)? {
+    // More data cannot undo what a rule blocks for, and other data must not.
+    if judgement.verdict.decision != Decision::Deny
+        && let Some(database) = updating.after(&judgement, settings)?
+    {
         judge.replace(|inputs| Inputs { database: Arc::new(database), ..inputs });
         judgement = judge_again()?;
     }

@@ -1,6 +1,8 @@
 //! Fetching advisories before something is looked up: `--db-update`, and the same for `db update`.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,6 +12,7 @@ use plimsoll_feeds::update::{self, FileReport, Updated};
 use plimsoll_feeds::{Error, Wanted};
 use plimsoll_http::Client;
 use plimsoll_sbom::Inventory;
+use plimsoll_vuln::database::is_signature;
 use plimsoll_vuln::{Database, Error as DatabaseError, Gap, Scan, ScanSettings, scan_until};
 
 use crate::failure::Failure;
@@ -58,6 +61,13 @@ impl<'a> Updater<'a> {
         self.bring(gaps.iter().filter_map(Wanted::for_gap).collect(), now, max_age)
     }
 
+    /// Says that nothing is fetched for the gaps of a scan, and why, if something could be.
+    pub(super) fn decline(&self, gaps: &[Gap], why: &str) {
+        if self.settings.is_some() && gaps.iter().any(|gap| Wanted::for_gap(gap).is_some()) {
+            self.console.warn(format_args!("the database is not updated: {why}"));
+        }
+    }
+
     /// The database with all of this no older than `max_age`, if anything of it can be fetched that was not yet.
     pub(super) fn bring(
         &self,
@@ -69,6 +79,15 @@ impl<'a> Updater<'a> {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let mut wanted: BTreeSet<Wanted> = wanted.difference(&asked).cloned().collect();
         if wanted.is_empty() {
+            return Ok(None);
+        }
+        // What an update brings is signed by nobody, and whoever chooses the subject chooses what is missing.
+        let is_signed = || is_signed(self.folder);
+        if is_signed() {
+            self.console.warn(
+                "the database is not updated: it is signed, and an update would discard the signature, as `plimsoll db update` does",
+            );
+            asked.extend(wanted);
             return Ok(None);
         }
         let stale = |wanted: &Wanted| {
@@ -90,9 +109,19 @@ impl<'a> Updater<'a> {
             limits: &access.limits,
         };
         source.fetch(&wanted, &cancel, self.console, |settings| {
-            update::update_if(settings, self.folder, || wanted.iter().any(stale))
+            update::update_if(settings, self.folder, || !is_signed() && wanted.iter().any(stale))
         })?;
         Ok(Some(Database::open(self.folder)?))
+    }
+}
+
+/// Whether a signature lies in the folder of a database, also of one that cannot be opened.
+fn is_signed(folder: &Path) -> bool {
+    match fs::read_dir(folder) {
+        Ok(mut entries) => entries
+            .any(|entry| entry.map_or(true, |entry| entry.file_name().to_str().is_some_and(is_signature))),
+        // Of what cannot be read, nobody knows.
+        Err(error) => error.kind() != ErrorKind::NotFound,
     }
 }
 

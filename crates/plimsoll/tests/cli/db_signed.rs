@@ -79,3 +79,66 @@ fn findings_count_only_from_a_database_that_somebody_signed_who_may() {
     fs::remove_file(file(".sigstore.json")).unwrap();
     judged(&place, "inside", "builder").exits(11).says("nobody signed it");
 }
+
+/// A document with this version of PyMySQL and a package whose ecosystem the database lacks.
+fn with_gap(place: &Place, version: &str) -> String {
+    let pymysql =
+        r#"{"type":"library","name":"pymysql","version":"VERSION","purl":"pkg:pypi/pymysql@VERSION"}"#;
+    let sbom = format!(
+        r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,
+        "compositions":[{{"aggregate":"complete"}}],"components":[{},
+        {{"type":"library","name":"jinja2","version":"2.11.2","purl":"pkg:nuget/jinja2@2.11.2"}}]}}"#,
+        pymysql.replace("VERSION", version)
+    );
+    format!("sbom:{}", place.write(&format!("{version}.cdx.json"), sbom))
+}
+
+#[test]
+fn what_a_subject_lacks_discards_no_signed_database_and_undoes_no_deny() {
+    let place = Place::new();
+    place.key("builder");
+    let (server, update) = crate::db_update::publisher(&place);
+    let (db, inside, archive) = (place.path("db"), place.path("inside"), place.path("a.tar.zst"));
+    let (private, public) = (place.path("builder.key"), place.path("builder.pub"));
+    place.run(&["db", "export", "--db", &db, "--sign", "--key", &private, &archive]).exits(0);
+    let import = ["db", "import", "--db", &inside, "--at", NOW, "--key", &public, "--insecure-ignore-tlog"];
+    place.run(&[&import[..], &[&archive]].concat()).exits(0);
+    let (affected, other) = (with_gap(&place, "1.1.0"), with_gap(&place, "1.1.1"));
+    // All but the database, which is the last.
+    let update: Vec<&str> = update.iter().map(String::as_str).filter(|it| !it.ends_with("fetched")).collect();
+    let policy = |name: &str, signed: bool| {
+        let signed = match signed {
+            true => format!(", database: {{signedBy: [{{name: builder, key: {{file: {public}}}}}]}}"),
+            false => String::new(),
+        };
+        place.write(
+            name,
+            format!(
+                "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {{name: shop}}\nspec:\n  phase: pilot\n  \
+                 digest: {{pinned: false}}\n  vulnerabilities: {{block: [critical], onUnknown: warn{signed}}}\n"
+            ),
+        )
+    };
+    let check = |db: &str, policy: &str, sbom: &str| {
+        let check = ["check", "--at", NOW, "--policy", policy, sbom];
+        place.run(&[&check[..], &update, &[db]].concat())
+    };
+    let stays_signed = || {
+        place.run(&["db", "status", "--db", &inside, "--at", NOW]).exits(0).says("signed: by key ");
+        assert!(server.asked().is_empty(), "something was fetched");
+    };
+    let by_builder = policy("signed.yaml", true);
+    check(&inside, &by_builder, &affected).exits(10);
+    stays_signed();
+    check(&inside, &by_builder, &other).says("a policy names who may sign it");
+    stays_signed();
+    let by_anybody = policy("anybody.yaml", false);
+    check(&inside, &by_anybody, &other).says("it is signed, and an update would discard");
+    stays_signed();
+    place.run(&[&["scan", "--at", NOW, &other][..], &update, &[&inside]].concat()).says("it is signed");
+    stays_signed();
+    // Nobody signed this one: it is updated, but not to undo a deny.
+    check(&db, &by_anybody, &affected).exits(10).keeps_quiet_about("updating the database");
+    assert!(server.asked().is_empty(), "something was fetched");
+    check(&db, &by_anybody, &other).says("updating the database for NuGet");
+}

@@ -228,7 +228,7 @@ fn a_failed_update_says_what_to_do() {
 }
 
 /// A publisher with PyPI, NuGet, KEV and EPSS, and the arguments for `--db-update` from it.
-fn publisher(place: &Place) -> (Publisher, Vec<String>) {
+pub(crate) fn publisher(place: &Place) -> (Publisher, Vec<String>) {
     let server = Publisher::start();
     for ecosystem in ["PyPI", "NuGet"] {
         let advisory = ADVISORY.replace("PyPI", ecosystem);

@@ -63,9 +63,9 @@ pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Fai
     }
     let (mut results, mut errors) = (Vec::new(), Vec::new());
     let all = fleet::each(&scanner, &items, |done| {
-        let (scanned, unscanned) = tally.count(done);
-        results.extend(scanned);
-        errors.extend(unscanned);
+        let (more, failed) = tally.count(done);
+        results.extend(more);
+        errors.extend(failed);
         Ok(())
     });
     all.map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;

@@ -58,7 +58,7 @@ impl<'a> Updater<'a> {
         if self.settings.is_none() {
             return Ok(None);
         }
-        self.bring(gaps.iter().filter_map(Wanted::for_gap).collect(), now, max_age)
+        self.bring(&gaps.iter().filter_map(Wanted::for_gap).collect(), now, max_age)
     }
 
     /// Says that nothing is fetched for the gaps of a scan, and why, if something could be.
@@ -71,7 +71,7 @@ impl<'a> Updater<'a> {
     /// The database with all of this no older than `max_age`, if anything of it can be fetched that was not yet.
     pub(super) fn bring(
         &self,
-        wanted: BTreeSet<Wanted>,
+        wanted: &BTreeSet<Wanted>,
         now: Timestamp,
         max_age: SignedDuration,
     ) -> Result<Option<Database>, Failure> {
@@ -87,7 +87,7 @@ impl<'a> Updater<'a> {
             self.console.warn(
                 "the database is not updated: it is signed, and an update would discard the signature, as `plimsoll db update` does",
             );
-            asked.extend(wanted);
+            asked.extend(wanted.iter().cloned());
             return Ok(None);
         }
         let stale = |wanted: &Wanted| {
@@ -178,7 +178,7 @@ impl<'a> Advisories<'a> {
     pub(super) fn with(&self, wanted: &Wanted, rules: &ScanSettings) -> Result<(), Failure> {
         let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
         if !wanted.is_fresh_in(&self.get(), rules.now, rules.max_age)
-            && let Some(brought) = self.updater.bring([wanted.clone()].into(), rules.now, rules.max_age)?
+            && let Some(brought) = self.updater.bring(&[wanted.clone()].into(), rules.now, rules.max_age)?
         {
             *missing = None;
             self.current.set(brought);

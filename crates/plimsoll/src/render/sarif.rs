@@ -200,7 +200,7 @@ impl Log {
                 }
                 Detail::SetAside { what, reason } => self.aside(subject, &format!("{what}: {reason}")),
                 Detail::VexConflict { text } => {
-                    self.notify("note", "plimsoll/vex", &format!("{subject}: {text}"))
+                    self.notify("note", "plimsoll/vex", &format!("{subject}: {text}"));
                 }
                 Detail::Excluded { path, reason, .. } => {
                     self.aside(subject, &format!("excluded by the policy: {path}: {reason}"));

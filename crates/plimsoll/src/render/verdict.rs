@@ -447,6 +447,56 @@ fn other_detail(detail: &Detail, explain: bool) -> Option<String> {
         Detail::Denied { digest, what, reason, list } => {
             Some(format!("{} {digest}: {} ({})", safe(what), safe(reason), safe(list)))
         }
+        Detail::VexConflict { text } => Some(format!("VEX: {}", safe(text))),
+        Detail::RefusedSignature { bundle, reason } => {
+            Some(format!("{} does not count: {}", short(bundle), safe(reason)))
+        }
+        Detail::Findings { by_severity, unfixed_ignored, not_linked_ignored, suppressed } => {
+            let mut by_gravity: Vec<_> = by_severity.iter().collect();
+            by_gravity.sort_by_key(|(severity, _)| gravity(severity));
+            let mut parts: Vec<String> =
+                by_gravity.into_iter().map(|(severity, n)| format!("{n} {}", safe(severity))).collect();
+            if *unfixed_ignored > 0 {
+                parts.push(format!("{unfixed_ignored} without a fix ignored"));
+            }
+            if *not_linked_ignored > 0 {
+                parts.push(format!("{not_linked_ignored} not linked ignored"));
+            }
+            if *suppressed > 0 {
+                parts.push(format!("{suppressed} set aside"));
+            }
+            (!parts.is_empty()).then(|| format!("found in all: {}", parts.join(", ")))
+        }
+        Detail::SetAside { what, reason } => Some(format!("set aside: {}: {}", safe(what), safe(reason))),
+        Detail::Gap { ecosystem, files, components, reason } => Some(format!(
+            "not covered: {}{}: {}",
+            safe(ecosystem),
+            super::findings::concerned(*components, files.as_deref()),
+            safe(reason)
+        )),
+        Detail::Excluded { path, reason, components, problems, example } => {
+            let example = example.as_ref().map(|example| format!(", such as {}", safe(example)));
+            Some(format!(
+                "excluded: {} ({}, {}{}): {}",
+                safe(path),
+                count(*components, "component"),
+                count(*problems, "problem"),
+                example.unwrap_or_default(),
+                safe(reason)
+            ))
+        }
+        Detail::Problem { code, path, detail, severity } => {
+            let mark = if *severity == ProblemSeverity::Noted { "noted: " } else { "" };
+            Some(format!("{mark}{}: {} {}", safe(code), safe(path), safe(detail)))
+        }
+        // Findings have a separate table.
+        _ => signed_detail(detail, explain),
+    }
+}
+
+/// What somebody signed, and who; none for any other detail.
+fn signed_detail(detail: &Detail, explain: bool) -> Option<String> {
+    match detail {
         Detail::Signature { authority, by, bundle, signed, not_checked, carried } => {
             let list = |label: &str, items: &[String]| {
                 let items = safe(&items.join(", ")).into_owned();
@@ -515,49 +565,6 @@ fn other_detail(detail: &Detail, explain: bool) -> Option<String> {
                 signer(by)
             ))
         }
-        Detail::VexConflict { text } => Some(format!("VEX: {}", safe(text))),
-        Detail::RefusedSignature { bundle, reason } => {
-            Some(format!("{} does not count: {}", short(bundle), safe(reason)))
-        }
-        Detail::Findings { by_severity, unfixed_ignored, not_linked_ignored, suppressed } => {
-            let mut by_gravity: Vec<_> = by_severity.iter().collect();
-            by_gravity.sort_by_key(|(severity, _)| gravity(severity));
-            let mut parts: Vec<String> =
-                by_gravity.into_iter().map(|(severity, n)| format!("{n} {}", safe(severity))).collect();
-            if *unfixed_ignored > 0 {
-                parts.push(format!("{unfixed_ignored} without a fix ignored"));
-            }
-            if *not_linked_ignored > 0 {
-                parts.push(format!("{not_linked_ignored} not linked ignored"));
-            }
-            if *suppressed > 0 {
-                parts.push(format!("{suppressed} set aside"));
-            }
-            (!parts.is_empty()).then(|| format!("found in all: {}", parts.join(", ")))
-        }
-        Detail::SetAside { what, reason } => Some(format!("set aside: {}: {}", safe(what), safe(reason))),
-        Detail::Gap { ecosystem, files, components, reason } => Some(format!(
-            "not covered: {}{}: {}",
-            safe(ecosystem),
-            super::findings::concerned(*components, files.as_deref()),
-            safe(reason)
-        )),
-        Detail::Excluded { path, reason, components, problems, example } => {
-            let example = example.as_ref().map(|example| format!(", such as {}", safe(example)));
-            Some(format!(
-                "excluded: {} ({}, {}{}): {}",
-                safe(path),
-                count(*components, "component"),
-                count(*problems, "problem"),
-                example.unwrap_or_default(),
-                safe(reason)
-            ))
-        }
-        Detail::Problem { code, path, detail, severity } => {
-            let mark = if *severity == ProblemSeverity::Noted { "noted: " } else { "" };
-            Some(format!("{mark}{}: {} {}", safe(code), safe(path), safe(detail)))
-        }
-        // Findings have a separate table.
         _ => None,
     }
 }

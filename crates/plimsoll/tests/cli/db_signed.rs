@@ -107,9 +107,10 @@ fn what_a_subject_lacks_discards_no_signed_database_and_undoes_no_deny() {
     // All but the database, which is the last.
     let update: Vec<&str> = update.iter().map(String::as_str).filter(|it| !it.ends_with("fetched")).collect();
     let policy = |name: &str, signed: bool| {
-        let signed = match signed {
-            true => format!(", database: {{signedBy: [{{name: builder, key: {{file: {public}}}}}]}}"),
-            false => String::new(),
+        let signed = if signed {
+            format!(", database: {{signedBy: [{{name: builder, key: {{file: {public}}}}}]}}")
+        } else {
+            String::new()
         };
         place.write(
             name,

@@ -58,9 +58,9 @@ fn a_list_names_subjects_beside_those_of_the_command_line() {
     let db = place.path("db");
     let (first, last) =
         (format!("sbom:{}", place.path("boms/a.cdx.json")), place.path("boms/team/z.cdx.json"));
-    let list = place.write("list", format!("# ours\n\nsbom:{last}\nno-such-scheme:x\n"));
+    let subjects_file = place.write("list", format!("# ours\n\nsbom:{last}\nno-such-scheme:x\n"));
     let scan = ["scan", "--db", &db, "--at", NOW, "-o", "jsonl"];
-    let from_file = place.run(&[&scan[..], &["--subjects-from", &list, &first]].concat());
+    let from_file = place.run(&[&scan[..], &["--subjects-from", &subjects_file, &first]].concat());
     let subjects: Vec<Value> = lines(&from_file.stdout)
         .iter()
         .map(|line| line.pointer("/results/0/subject").or(line.pointer("/errors/0/subject")).unwrap().clone())

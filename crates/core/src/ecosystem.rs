@@ -236,7 +236,7 @@ ecosystems! {
     Opkg => system("opkg", "opkg", &["opkg"]),
 
     /// Programs that no package manager knows, by the product that they are, `vendor:product`: OSV has no name for it.
-    Cpe => language("cpe", "CPE", &[]).order("rpm"),
+    Cpe => language("cpe", "CPE", &[]).order("cpe"),
     /// Any other type of package URL.
     Other => language("other", "other", &[]),
 }

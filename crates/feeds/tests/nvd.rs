@@ -156,6 +156,56 @@ fn of_two_files_the_newer_change_counts_and_what_was_rejected_does_not() {
     }
 }
 
+/// `ssh -V` prints `9.3p1`, `sudo --version` prints `1.9.12p1`: the NVD has `9.3:p1`, `1.9.12:p1` or `1.9.12:patch1`.
+#[test]
+fn updates_are_matched_as_programs_print_them() {
+    let one = |vendor_and_version: &str| {
+        json!([{"nodes": [{"operator": "OR", "negate": false, "cpeMatch": [
+        {"vulnerable": true, "criteria": format!("cpe:2.3:a:{vendor_and_version}:*:*:*:*:*:*")}]}]}])
+    };
+    let page = json!({"vulnerabilities": [
+        cve("CVE-2023-38408", &one("openbsd:openssh:9.3:p1")), cve("CVE-2023-22809", &one("sudo_project:sudo:1.9.12:p1")),
+        cve("CVE-2023-0001", &one("sudo_project:sudo:1.9.13:patch2")), cve("CVE-2023-0002", &one("openssl:openssl:3.2.0:beta1")),
+        cve("CVE-2023-0003", &one("openssl:openssl:3.2.0:-"))]});
+    let built = built(|from| fs::write(from.join("nvd/a.json"), page.to_string()).unwrap());
+    for (product, version, expected) in [
+        ("openbsd:openssh", "9.3p1", Some("CVE-2023-38408")),
+        ("openbsd:openssh", "9.3p2", None),
+        ("openbsd:openssh", "9.3", None),
+        ("sudo_project:sudo", "1.9.12p1", Some("CVE-2023-22809")),
+        ("sudo_project:sudo", "1.9.12p2", None),
+        ("sudo_project:sudo", "1.9.13p2", Some("CVE-2023-0001")),
+        ("openssl:openssl", "3.2.0-beta1", Some("CVE-2023-0002")),
+        ("openssl:openssl", "3.2.0", Some("CVE-2023-0003")),
+    ] {
+        let found: Vec<_> = built.ids(program(product, version)).into_iter().collect();
+        assert_eq!(found, expected.map(str::to_owned).as_slice(), "{product} {version}");
+    }
+}
+
+/// Whether `8.3p1` is before or after 8.3 is a convention of the project.
+#[test]
+fn the_end_of_a_range_with_letters_behind_it_is_undecided() {
+    let page = json!({"vulnerabilities": [
+        cve("CVE-2020-15778", &nginx(&json!({"versionEndIncluding": "8.3"}))),
+        cve("CVE-2023-5363", &nginx(&json!({"versionStartIncluding": "9.0", "versionEndExcluding": "9.2.0"})))]});
+    let built = built(|from| fs::write(from.join("nvd/a.json"), page.to_string()).unwrap());
+    for (version, findings, gaps) in [
+        ("8.2p1", 1, 0),
+        ("8.3", 1, 0),
+        ("8.3p1", 0, 1),
+        ("8.3.1", 0, 0),
+        ("8.4p1", 0, 0),
+        ("9.1.9", 1, 0),
+        ("9.2.0-beta1", 0, 1),
+        ("9.2.0", 0, 0),
+        ("9.2.1", 0, 0),
+    ] {
+        let scan = built.scan(program("f5:nginx", version));
+        assert_eq!((scan.findings.len(), scan.gaps.len()), (findings, gaps), "{version} {:?}", scan.gaps);
+    }
+}
+
 /// Real criteria: those that were published to complete NVD's from 2021 to 2024.
 #[test]
 fn every_real_criterion_about_a_program_is_found_within_its_bounds() {

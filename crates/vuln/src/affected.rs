@@ -142,7 +142,7 @@ impl<'x> Affected<'x> {
 }
 
 /// Whether `version` is in `interval`; `None` if that is undecided: the interval ends somewhere around the
-/// version, or a bound does not parse. The builder of the database rules out invalid bounds, and an invalid
+/// version, or at the version without something that only its project can order, or a bound does not parse. The builder of the database rules out invalid bounds, and an invalid
 /// bound must not count as "outside".
 fn contains<'x, V: Version<'x>>(interval: &Interval<'x>, version: &V) -> Option<bool> {
     let relation = |bound: &'x str| Some(version.compare_to_bound(&V::parse(bound).ok()?));
@@ -157,8 +157,16 @@ fn contains<'x, V: Version<'x>>(interval: &Interval<'x>, version: &V) -> Option<
     }
     Some(match interval.end {
         End::Open => true,
-        End::Before(end) => relation(end)? == Ordering::Less,
-        End::Through(end) => relation(end)? != Ordering::Greater,
+        End::Before(end) | End::Through(end) => {
+            let is_before = matches!(interval.end, End::Before(_));
+            let bound = V::parse(end).ok()?;
+            match version.compare_to_bound(&bound) {
+                Ordering::Less => true,
+                _ if version.is_variant_of(&bound) => return None,
+                Ordering::Equal => !is_before,
+                Ordering::Greater => false,
+            }
+        }
         End::Around(numbers) => match relation_to_numbers(numbers)? {
             Ordering::Less => true,
             Ordering::Equal => return None,

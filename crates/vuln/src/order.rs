@@ -8,15 +8,16 @@ use plimsoll_core::Ecosystem;
 use crate::affected::{Affected, Status};
 use crate::events::{self, Event, RangeProblem};
 use crate::version::{
-    self, InvalidVersion, Version, Versions, apk, bitnami, composer, dart, dpkg, gem, maven, nuget, numbers,
-    pep440, rpm, semver,
+    self, InvalidVersion, Version, Versions, apk, bitnami, composer, cpe, dart, dpkg, gem, maven, nuget,
+    numbers, pep440, rpm, semver,
 };
 
 /// All orders.
-pub const ORDERS: [&dyn VersionOrder; 13] = [
+pub const ORDERS: [&dyn VersionOrder; 14] = [
     &apk::Apk,
     &bitnami::Bitnami,
     &composer::Composer,
+    &cpe::Cpe,
     &numbers::Cran,
     &dpkg::Dpkg,
     &gem::Gem,

@@ -9,6 +9,7 @@
 //! | [`apk`] | apk-package(5), "Package info metadata", as apk-tools 3 compares |
 //! | [`bitnami`] | Semantic Versioning with a revision of the package |
 //! | [`composer`] | Composer's `VersionParser` and PHP's `version_compare` |
+//! | [`cpe`] | none: the pieces of a version as rpm compares them |
 //! | [`dart`] | Semantic Versioning, where build metadata counts, as Dart's `pub_semver` compares |
 //! | [`dpkg`] | Debian Policy 5.6.12, deb-version(7) |
 //! | [`gem`] | `Gem::Version` of RubyGems |
@@ -27,6 +28,7 @@
 pub mod apk;
 pub mod bitnami;
 pub mod composer;
+pub mod cpe;
 pub mod dart;
 pub mod dpkg;
 pub mod gem;
@@ -74,6 +76,12 @@ pub trait Version<'a>: Ord + Sized {
     /// ecosystem ignores a part of the installed version for bounds that lack that part.
     fn compare_to_bound(&self, bound: &Self) -> Ordering {
         self.cmp(bound)
+    }
+
+    /// Whether this is the version that a range ends at with something behind it that may make it an older or a newer one, as
+    /// the order does not tell: `8.3p1` for a range up to `8.3`. The range leaves it undecided.
+    fn is_variant_of(&self, _end: &Self) -> bool {
+        false
     }
 
     /// The leading numbers of a text that is not a version: `2.6.0` of `2.6.0-NA`. The exact position of the

@@ -14,7 +14,7 @@ use std::process::Command;
 
 use plimsoll_vuln::order;
 use plimsoll_vuln::version::{
-    InvalidVersion, apk, bitnami, composer, dart, dpkg, gem, maven, nuget, numbers, pep440, rpm, semver,
+    InvalidVersion, apk, bitnami, composer, cpe, dart, dpkg, gem, maven, nuget, numbers, pep440, rpm, semver,
 };
 use proptest::prelude::*;
 
@@ -22,10 +22,11 @@ type Compare = fn(&str, &str) -> Result<Ordering, InvalidVersion>;
 
 /// Each order with the start of the names of its files in the archive, and the minimum number of comparisons
 /// in them.
-const ORDERS: [(&str, &str, Compare, usize); 13] = [
+const ORDERS: [(&str, &str, Compare, usize); 14] = [
     ("apk", "alpine", apk::compare, 770),
     ("bitnami", "(none was published)", bitnami::compare, 0),
     ("composer", "packagist", composer::compare, 80),
+    ("cpe", "(none was published)", cpe::compare, 0),
     ("cran", "cran", numbers::compare_cran, 20),
     ("dpkg", "debian", dpkg::compare, 30),
     ("gem", "rubygems", gem::compare, 25),

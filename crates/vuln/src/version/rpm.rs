@@ -107,7 +107,8 @@ fn next(text: &[u8]) -> (Piece<'_>, &[u8]) {
     }
 }
 
-fn compare_part(mut a: &[u8], mut b: &[u8]) -> Ordering {
+/// Compares without epoch and release.
+pub(super) fn compare_part(mut a: &[u8], mut b: &[u8]) -> Ordering {
     loop {
         let ((x, rest_a), (y, rest_b)) = (next(a), next(b));
         let order = match (x, y) {

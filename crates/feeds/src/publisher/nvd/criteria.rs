@@ -8,15 +8,17 @@
 //! | only on systems of others (`AND` a node with nothing but Windows) | nothing: a program in an image does not run there |
 //! | `*` with bounds | affected between them |
 //! | `*` without bounds | affected in every version |
-//! | a version | that version; with an update (`3.0.0:beta1`) nothing, since programs do not print it |
+//! | a version | that version |
+//! | a version with an update (`9.3:p1`, `1.9.12:patch1`) | the version as programs print it: `9.3p1`, `1.9.12p1` |
 //! | `-` | undecided in every version |
 //! | bounds that are no versions, or the wrong way round | undecided in every version |
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use plimsoll_vuln::affected::{Affected, End, FixState, Interval, Start};
 use plimsoll_vuln::order::VersionOrder as _;
-use plimsoll_vuln::version::rpm::Rpm;
+use plimsoll_vuln::version::cpe::Cpe;
 use plimsoll_vuln::{Class, Rating};
 use serde::Deserialize;
 
@@ -137,7 +139,7 @@ impl Match {
             },
             ("-", _) => versions.is_undecided = true,
             (version, "*" | "-") => versions.single.push(version.to_owned()),
-            _ => {}
+            (version, update) => versions.single.push(format!("{version}{}", printed(update))),
         }
     }
 
@@ -149,7 +151,7 @@ impl Match {
             &self.version_end_including,
             &self.version_end_excluding,
         ];
-        if bounds.into_iter().flatten().any(|bound| Rpm.check(bound).is_err()) {
+        if bounds.into_iter().flatten().any(|bound| Cpe.check(bound).is_err()) {
             return None;
         }
         let from = match (&self.version_start_including, &self.version_start_excluding) {
@@ -164,11 +166,21 @@ impl Match {
         };
         // `2.4.7-alpha0` up to `2.4.7`: a pre-release comes after its release in this order, which would leave nothing between.
         if let (Start::At(from) | Start::After(from), End::Before(end) | End::Through(end)) = (from, end)
-            && Rpm.compare(from, end).is_ok_and(std::cmp::Ordering::is_gt)
+            && Cpe.compare(from, end).is_ok_and(std::cmp::Ordering::is_gt)
         {
             return None;
         }
         Some(Interval { from, end })
+    }
+}
+
+/// An update as programs print it: `p1` for `patch1`.
+fn printed(update: &str) -> Cow<'_, str> {
+    match update.strip_prefix("patch") {
+        Some(number) if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) => {
+            format!("p{number}").into()
+        }
+        _ => update.into(),
     }
 }
 
@@ -188,7 +200,7 @@ impl Versions<'_> {
             versions: self.single.iter().map(String::as_str).collect(),
             fix_state: FixState::Unknown,
         };
-        Rpm.drop_enumerated(&mut affected);
+        Cpe.drop_enumerated(&mut affected);
         let mut encoded = Vec::new();
         affected.encode(&mut encoded);
         let (module, class) = (None, Class::Vulnerability);

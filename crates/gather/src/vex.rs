@@ -40,6 +40,7 @@ pub fn attached_vex(
         }
         vex.refused.push(reason);
     }
+    let mut unread = false;
     for proof in &found.verified {
         let (bundle, statement) = (proof.statement.bundle(), proof.statement.value());
         let is_alone = statement.subjects.len() == 1 && statement.names(manifest);
@@ -56,8 +57,18 @@ pub fn attached_vex(
                 document.signer = Some(proof.statement.signer().to_string());
                 vex.documents.push(document);
             }
-            Err(reason) => vex.refused.push(format!("attached VEX {bundle} does not count: {reason}")),
+            Err(reason) => {
+                unread |= is_alone;
+                vex.refused.push(format!("attached VEX {bundle} does not count: {reason}"));
+            }
         }
+    }
+    if unread {
+        let told = |document: Document| {
+            let why = "a document of an accepted signer could not be read, which may contradict it";
+            format!("attached VEX {} does not count: {why}", document.source)
+        };
+        vex.refused.extend(vex.documents.drain(..).map(told));
     }
     Ok(vex)
 }

@@ -186,3 +186,48 @@ fn only_the_types_of_openvex_are_vex() {
         assert!(!is_vex(other), "{other}");
     }
 }
+
+#[test]
+fn a_correction_that_cannot_be_read_leaves_nothing_set_aside() {
+    let (psirt, other) = (key(), key());
+    let names =
+        format!("{{ name: psirt, key: {} }}, {{ name: vendor, key: {} }}", psirt.yaml(), other.yaml());
+    let policy = policy(&spec(&names));
+    let later = || document(&manifest(), "affected", "2026-11-02T00:00:00Z");
+    let with_later =
+        |by: &Key, document: Value| with(vec![vex(&psirt, not_affected()), vex(by, document)], &policy);
+    // No document that is read.
+    for change in [("@context", json!("https://openvex.dev/ns/v9")), ("timestamp", json!("yesterday"))] {
+        let mut unread = later();
+        unread[change.0] = change.1;
+        for by in [&psirt, &other] {
+            expect_denied(&policy, &with_later(by, unread.clone()), "could not be read");
+        }
+    }
+    // A statement that is refused: of this vulnerability, of nobody knows which.
+    for (member, value) in [
+        ("status", json!("exploitable")),
+        ("unknown", json!(1)),
+        ("timestamp", json!("tomorrow")),
+        ("vulnerability", json!({"name": 1})),
+        ("products", json!([{"@id": "https://acme.example/app"}])),
+    ] {
+        let mut refused = later();
+        refused["statements"][0][member] = value;
+        expect_denied(
+            &policy,
+            &with_later(&psirt, refused.clone()),
+            "may be corrected by a statement that is refused",
+        );
+        // Of another signer it corrects nothing.
+        assert_eq!(judge(&policy, &with_later(&other, refused)).decision, Decision::Allow, "{member}");
+    }
+    // Of another vulnerability, and older.
+    let mut refused = later();
+    refused["statements"][0]["status"] = json!("exploitable");
+    refused["timestamp"] = json!("2026-10-31T00:00:00Z");
+    assert_eq!(judge(&policy, &with_later(&psirt, refused.clone())).decision, Decision::Allow);
+    refused["timestamp"] = json!("2026-11-02T00:00:00Z");
+    refused["statements"][0]["vulnerability"] = json!({"name": "CVE-2026-2222"});
+    assert_eq!(judge(&policy, &with_later(&psirt, refused)).decision, Decision::Allow);
+}

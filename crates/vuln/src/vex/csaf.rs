@@ -346,7 +346,7 @@ fn statements(
     for ((_, justification, impact), (status, products)) in by_reason {
         if products.is_empty() {
             let reason = format!("no product that is {} has a package URL or CPE", status.as_str());
-            document.add(Err(Refusal::new(&what, reason)));
+            document.add(Err(Refusal::new(&what, reason).about(&vulnerabilities, Some(time))));
             continue;
         }
         let statement = Statement {

@@ -254,7 +254,9 @@ fn statement(
     let references = vulnerability.references.iter().filter_map(|reference| reference.id.clone());
     let vulnerabilities: Vec<String> = vulnerability.id.iter().cloned().chain(references).collect();
     let what = vulnerabilities.first().cloned().unwrap_or_else(|| format!("vulnerability {}", position + 1));
-    let refused = |reason: String| Some(Err(Refusal::new(&what, reason)));
+    let time = analysis.last_updated.as_ref().or(analysis.first_issued.as_ref());
+    let time = time.map_or(of_document, |text| Some(text.parse().unwrap_or(Timestamp::MAX)));
+    let refused = |reason: String| Some(Err(Refusal::new(&what, reason).about(&vulnerabilities, time)));
     let status = match state {
         "not_affected" | "false_positive" => VexStatus::NotAffected,
         "resolved" | "resolved_with_pedigree" => VexStatus::Fixed,

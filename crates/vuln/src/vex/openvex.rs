@@ -157,10 +157,29 @@ impl Format for OpenVex {
         let timestamp = timestamp.map_err(|_| invalid(&"its timestamp is not a time"))?;
         let mut document = Document::new(NAME, head.id.as_deref(), &head.author);
         for (position, value) in head.statements.into_iter().enumerate() {
-            document.add(statement(value, position, timestamp));
+            let (named, time) = (named(&value), time(&value, timestamp));
+            let statement = statement(value, position, timestamp);
+            document.add(statement.map_err(|refusal| refusal.about(&named, time)));
         }
         Ok(document)
     }
+}
+
+/// The identifiers that a statement names, however the rest of it is.
+fn named(statement: &Value) -> Vec<String> {
+    let vulnerability = statement.get("vulnerability");
+    let member = |name: &str| vulnerability.and_then(|it| it.get(name));
+    let aliases = member("aliases").and_then(Value::as_array).into_iter().flatten();
+    let names = vulnerability.into_iter().chain(member("name")).chain(member("@id")).chain(aliases);
+    names.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// When a statement was said, however the rest of it is.
+fn time(statement: &Value, of_document: Option<Timestamp>) -> Option<Timestamp> {
+    let members = ["timestamp", "last_updated"].into_iter().filter_map(|name| statement.get(name));
+    let times = members.filter(|value| !value.is_null());
+    let read = |value: &Value| value.as_str().and_then(|text| text.parse().ok()).unwrap_or(Timestamp::MAX);
+    times.map(read).max().or(of_document)
 }
 
 fn statement(value: Value, position: usize, of_document: Option<Timestamp>) -> Result<Statement, Refusal> {

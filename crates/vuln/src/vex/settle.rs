@@ -4,6 +4,8 @@
 //!   settled only if each of them is.
 //! - The newest statement counts, by its own time or that of its document; one without any time is the oldest. If the newest are
 //!   of the same time and contradict each other, none of them counts. Contradictions are told, whichever counts.
+//! - What a refused statement is about is not cleared by an older one of the same signer: it may be the correction. If that is
+//!   unknown, nothing is.
 //! - A statement from the future does not count, because it would outlast every correction.
 //! - `not_affected` and `fixed` set a finding aside. It stays in the scan, with the statement. A malicious package is never
 //!   set aside: that it does harm is not a question of how it is used.
@@ -35,6 +37,8 @@ const CONFLICTS: usize = 1_000;
 pub struct Statements {
     documents: Vec<Document>,
     by_id: HashMap<String, Vec<Place>>,
+    /// For identifiers, or with none for all of them, the documents with refused statements and the latest times of these.
+    withdrawn: HashMap<Option<String>, BTreeMap<usize, Option<Timestamp>>>,
 }
 
 /// A statement's document and its place in it.
@@ -77,14 +81,25 @@ impl Statements {
     /// The statements of documents that the caller accepts.
     pub fn new(documents: Vec<Document>) -> Self {
         let mut by_id: HashMap<String, Vec<Place>> = HashMap::new();
+        let mut withdrawn: HashMap<Option<String>, BTreeMap<usize, Option<Timestamp>>> = HashMap::new();
         for (document, it) in documents.iter().enumerate() {
+            for refused in &it.withdrawn {
+                let mut withdraw = |id| {
+                    let latest = withdrawn.entry(id).or_default().entry(document).or_default();
+                    *latest = (*latest).max(refused.timestamp);
+                };
+                refused.vulnerabilities.iter().for_each(|id| withdraw(Some(id.trim().to_ascii_uppercase())));
+                if refused.vulnerabilities.is_empty() {
+                    withdraw(None);
+                }
+            }
             for (position, statement) in it.statements.iter().enumerate() {
                 for id in &statement.vulnerabilities {
                     by_id.entry(id.trim().to_ascii_uppercase()).or_default().push((document, position));
                 }
             }
         }
-        Self { documents, by_id }
+        Self { documents, by_id, withdrawn }
     }
 
     /// The same with further documents.
@@ -261,6 +276,12 @@ impl<'s, 'a> Settling<'s, 'a> {
                 self.conflicts.insert(format!("{place}: {conflict}"));
                 continue;
             }
+            if statement.clears() && self.is_withdrawn(ids, said)? {
+                let place = format!("{} in {} {}", finding.id, finding.package, finding.version);
+                let conflict = format!("{} may be corrected by a statement that is refused", words(said));
+                self.conflicts.insert(format!("{place}: {conflict}"));
+                continue;
+            }
             by_time.entry(statement.timestamp).or_default().push(said);
         }
         let Some((_, newest)) = by_time.pop_last() else {
@@ -280,6 +301,24 @@ impl<'s, 'a> Settling<'s, 'a> {
         let older = by_time.values().rev().flatten().find(differs);
         let conflict = older.map(|it| format!("{} counts, not {}", words(counts), words(*it)));
         Ok(Answer { counts: Some(counts), conflict })
+    }
+
+    /// Whether a refused statement of the same signer may correct this one.
+    fn is_withdrawn(&mut self, ids: &[&str], said: Said<'s>) -> Result<bool, Error> {
+        let statements = self.statements;
+        let keys = ids.iter().map(|id| Some(id.to_ascii_uppercase())).chain([None]);
+        for (document, refused) in keys.filter_map(|key| statements.withdrawn.get(&key)).flatten() {
+            self.left = self.left.checked_sub(1).ok_or(Error::Comparisons { limit: self.limit })?;
+            let by_same =
+                statements.documents.get(*document).is_some_and(|other| other.is_by_same(said.from));
+            let time = said.statement.timestamp;
+            // The others of the same document are as old, and count.
+            let is_newer = *refused > time || *refused == time && *document != said.document;
+            if by_same && is_newer {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether one of the products of a statement is the component of a finding.

@@ -32,6 +32,17 @@ pub struct Document {
     pub refused: usize,
     /// Why, of the first of them.
     pub reasons: Vec<String>,
+    /// What the refused statements are about: each may be the correction of an older one.
+    pub(super) withdrawn: Vec<Withdrawn>,
+}
+
+/// What is known of a refused statement.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Withdrawn {
+    /// The identifiers that could be read. If there are none, it may be about anything.
+    pub(super) vulnerabilities: Vec<String>,
+    /// When it was said; the end of time if that cannot be read.
+    pub(super) timestamp: Option<Timestamp>,
 }
 
 impl Document {
@@ -40,12 +51,18 @@ impl Document {
         Self { format, id: kept(id.unwrap_or_default()), author: kept(author), ..Self::default() }
     }
 
+    /// Whether both are of one signer; of documents that nobody signed, of one author.
+    pub(super) fn is_by_same(&self, other: &Self) -> bool {
+        self.signer == other.signer && (self.signer.is_some() || self.author == other.author)
+    }
+
     /// Adds a statement, or the reason why it does not count.
     pub(super) fn add(&mut self, statement: Result<Statement, Refusal>) {
         match statement {
             Ok(statement) => self.statements.push(statement),
             Err(refusal) => {
                 self.refused += 1;
+                self.withdrawn.push(refusal.about);
                 if self.reasons.len() < TOLD {
                     self.reasons.push(format!("{}: {}", refusal.what, refusal.reason));
                 }
@@ -61,11 +78,21 @@ pub struct Refusal {
     pub what: String,
     /// The reason.
     pub reason: String,
+    /// What of it can be read.
+    pub(super) about: Withdrawn,
 }
 
 impl Refusal {
     pub(super) fn new(what: &str, reason: impl Into<String>) -> Self {
-        Self { what: plimsoll_core::text::shown(what), reason: reason.into() }
+        let about = Withdrawn { vulnerabilities: Vec::new(), timestamp: Some(Timestamp::MAX) };
+        Self { what: plimsoll_core::text::shown(what), reason: reason.into(), about }
+    }
+
+    /// With the identifiers that could be read, and the time.
+    pub(super) fn about(mut self, vulnerabilities: &[String], timestamp: Option<Timestamp>) -> Self {
+        let named = vulnerabilities.iter().filter(|id| !id.trim().is_empty());
+        self.about = Withdrawn { vulnerabilities: named.cloned().collect(), timestamp };
+        self
     }
 }
 
@@ -106,7 +133,12 @@ impl Statement {
     }
 
     /// The statement, if it may count.
-    pub(super) fn checked(mut self) -> Result<Self, Refusal> {
+    pub(super) fn checked(self) -> Result<Self, Refusal> {
+        let (vulnerabilities, timestamp) = (self.vulnerabilities.clone(), self.timestamp);
+        self.valid().map_err(|refusal| refusal.about(&vulnerabilities, timestamp))
+    }
+
+    fn valid(mut self) -> Result<Self, Refusal> {
         let what = self.vulnerabilities.first().cloned().unwrap_or_default();
         let refused = |reason: &str| Err(Refusal::new(&what, reason));
         self.vulnerabilities.retain(|id| !id.trim().is_empty());

@@ -12,7 +12,8 @@
 //! ```
 //!
 //! What the documents say is read by [`plimsoll_vuln::vex`]. Products count by package URL and by the image's digest; the name of an
-//! image proves nothing here. If not all attachments could be looked at, none counts: the one that is missing may be a correction.
+//! image proves nothing here. If not all attachments could be looked at, or an accepted signer's document cannot be read, none counts:
+//! that one may be a correction.
 
 use std::borrow::Cow;
 
@@ -119,9 +120,11 @@ pub(super) fn settled<'a>(scan: &'a Scan, context: &Context<'_>) -> Settled<'a> 
     }
     let mut documents: Vec<Document> = Vec::new();
     let mut signers = Vec::new();
+    let mut unread = false;
     for statement in statements {
         let bundle = *statement.bundle();
         let by = context.policy.vex_signer(statement, &digests.manifest, context.now);
+        let is_by_signer = by.is_ok();
         let read = by.and_then(|by| Ok((by, document(statement)?)));
         match read {
             Ok(((authority, signed, until), mut document)) => {
@@ -132,9 +135,20 @@ pub(super) fn settled<'a>(scan: &'a Scan, context: &Context<'_>) -> Settled<'a> 
                 signers.push((authority, signed, not_checked(statement), bundle));
             }
             Err(reason) => {
+                unread |= is_by_signer;
                 settled.details.push(Detail::RefusedSignature { bundle, reason: format!("VEX: {reason}") });
             }
         }
+    }
+    if unread {
+        let reason = "VEX: a document of an accepted signer could not be read, which may contradict it";
+        settled.until = None;
+        settled.details.extend(
+            signers
+                .iter()
+                .map(|(.., bundle)| Detail::RefusedSignature { bundle: *bundle, reason: reason.to_owned() }),
+        );
+        return settled;
     }
     if documents.is_empty() {
         return settled;

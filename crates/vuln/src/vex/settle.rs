@@ -188,17 +188,24 @@ impl<'s, 'a> Settling<'s, 'a> {
         let key = |finding: &Finding| {
             (finding.component.to_string(), finding.locations.clone(), finding.id.clone())
         };
-        let found = scan.findings.iter().chain(scan.suppressed.iter().map(|suppressed| &suppressed.finding));
-        let mut known: BTreeSet<_> = found.map(key).collect();
+        let mut found: BTreeSet<_> = scan.findings.iter().map(key).collect();
+        let mut aside: BTreeSet<_> =
+            scan.suppressed.iter().map(|suppressed| key(&suppressed.finding)).collect();
         for undecided in std::mem::take(&mut scan.undecided) {
             let verdict = self.verdict(&undecided.finding)?;
             match verdict {
                 Verdict::Nothing => scan.undecided.push(undecided),
-                // Another advisory may have decided it already.
-                _ if !known.insert(key(&undecided.finding)) => {}
-                Verdict::Affected => scan.findings.push(undecided.finding),
+                // Another advisory may have found the same. What was set aside for another reason is found all the same.
+                Verdict::Affected => {
+                    if found.insert(key(&undecided.finding)) {
+                        scan.findings.push(undecided.finding);
+                    }
+                }
                 Verdict::Clear(said) => {
-                    scan.suppressed.push(self.aside(undecided.finding, said, true));
+                    let key = key(&undecided.finding);
+                    if !found.contains(&key) && aside.insert(key) {
+                        scan.suppressed.push(self.aside(undecided.finding, said, true));
+                    }
                 }
             }
         }

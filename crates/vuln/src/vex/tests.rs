@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::class::Class;
-use crate::scan::{Finding, Fix, Gap, GapReason, Scan, Undecided};
+use crate::scan::{Finding, Fix, Gap, GapReason, Scan, Suppressed, Suppression, Undecided};
 use crate::severity::{Severity, SeveritySource};
 
 const NOW: &str = "2026-11-20T12:00:00Z";
@@ -434,6 +434,22 @@ fn what_an_advisory_leaves_open_is_settled_by_a_statement() {
         settled(vec![openvex(json!([statement]))], &mut scan, None);
         assert_eq!((scan.findings.len(), scan.suppressed.len()), (findings, suppressed), "{status}");
         assert_eq!(scan.gaps, gaps, "{status}");
+    }
+}
+
+#[test]
+fn what_is_affected_is_found_though_the_same_was_set_aside_for_another_reason() {
+    let zlib = || finding("CVE-2026-0001", &[], "pkg:apk/alpine/zlib@1-r0");
+    for (status, findings, suppressed) in [("affected", 1, 1), ("not_affected", 0, 1)] {
+        let mut scan = Scan {
+            undecided: vec![Undecided { finding: zlib(), ecosystem: "Alpine", component: 0 }],
+            suppressed: vec![Suppressed { finding: zlib(), reason: Suppression::ForDevelopment }],
+            ..Scan::default()
+        };
+        let mut statement = not_affected(json!([{"@id": "pkg:apk/alpine/zlib"}]));
+        statement["status"] = json!(status);
+        settled(vec![openvex(json!([statement]))], &mut scan, None);
+        assert_eq!((scan.findings.len(), scan.suppressed.len()), (findings, suppressed), "{status}");
     }
 }
 

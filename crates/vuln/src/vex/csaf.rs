@@ -21,6 +21,9 @@
 //! | `under_investigation` | under investigation |
 //! | `recommended` | nothing: it is advice |
 //!
+//! A product of a branch that is a range of versions, or a version that its package URL does not have, clears nothing; nor does one
+//! with a serial number, a model or an address, which are not compared.
+//!
 //! A product in a relationship is the one that it refers to, inside of the one that it relates to. The time of all statements is
 //! that of the current release. A draft is refused.
 
@@ -40,6 +43,10 @@ use crate::database::VexStatus;
 pub struct Csaf;
 
 const NAME: &str = "CSAF";
+
+/// Branches that say which versions of a product are meant.
+const VERSIONS: [&str; 4] = ["product_version", VERSION_RANGE, "patch_level", "service_pack"];
+const VERSION_RANGE: &str = "product_version_range";
 
 /// Relationships that lead from one product to another. Real ones have one, those of modules two.
 const CHAIN: usize = 4;
@@ -88,6 +95,10 @@ struct Tree {
 #[derive(Deserialize)]
 struct Branch {
     #[serde(default)]
+    category: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
     branches: Vec<Branch>,
     product: Option<FullName>,
 }
@@ -108,6 +119,15 @@ struct Helper {
     purls: Vec<String>,
     #[serde(default)]
     hashes: Vec<Hashes>,
+    // What follows narrows the product, and is not compared.
+    #[serde(default)]
+    skus: Vec<Value>,
+    #[serde(default)]
+    model_numbers: Vec<Value>,
+    #[serde(default)]
+    serial_numbers: Vec<Value>,
+    #[serde(default)]
+    x_generic_uris: Vec<Value>,
 }
 
 #[derive(Deserialize)]
@@ -222,16 +242,23 @@ struct Products<'a> {
 impl<'a> Products<'a> {
     fn new(tree: &'a Tree) -> Result<Self, String> {
         let mut products = Self { named: HashMap::new(), related: HashMap::new(), groups: HashMap::new() };
-        let mut left: Vec<&Branch> = tree.branches.iter().collect();
-        let mut names: Vec<&FullName> = tree.full_product_names.iter().collect();
-        while let Some(branch) = left.pop() {
-            left.extend(&branch.branches);
-            names.extend(&branch.product);
+        // With the innermost branch around each that names a version.
+        let mut left: Vec<(&Branch, Option<&Branch>)> = tree.branches.iter().map(|it| (it, None)).collect();
+        let mut names: Vec<(&FullName, Option<&Branch>)> =
+            tree.full_product_names.iter().map(|it| (it, None)).collect();
+        while let Some((branch, around)) = left.pop() {
+            let is_range = |branch: &&Branch| branch.category == VERSION_RANGE;
+            let own = Some(branch).filter(|it| VERSIONS.contains(&it.category.as_str()));
+            let version = around.filter(is_range).or(own).or(around);
+            left.extend(branch.branches.iter().map(|it| (it, version)));
+            names.extend(branch.product.iter().map(|it| (it, version)));
         }
         // Readers would choose differently. Published documents do repeat products in the same words.
         let twice = |id: &str| format!("product {} is defined twice", plimsoll_core::text::shown(id));
-        for name in names {
-            let identity = Arc::new(identity(&name.product_identification_helper));
+        for (name, version) in names {
+            let mut identity = identity(&name.product_identification_helper);
+            identity.incomparable |= version.is_some_and(|version| narrows(version, &identity));
+            let identity = Arc::new(identity);
             let known = products.named.insert(&name.product_id, Arc::clone(&identity));
             if known.is_some_and(|known| known != identity) {
                 return Err(twice(&name.product_id));
@@ -291,8 +318,18 @@ fn identity(helper: &Helper) -> Identity {
             .ok()
     };
     identity.digests = all().filter_map(digest).collect();
-    identity.incomparable = all().next().is_some() && identity.digests.is_empty();
+    let narrowing = [&helper.skus, &helper.model_numbers, &helper.serial_numbers, &helper.x_generic_uris];
+    identity.incomparable = all().next().is_some() && identity.digests.is_empty()
+        || narrowing.iter().any(|list| !list.is_empty());
     identity
+}
+
+/// Whether a branch says which versions of a product are meant, and its package URLs do not.
+fn narrows(branch: &Branch, identity: &Identity) -> bool {
+    // Red Hat's name of a version without one is the package: `curl`, `nodejs:18/nodejs`.
+    let package = branch.name.rsplit('/').next();
+    let is_said = |purl: &Purl| purl.version().is_some() || package == Some(purl.name());
+    branch.category == VERSION_RANGE || !identity.purls.iter().all(is_said)
 }
 
 /// A status, the justification and the words for it.

@@ -517,6 +517,41 @@ fn csaf_products_are_what_they_relate_to() {
 }
 
 #[test]
+fn a_csaf_product_that_is_narrowed_clears_no_other_version() {
+    let curl = "pkg:rpm/redhat/curl@7.76.1-1.el9?distro=rhel-9.4";
+    let with = |change: &dyn Fn(&mut Value)| {
+        let mut document = csaf();
+        change(&mut document["product_tree"]["branches"][0]["branches"][0]);
+        clears(read_json(&document).unwrap(), curl)
+    };
+    assert!(with(&|_| {}), "a name is no version");
+    assert!(with(&|it| it["name"] = json!("tools:1/curl")));
+    for name in ["7.70", "vers:rpm/<7.70", ""] {
+        assert!(!with(&|it| it["name"] = json!(name)), "{name}");
+    }
+    for category in ["patch_level", "service_pack"] {
+        assert!(!with(&|it| (it["category"], it["name"]) = (json!(category), json!("3"))), "{category}");
+    }
+    assert!(!with(&|it| it["category"] = json!("product_version_range")));
+    let purl = json!("pkg:rpm/redhat/curl@7.76.1-1.el9");
+    assert!(with(&|it| {
+        it["name"] = json!("7.76.1");
+        it["product"]["product_identification_helper"]["purl"] = purl.clone();
+    }));
+    // What is below is of the version as well.
+    assert!(!with(&|it| {
+        let inside = json!([{"category": "architecture", "name": "x86_64", "product": it["product"].take()}]);
+        *it = json!({"category": "product_version", "name": "7.70", "branches": inside});
+    }));
+    for member in ["skus", "model_numbers", "serial_numbers", "x_generic_uris"] {
+        assert!(
+            !with(&|it| it["product"]["product_identification_helper"][member] = json!(["x"])),
+            "{member}"
+        );
+    }
+}
+
+#[test]
 fn csaf_documents_that_readers_would_read_differently_are_refused() {
     let refused = |change: &dyn Fn(&mut Value)| {
         let mut document = csaf();

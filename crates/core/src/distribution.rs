@@ -15,8 +15,9 @@
 //! | `sles` | `15.5` | `SUSE:Linux Enterprise Module for Basesystem 15 SP5` | `15.5` |
 //!
 //! Some distributions build packages for a release a second time, for a product of their own, and number these builds
-//! differently: Ubuntu's validated builds (`1.1.1f-1ubuntu2.fips.22`), the service packs of openEuler (`…oe2403sp1`). They
-//! are a release of their own, `20.04-fips`: [`Distribution::release_of_build`] tells them by their version.
+//! differently: Ubuntu's validated builds (`1.1.1f-1ubuntu2.fips.22`), the service packs of openEuler (`…oe2403sp1`), Oracle's
+//! builds for Ksplice, Red Hat's layered products (`….el8sat`). They are a release of their own,
+//! `20.04-fips`: [`Distribution::release_of_build`] tells them by their version.
 //!
 //! A name that matches none of these stays as it is. No feed knows it, so a scan reports a gap.
 

@@ -199,6 +199,13 @@ fn every_distribution_at_osv_is_found_under_the_release_that_its_images_name() {
             "pkg:rpm/suse/runc@1.1.10-150000.55.1?distro=sles-15.5",
         ),
         (
+            "SUSE",
+            "SUSE:Linux Enterprise Module for Containers 12",
+            "runc",
+            "1.1.11-16.43.1",
+            "pkg:rpm/suse/runc@1.1.10-16.40.1?distro=sles-12.5",
+        ),
+        (
             "openSUSE",
             "openSUSE:Leap 15.5",
             "runc",

@@ -7,6 +7,7 @@
 //! | `Ubuntu:Pro:18.04:LTS`, `Ubuntu:Pro:Realtime:22.04:LTS`, `Ubuntu:Nvidia-BlueField:22.04:LTS` | that of Ubuntu: systems without a subscription have the vulnerability as well, and the kernels have their own names |
 //! | `Ubuntu:Pro:FIPS-updates:20.04:LTS` | `20.04-fips`, except for packages with `fips` in their name |
 //! | `SUSE:Linux Enterprise Server 15 SP5-LTSS`, `SUSE:Linux Enterprise Module for Basesystem 15 SP5` | `15.5` |
+//! | `SUSE:Linux Enterprise Module for Containers 12` | `12`, `12.1` … `12.5` |
 //! | `openSUSE:Leap 15.5`, `openSUSE:Tumbleweed` | `15.5`, `rolling` |
 //! | `openEuler:24.03-LTS-SP1` | `24.03-sp1` |
 //! | `Red Hat:enterprise_linux:9::appstream` | `9` |
@@ -17,6 +18,10 @@
 
 use super::{Distribution, ROLLING, Releases};
 use crate::Ecosystem;
+
+/// The modules of SUSE Linux Enterprise 12 hold for each of its service packs; those of 15 have one each.
+const SLE_WITHOUT_PACKS: &str = "12";
+const SLE_PACKS: &[u8] = &[1, 2, 3, 4, 5];
 
 impl Distribution {
     /// The release of `package` in the suffix of an OSV ecosystem: `bookworm` for `12` of `Debian:12`. `None` if it is not a
@@ -34,6 +39,17 @@ impl Distribution {
         }
     }
 
+    /// All releases that an OSV ecosystem is about: several for what is sold for every service pack of one.
+    pub fn releases_in_osv(&self, suffix: &str, package: &str) -> Vec<String> {
+        let Some(release) = self.release_in_osv(suffix, package) else { return Vec::new() };
+        let is_for_all = self.ecosystem == Ecosystem::Suse
+            && release == SLE_WITHOUT_PACKS
+            && (suffix.contains("Module for ") || suffix.contains("Software Development Kit"));
+        let packs = if is_for_all { SLE_PACKS } else { &[] };
+        let each = packs.iter().map(|pack| format!("{release}.{pack}"));
+        std::iter::once(release.clone()).chain(each).collect()
+    }
+
     /// The release whose advisories cover this build of a package in an image of `release`, if it differs.
     pub fn release_of_build(&self, release: &str, package: &str, version: &str) -> Option<String> {
         match self.ecosystem {
@@ -44,6 +60,12 @@ impl Distribution {
                 let pack = pack.strip_prefix("sp").filter(|pack| is_number(pack))?;
                 Some(format!("{release}-sp{pack}"))
             }
+            Ecosystem::OracleLinux => {
+                // Their versions are above all others, as if they had every fix.
+                let product = ["ksplice", "fips"].into_iter().find(|product| version.contains(product))?;
+                Some(format!("{release}-{product}"))
+            }
+            Ecosystem::RedHat => Some(format!("{release}-{}", layered_product(version)?)),
             _ => None,
         }
     }
@@ -93,6 +115,16 @@ impl Distribution {
 /// their name have no other builds.
 fn fips(release: &str, package: &str) -> Option<String> {
     (!package.contains("fips")).then(|| format!("{release}-fips"))
+}
+
+/// The tag of a product of Red Hat's that is no release, such as `el7eap`, `el8sat`, or `rhaos4.16` (as `rhaos4`) in front of
+/// `el9`. Releases have `el9`, `el9_3`.
+fn layered_product(version: &str) -> Option<&str> {
+    let (_, release) = version.rsplit_once('-')?;
+    release.split(['.', '+']).find(|tag| {
+        let of_release = tag.strip_prefix("el").filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        tag.starts_with("rhaos") || of_release.is_some_and(|rest| !rest.split('_').all(is_number))
+    })
 }
 
 /// The version of a product is that of its system: `15 SP5`, or `16.0`, or `5.3` for the small systems.
@@ -194,11 +226,31 @@ mod tests {
             ("openeuler", "24.03", "curl", "8.4.0-9.oe2403sp1", Some("24.03-sp1")),
             ("openeuler", "24.03", "curl", "8.4.0-9.oe2403", None),
             ("openeuler", "20.03", "curl", "7.71.1-1.oe1", None),
+            ("ol", "8", "glibc", "2:2.28-251.0.2.ksplice1.el8", Some("8-ksplice")),
+            ("ol", "8", "openssl", "10:1.1.1k-12.el8_9_fips", Some("8-fips")),
+            ("ol", "8", "openssl", "1:1.1.1k-12.el8_9", None),
+            ("almalinux", "8", "openssl", "1.1.1k-12.el8_9_fips", None),
+            ("rhel", "9", "curl", "7.76.1-26.el9_3.2", None),
+            ("rhel", "9", "curl", "7.76.1-26.el9", None),
+            ("rhel", "8", "ruby", "2.5.9-111.module+el8.9.0+19193+435404ae", None),
+            ("rhel", "9", "gpg-pubkey", "fd431d51-4ae0493b", None),
+            ("rhel", "7", "wildfly", "7.4.10-6.GA_redhat_00002.1.el7eap", Some("7-el7eap")),
+            ("rhel", "8", "foreman", "3.5.1.17-1.el8sat", Some("8-el8sat")),
+            ("rhel", "9", "cri-o", "1.29.5-7.rhaos4.16.git7db4ada.el9", Some("9-rhaos4")),
+            ("rhel", "9", "openvswitch3.1", "3.1.0-104.el9fdp", Some("9-el9fdp")),
         ] {
             let distribution = Distribution::by_id(id).unwrap();
             let release = distribution.release_of_build(release, package, version);
             assert_eq!(release.as_deref(), expected, "{package} {version}");
         }
+        let sles = |suffix| Distribution::by_id("sles").unwrap().releases_in_osv(suffix, "curl");
+        let every = ["12", "12.1", "12.2", "12.3", "12.4", "12.5"];
+        assert_eq!(sles("Linux Enterprise Module for Web and Scripting 12"), every);
+        assert_eq!(sles("Linux Enterprise Software Development Kit 12"), every);
+        assert_eq!(sles("Linux Enterprise Software Development Kit 12 SP5"), ["12.5"]);
+        assert_eq!(sles("Linux Enterprise Server 12"), ["12"]);
+        assert_eq!(sles("Linux Enterprise Module for Basesystem 15"), ["15"]);
+        assert!(sles("Manager Server 4.3").is_empty());
         let ubuntu = Distribution::by_id("ubuntu").unwrap();
         let kernel = ubuntu.release_in_osv("Pro:FIPS:20.04:LTS", "linux-fips");
         assert_eq!(kernel.as_deref(), Some("20.04"), "the same release on both sides");

@@ -311,7 +311,7 @@ struct Stated {
     is_fixed: bool,
 }
 
-/// The advisory's statements about one package: one for each module stream, usually one; none for packages of other
+/// The advisory's statements about one package: one for each release and module stream, usually one; none for packages of other
 /// ecosystems.
 fn statement(
     target: &Target,
@@ -326,9 +326,9 @@ fn statement(
         report.doubt(Doubt::OtherEcosystems, &advisory.id);
         return Ok(Vec::new());
     }
-    let release_in = |it: &Distribution| it.release_in_osv(suffix, &package.name);
-    let release = target.distribution.map(release_in);
-    if release == Some(None) {
+    let releases_in = |it: &Distribution| it.releases_in_osv(suffix, &package.name);
+    let releases = target.distribution.map(releases_in);
+    if releases.as_ref().is_some_and(Vec::is_empty) {
         report.doubt(Doubt::Release, &advisory.id);
         return Ok(Vec::new());
     }
@@ -341,8 +341,11 @@ fn statement(
     }
     let mut encoded = Vec::new();
     compiled.encode(&mut encoded);
-    let release = release.flatten();
-    let key = key(release.as_deref(), target.ecosystem.normalise(&package.name)).into_owned();
+    let of_release = |release| key(release, target.ecosystem.normalise(&package.name)).into_owned();
+    let keys: Vec<String> = match &releases {
+        Some(releases) => releases.iter().map(|release| of_release(Some(release.as_str()))).collect(),
+        None => vec![of_release(None)],
+    };
     let summary = advisory.summary.as_deref().filter(|_| target.distribution.is_some()).unwrap_or_default();
     let rating = match erratum::severity(summary) {
         Some(severity) => Rating { severity, source: SeveritySource::Vendor },
@@ -350,7 +353,7 @@ fn statement(
     };
     let class = class(advisory, affected);
     let is_fixed = compiled.intervals.iter().any(|it| matches!(it.end, End::Before(_)));
-    let statement = |module: Option<&str>| {
+    let statement = |key: &String, module: Option<&str>| {
         let (key, rating, module) = (key.clone(), rating.clone(), module.map(str::to_owned));
         let statement = PackageStatement { key, rating, module, class, affected: encoded.clone() };
         Stated { statement, is_fixed }
@@ -359,8 +362,11 @@ fn statement(
         compiled.intervals.iter().any(|it| matches!(it.end, End::Before(fix) if erratum::is_of_module(fix)));
     let streams = if is_of_module { erratum::streams(summary) } else { Vec::new() };
     Ok(match &streams[..] {
-        [] => vec![statement(None)],
-        streams => streams.iter().map(|stream| statement(Some(stream))).collect(),
+        [] => keys.iter().map(|key| statement(key, None)).collect(),
+        streams => {
+            let of_key = |key| streams.iter().map(move |stream| statement(key, Some(stream)));
+            keys.iter().flat_map(of_key).collect()
+        }
     })
 }
 

@@ -134,6 +134,9 @@ pub enum Doubt {
     /// Alpine: a repository of the release is missing, so the release does not count as covered.
     #[error("repository missing, release not covered")]
     Repository,
+    /// Debian: without the tracker's file, one of the two lists of notices is missing, so no release counts as covered.
+    #[error("list of notices missing, no release covered")]
+    List,
 }
 
 impl Serialize for Doubt {

@@ -13,7 +13,7 @@ use std::fs;
 use std::path::Path;
 
 use plimsoll_core::Limits;
-use plimsoll_feeds::{BuildReport, Skip, build};
+use plimsoll_feeds::{BuildReport, Doubt, Skip, build};
 use plimsoll_sbom::{Component, Inventory};
 use plimsoll_vuln::{Database, Finding, ScanSettings, scan};
 use serde_json::{Value, json};
@@ -29,6 +29,10 @@ struct Built {
 
 /// A database of the lists, and of this tracker's JSON if there is one.
 fn built(tracker: Option<&Value>) -> Option<Built> {
+    built_without(tracker, None)
+}
+
+fn built_without(tracker: Option<&Value>, missing: Option<&str>) -> Option<Built> {
     let archive = plimsoll_testkit::published_data("feeds/debian-dsa-dla.tar.gz")?;
     let dir = tempfile::tempdir().unwrap();
     let (from, out) = (dir.path().join("from"), dir.path().join("out"));
@@ -38,6 +42,9 @@ fn built(tracker: Option<&Value>) -> Option<Built> {
         .unwrap();
     fs::create_dir_all(&from).unwrap();
     fs::rename(unpacked.join("data"), from.join("debian")).unwrap();
+    if let Some(list) = missing {
+        fs::remove_file(from.join("debian").join(list)).unwrap();
+    }
     if let Some(tracker) = tracker {
         fs::write(from.join("debian/tracker.json"), tracker.to_string()).unwrap();
     }
@@ -45,8 +52,9 @@ fn built(tracker: Option<&Value>) -> Option<Built> {
     let report = build(&from, now, &out, now, &Limits::default()).unwrap();
     let database = Database::open(&out).unwrap();
     database.verify().unwrap();
-    let read = |list: &str| fs::read_to_string(Path::new(&from).join("debian").join(list)).unwrap();
-    Some(Built { text: read("DSA/list") + &read("DLA/list"), report, database, _dir: dir })
+    let read = |list: &&str| fs::read_to_string(Path::new(&from).join("debian").join(list)).unwrap();
+    let lists = ["DSA/list", "DLA/list"].iter().filter(|list| Some(**list) != missing);
+    Some(Built { text: lists.map(read).collect(), report, database, _dir: dir })
 }
 
 impl Built {
@@ -109,6 +117,20 @@ fn without_the_tracker_every_fix_of_a_notice_is_found_below_its_version() {
     assert_eq!(finding.fix.nearest(), Some("2.4.56-1~deb11u1"));
     assert_eq!(finding.urls, ["https://security-tracker.debian.org/tracker/DSA-5376-1"]);
     assert_eq!(finding.published.unwrap().to_string(), "2023-03-20T00:00:00Z");
+}
+
+/// A release is in the one list while it is supported, and in the other one afterwards.
+#[test]
+fn without_the_tracker_one_list_covers_no_release() {
+    for missing in ["DSA/list", "DLA/list"] {
+        let Some(built) = built_without(None, Some(missing)) else { return };
+        let [feed] = &built.report.feeds[..] else { panic!("one feed") };
+        assert!(feed.kept > 100 && built.database.feeds()[0].releases.is_empty(), "{feed}");
+        assert_eq!(feed.doubts[&Doubt::List].examples, [missing]);
+    }
+    let Some(both) = built(None) else { return };
+    assert!(both.database.feeds()[0].releases.iter().any(|release| release == "bullseye"));
+    assert!(!both.report.feeds[0].doubts.contains_key(&Doubt::List));
 }
 
 #[test]

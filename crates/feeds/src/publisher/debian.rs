@@ -121,9 +121,13 @@ fn read(
         drafts: BTreeMap::new(),
         releases: BTreeSet::new(),
         known: HashSet::new(),
-        has_tracker: tracker.is_some(),
+        lists_cover: tracker.is_none() && LISTS.iter().all(|list| lists.contains(&folder.join(list))),
         limit: limits.advisories,
     };
+    if tracker.is_none() {
+        let missing = LISTS.iter().filter(|list| !lists.contains(&folder.join(list)));
+        missing.for_each(|list| state.report.doubt(Doubt::List, list));
+    }
     let mut digest = None;
     if let Some(path) = tracker {
         digest = Some(read_tracker(path, limits, &mut state)?);
@@ -178,7 +182,8 @@ struct State<'r> {
     releases: BTreeSet<String>,
     /// The identifiers that the tracker's JSON has.
     known: HashSet<String>,
-    has_tracker: bool,
+    /// Whether the lists are all that says which releases are covered, and are complete.
+    lists_cover: bool,
     /// The maximum number of statements.
     limit: u64,
 }

@@ -10,6 +10,7 @@
 //! The tracker's JSON says the same by vulnerability and is exact where a notice is not: one about several vulnerabilities and
 //! releases does not say which release has which. So if the JSON knows a vulnerability, notices only add their names and dates to
 //! it. Without the JSON, they are all that is known, and what has not been fixed is missing.
+//! A release is in the one list while it is supported and in the other one afterwards, so one of them alone covers none.
 //!
 //! | notice | what it becomes |
 //! | --- | --- |
@@ -158,7 +159,7 @@ impl State<'_> {
                 }
             };
             self.report.kept += 1;
-            if !self.has_tracker {
+            if self.lists_cover {
                 self.releases.insert((*release).to_owned());
             }
             let mut affected = Vec::new();

@@ -119,6 +119,19 @@ fn builds_for_ksplice_are_no_fixes_of_others() {
     assert_eq!(report.feeds[0].kept, 0);
 }
 
+/// Their versions are above all others, so that they would have every fix.
+#[test]
+fn builds_for_ksplice_and_fips_are_a_gap() {
+    let oracle = built("oracle/a.xml", MODULE.as_bytes(), &Limits::default()).unwrap();
+    for version in ["18.20.0-1.ksplice1.el8", "18.20.0-1.el8_fips"] {
+        let purl = format!("pkg:rpm/oracle/nodejs@{version}?distro=ol-8.9&epoch=2&rpmmod=nodejs%3A18");
+        let component = Component::from_purl(purl.parse().unwrap());
+        let inventory = Inventory { components: vec![component], ..Inventory::default() };
+        let scan = scan(&inventory, &oracle.database, &ScanSettings::at(AS_OF.parse().unwrap())).unwrap();
+        assert_eq!((scan.gaps.len(), scan.matched_components), (1, 0), "{version}: {:?}", scan.gaps);
+    }
+}
+
 const MODULE: &str = r#"<oval_definitions><definitions>
 <definition id="oval:com.oracle.elsa:def:1" class="patch"><metadata><title>ELSA-2024-1: nodejs:18 security update (IMPORTANT)</title>
 <affected family="unix"><platform>Oracle Linux 8</platform></affected>
@@ -146,6 +159,35 @@ fn a_module_holds_for_the_criteria_below_it() {
     assert!(at("20").is_empty());
     let undecided: u64 = oracle.report.feeds[0].doubts.values().map(|tally| tally.count).sum();
     assert_eq!(undecided, 1, "an operation that is not known");
+}
+
+/// One erratum for two releases, each with its own fix, as Oracle writes kernels.
+#[test]
+fn each_platform_of_a_definition_has_its_own_packages() {
+    let platforms = "<platform>Oracle Linux 7</platform><platform>Oracle Linux 8</platform>";
+    let both = MODULE.replace("<platform>Oracle Linux 8</platform>", platforms);
+    let of_each = both.replace("unheard of", "less than").replace(
+        &MODULE[MODULE.find("<criteria").unwrap()..MODULE.find("</definition>").unwrap()],
+        r#"<criteria operator="OR">
+<criteria operator="AND"><criterion test_ref="t8" comment="Oracle Linux 7 is installed"/>
+<criteria operator="OR"><criterion test_ref="t1" comment="nodejs is earlier than 18.19"/></criteria></criteria>
+<criteria operator="AND"><criterion test_ref="t0" comment="Oracle Linux 8 is installed"/>
+<criteria operator="OR"><criterion test_ref="t2" comment="npm is earlier than 10"/></criteria></criteria></criteria>"#,
+    );
+    let affected = |content: &str, package: &str, release: &str| {
+        let oracle = built("oracle/a.xml", content.as_bytes(), &Limits::default()).unwrap();
+        assert_eq!(oracle.database.feeds()[0].releases, ["7", "8"]);
+        let purl = format!("pkg:rpm/oracle/{package}@1-1?distro=ol-{release}&epoch=1&rpmmod=nodejs%3A18");
+        !oracle.ids(&purl).is_empty()
+    };
+    for (package, release, expected) in
+        [("nodejs", "7", true), ("nodejs", "8", false), ("npm", "7", false), ("npm", "8", true)]
+    {
+        assert_eq!(affected(&of_each, package, release), expected, "{package} {release}");
+    }
+    // Criteria that name no release are about all of them.
+    let unsaid = both.replace("Oracle Linux 8 is installed", "it is installed");
+    assert!(affected(&unsaid, "nodejs", "7") && affected(&unsaid, "nodejs", "8"));
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! | `greater than` as well, in the same `AND` | affected only after that version |
 //! | any other operation | undecided in every version |
 //! | `Module nodejs:18 is enabled` | the packages beside it are of that stream |
+//! | `Oracle Linux 8 is installed` | the packages beside it are of that release, otherwise of every platform of the definition |
 //! | several CVEs | one advisory for each, with a link to the erratum |
 //! | no CVE | an advisory of its own |
 //!
@@ -158,11 +159,12 @@ impl Oval {
         releases: &mut BTreeSet<String>,
     ) {
         report.read += 1;
-        let release = definition.platforms.iter().find_map(|platform| (self.release)(platform, file));
-        let Some(release) = release else {
+        let release = |platform: &String| (self.release)(platform, file);
+        let covered: BTreeSet<String> = definition.platforms.iter().filter_map(release).collect();
+        if covered.is_empty() {
             report.skip(Skip::NoPackage, &definition.id);
             return;
-        };
+        }
         let severity = definition.severity.as_deref().and_then(Severity::from_word);
         let rating = severity.map(|severity| Rating { severity, source: SeveritySource::Vendor });
         let rating = rating.unwrap_or_default();
@@ -186,15 +188,18 @@ impl Oval {
             let mut affected = Vec::new();
             let fix_state = FixState::Unknown;
             Affected { intervals, doubtful, versions: Vec::new(), fix_state }.encode(&mut affected);
-            statements.push(PackageStatement {
-                key: key(Some(&release), package.name.as_str().into()).into_owned(),
-                rating: rating.clone(),
-                module: package.module.clone(),
-                class: Class::Vulnerability,
-                affected,
-            });
+            let own = package.platform.as_ref().and_then(release).map(|own| BTreeSet::from([own]));
+            for release in own.as_ref().unwrap_or(&covered) {
+                statements.push(PackageStatement {
+                    key: key(Some(release), package.name.as_str().into()).into_owned(),
+                    rating: rating.clone(),
+                    module: package.module.clone(),
+                    class: Class::Vulnerability,
+                    affected: affected.clone(),
+                });
+            }
         }
-        releases.insert(release);
+        releases.extend(covered);
         let ids = definition.vulnerabilities();
         if statements.is_empty() || ids.is_empty() {
             report.skip(Skip::NoPackage, &definition.id);

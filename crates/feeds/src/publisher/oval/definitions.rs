@@ -13,7 +13,7 @@
 //! ```
 //!
 //! Definitions refer to tests, tests to an object and a state, and all of them come later in the file. Criteria are a tree; what
-//! stands in one `AND` holds together, and a module also for the criteria below.
+//! stands in one `AND` holds together, and a system or a module also for the criteria below.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -22,6 +22,9 @@ use plimsoll_vuln::order::VersionOrder as _;
 use plimsoll_vuln::version::rpm::Rpm;
 
 use crate::xml::{Element, Step};
+
+/// What the names of systems in criteria start with.
+const PLATFORM: &str = "Oracle Linux ";
 
 /// One definition.
 #[derive(Debug, Default)]
@@ -42,6 +45,8 @@ pub(super) struct Definition {
 #[derive(Debug, Default, Clone)]
 struct Group {
     is_alternative: bool,
+    /// The system that has to be installed.
+    platform: Option<String>,
     module: Option<String>,
     tests: Vec<String>,
 }
@@ -57,6 +62,8 @@ pub(super) struct Bound {
 #[derive(Debug)]
 pub(super) struct Package {
     pub(super) name: String,
+    /// The system that it is a package of; `None` if the criteria do not say.
+    pub(super) platform: Option<String>,
     pub(super) module: Option<String>,
     pub(super) bounds: Vec<Bound>,
 }
@@ -121,8 +128,8 @@ impl Reader {
             }
             "criteria" => {
                 let is_alternative = element.attribute("operator") == Some("OR");
-                let module = self.open.last().and_then(|around| around.module.clone());
-                self.open.push(Group { is_alternative, module, tests: Vec::new() });
+                let around = self.open.last().cloned().unwrap_or_default();
+                self.open.push(Group { is_alternative, tests: Vec::new(), ..around });
             }
             "criterion" => self.criterion(element),
             "reference" => self.reference(element),
@@ -147,6 +154,13 @@ impl Reader {
         let Some(group) = self.open.last_mut() else { return };
         let comment = element.attribute("comment").unwrap_or_default();
         let module = comment.strip_prefix("Module ").and_then(|rest| rest.strip_suffix(" is enabled"));
+        // One of several that may be installed says nothing about what stands beside it.
+        if let Some(platform) = comment
+            .strip_suffix(" is installed")
+            .filter(|it| it.starts_with(PLATFORM) && !group.is_alternative)
+        {
+            group.platform = Some(platform.to_owned());
+        }
         match (module, element.attribute("test_ref")) {
             (Some(module), _) => group.module = Some(module.to_owned()),
             (None, Some(test)) => group.tests.push(test.to_owned()),
@@ -227,13 +241,15 @@ impl Tests {
                 };
                 if group.is_alternative {
                     let bounds = vec![bound.clone()];
-                    packages.push(Package { name: name.clone(), module: group.module.clone(), bounds });
+                    let (platform, module) = (group.platform.clone(), group.module.clone());
+                    packages.push(Package { name: name.clone(), platform, module, bounds });
                 } else {
                     together.entry(name).or_default().push(bound.clone());
                 }
             }
             packages.extend(together.into_iter().map(|(name, bounds)| Package {
                 name: name.to_owned(),
+                platform: group.platform.clone(),
                 module: group.module.clone(),
                 bounds,
             }));

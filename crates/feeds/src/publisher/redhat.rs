@@ -7,6 +7,7 @@
 //! | `known_affected` | affected in every version; never fixed if the remediation is `no_fix_planned`, otherwise not yet |
 //! | both | the fix counts |
 //! | `under_investigation` | undecided in every version |
+//! | `fixed` or `known_affected`, with an invalid package URL | undecided in every version of what its identifier names |
 //! | `known_not_affected`, `recommended` | nothing |
 //!
 //! The fixes of the extended updates (`rhel_eus`, `rhel_aus`, `rhel_e4s`, `rhel_tus`, `rhel_els`) only bound what is affected:
@@ -158,6 +159,11 @@ fn statements(
                 Ok(_) => continue,
                 Err(()) => {
                     report.doubt(Doubt::Malformed, &format!("{id} {product}"));
+                    let name = package.name_without_purl();
+                    if is_package_name(name) && is_of_interest(name) && !package.is_extended {
+                        let key = key(Some(&package.release), name.into()).into_owned();
+                        by_package.entry((key, None)).or_default().is_undecided = true;
+                    }
                     continue;
                 }
             };

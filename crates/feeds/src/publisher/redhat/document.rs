@@ -253,6 +253,18 @@ impl Package<'_> {
         let module = self.module.clone().or_else(|| purl.qualifier("rpmmod").and_then(stream));
         Ok(Some(Named { name: purl.name().to_owned(), version, module }))
     }
+
+    /// The name in the component's identifier, where the package URL is invalid: `libcurl` of
+    /// `libcurl-0:7.76.1-26.el9_3.2.x86_64`, `ruby` of `ruby:2.5/ruby`.
+    pub(super) fn name_without_purl(&self) -> &str {
+        let component = self.component.split_once('/').map_or(self.component, |(_, name)| name);
+        match component.split_once(':') {
+            Some((name_and_epoch, _)) => {
+                name_and_epoch.rsplit_once('-').map_or(name_and_epoch, |(name, _)| name)
+            }
+            None => component,
+        }
+    }
 }
 
 impl<'d> Products<'d> {

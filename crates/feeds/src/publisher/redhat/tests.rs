@@ -146,8 +146,16 @@ fn other_products_and_extended_updates_affect_nobody_else() {
 fn what_cannot_be_read_is_told_or_refused() {
     for purl in ["curl", "pkg:rpm/redhat/", "pkg:rpm/redhat/curl@%zz"] {
         let (drafts, report, _) = run(&document(&json!({"fixed": ["a"]}), &[("a", purl, RHEL9)]));
-        assert!(drafts.unwrap().is_empty(), "{purl}");
         assert_eq!(report.doubts[&Doubt::Malformed].count, 1, "{purl}");
+        let statement = &drafts.unwrap()[0].statements[0];
+        assert_eq!(statement.key, "9/component", "{purl}: the name that the document has for it");
+        assert_eq!(statement.affected, encoded(vec![], vec![Interval::ALL], FixState::Unknown));
+        for (status, platform) in
+            [("known_affected", RHEL9), ("known_affected", "cpe:/a:redhat:rhel_eus:9.0")]
+        {
+            let (drafts, ..) = run(&document(&json!({status: ["a"]}), &[("a", purl, platform)]));
+            assert_eq!(drafts.unwrap().len(), usize::from(platform == RHEL9), "{purl} {platform}");
+        }
     }
     let (drafts, report, _) =
         run(&document(&json!({"fixed": ["a"]}), &[("a", "pkg:rpm/redhat/curl", RHEL9)]));

@@ -71,9 +71,17 @@ impl<'a> AttestedVex<'a> {
                 continue;
             }
             let (now, mut counts, mut why) = (self.collection.now, false, String::new());
+            let mut unverified: Option<String> = None;
             for (under, signers) in &self.policies {
                 let verified = signers
                     .verify(parsed.bundle(), under.root.ok(), now, |check| parsed.verify(subject, check));
+                let carried = parsed.bundle();
+                let (has_certificate, has_more) = (carried.has_certificate(), !carried.extras().is_empty());
+                // What a root would show decides whether it counts.
+                let undecided = under.root.err().filter(|_| match &verified {
+                    Ok(_) => has_more,
+                    Err(error) => has_certificate && matches!(error, plimsoll_verify::Error::NoTrustedRoot),
+                });
                 let accepted = match (verified, under.root) {
                     (Ok(statement), _) => {
                         under.policy.accepts_vex(&statement, &self.manifest, now).map(|()| statement)
@@ -86,11 +94,21 @@ impl<'a> AttestedVex<'a> {
                         counts = true;
                         self.facts.add(under.policy, statement);
                     }
-                    Err(reason) => why = reason,
+                    Err(reason) => {
+                        if let Some(root) = undecided {
+                            unverified.get_or_insert_with(|| {
+                                format!("an attachment could not be verified without a trusted root ({root})")
+                            });
+                        }
+                        why = reason;
+                    }
                 }
             }
             if !counts {
                 self.facts.refused.push(refused(why));
+            }
+            if let Some(reason) = unverified {
+                self.incomplete(reason);
             }
         }
     }

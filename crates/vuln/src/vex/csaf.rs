@@ -285,6 +285,19 @@ impl<'a> Products<'a> {
         Some(Product(parts))
     }
 
+    /// The innermost part of what an identifier stands for, where what is around it is unknown.
+    fn innermost(&self, id: &str) -> Option<Product> {
+        let mut innermost = id;
+        for _ in 0..=CHAIN {
+            match self.related.get(innermost) {
+                Some((reference, _)) => innermost = reference,
+                None => break,
+            }
+        }
+        let identity = self.named.get(innermost).filter(|identity| !identity.is_empty())?;
+        Some(Product(vec![Arc::clone(identity)]))
+    }
+
     fn chain(&self, id: &str, depth: usize, parts: &mut Vec<Arc<Identity>>) -> Option<()> {
         if let Some(identity) = self.named.get(id) {
             parts.push(Arc::clone(identity));
@@ -377,7 +390,9 @@ fn statements(
             };
             let entry = by_reason.entry((status as u8, reason.0, reason.1));
             let (_, named) = entry.or_insert_with(|| (status, Vec::new()));
-            named.extend(products.resolve(id));
+            let clears = matches!(status, VexStatus::NotAffected | VexStatus::Fixed);
+            let innermost = || products.innermost(id).filter(|_| !clears);
+            named.extend(products.resolve(id).or_else(innermost));
         }
     }
     for ((_, justification, impact), (status, products)) in by_reason {

@@ -8,6 +8,8 @@
 //! | digest | the image whose manifest or index has it. A package is never recognised by its digest |
 //! | CPE | the operating system around a package, if it is Red Hat Enterprise Linux. Nothing else is recognised by it |
 
+use std::borrow::Cow;
+
 use plimsoll_core::{Digest, Purl};
 
 /// Something that a statement names, by one or several names of the same thing.
@@ -73,6 +75,22 @@ impl Identity {
             [] => self.purls.iter().any(|purl| image.is(purl)),
             digests => digests.iter().any(|digest| image.digests.contains(digest)),
         }
+    }
+
+    /// The same by its package URLs alone, for statements that take nothing away: they must not be missed.
+    pub(super) fn by_purl_alone(&self) -> Cow<'_, Self> {
+        if self.digests.is_empty() && !self.incomparable {
+            return Cow::Borrowed(self);
+        }
+        Cow::Owned(Self { purls: self.purls.clone(), ..Self::default() })
+    }
+
+    /// Whether it is certain that it is another platform than that of the image.
+    pub(super) fn is_elsewhere(&self, image: &ScannedImage) -> bool {
+        let by_cpe_alone = self.purls.is_empty() && self.digests.is_empty() && !self.incomparable;
+        let is_rhel = image.os.as_ref().is_some_and(|(id, _)| id == "rhel");
+        let is_known = !self.cpes.is_empty() && self.cpes.iter().all(|cpe| enterprise_linux(cpe).is_some());
+        by_cpe_alone && is_rhel && is_known && !self.is_platform(image)
     }
 
     /// Whether it is the platform that the packages of the image are installed on.

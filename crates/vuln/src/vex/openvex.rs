@@ -223,9 +223,13 @@ fn statement(value: Value, position: usize, of_document: Option<Timestamp>) -> R
         }
         products.extend(inside.into_iter().map(|sub| Product(vec![Arc::clone(&product), sub])));
     }
-    // Nothing is recognised by an address.
+    let clears = matches!(raw.status, Status::NotAffected | Status::Fixed);
+    // Nothing is recognised by an address. What a correction is around does not matter.
     products.retain(|Product(parts)| {
-        let is_known = parts.iter().all(|part| !part.is_empty());
+        let is_known = match clears {
+            true => parts.iter().all(|part| !part.is_empty()),
+            false => parts.last().is_some_and(|part| !part.is_empty()),
+        };
         unknown |= !is_known;
         is_known
     });

@@ -6,12 +6,16 @@
 //!   of the same time and contradict each other, none of them counts. Contradictions are told, whichever counts.
 //! - What a refused statement is about is not cleared by an older one of the same signer: it may be the correction. If that is
 //!   unknown, nothing is.
+//! - Whether a statement that clears is about a component is read narrowly, with everything around it. What takes nothing away is
+//!   read widely, by the innermost package URL alone, so that no correction is missed; only another release of Red Hat Enterprise
+//!   Linux, by its CPE, is known to be another place.
 //! - A statement from the future does not count, because it would outlast every correction.
 //! - `not_affected` and `fixed` set a finding aside. It stays in the scan, with the statement. A malicious package is never
 //!   set aside: that it does harm is not a question of how it is used.
 //! - If the advisory leaves open whether the component is affected, `not_affected` and `fixed` settle that it is not, `affected`
 //!   that it is. Without them it stays a gap.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use plimsoll_core::{Purl, Timestamp, clock};
@@ -341,7 +345,7 @@ impl<'s, 'a> Settling<'s, 'a> {
         let candidates: Vec<&'s Product> = candidates.chain(&products.others).copied().collect();
         for product in candidates {
             self.left = self.left.checked_sub(1).ok_or(Error::Comparisons { limit: self.limit })?;
-            if self.names(product, finding)? {
+            if self.names(product, finding, !statement.clears())? {
                 return Ok(true);
             }
         }
@@ -354,6 +358,7 @@ impl<'s, 'a> Settling<'s, 'a> {
             let Some(innermost) = product.0.last() else { continue };
             let is_module = |purl: &Purl| purl.package_type() == "rpmmod";
             if innermost.is_image(self.scene.image)
+                || !statement.clears() && innermost.by_purl_alone().is_image(self.scene.image)
                 || innermost.purls.iter().any(is_module)
                 || self.may_contain(innermost)
             {
@@ -375,18 +380,26 @@ impl<'s, 'a> Settling<'s, 'a> {
         self.belonging().is_some_and(|belonging| belonging.may_contain(product))
     }
 
-    fn names(&mut self, Product(parts): &Product, finding: &Finding) -> Result<bool, Error> {
+    /// Whether a product is the component of a finding, or, read widely, may be.
+    fn names(&mut self, Product(parts): &Product, finding: &Finding, widely: bool) -> Result<bool, Error> {
         let Some((innermost, around)) = parts.split_last() else { return Ok(false) };
+        let has_digest = widely && innermost.is_image(self.scene.image);
+        let innermost = if widely { innermost.by_purl_alone() } else { Cow::Borrowed(&**innermost) };
+        let innermost = innermost.as_ref();
         let source = (finding.package.as_str(), finding.version.as_str());
         let package = Package { purl: &finding.component, source };
         let (purl, locations) = (&finding.component, finding.locations.as_slice());
         let image = self.scene.image;
-        let is_it = innermost.is_package(package)
+        let is_it = has_digest
+            || innermost.is_package(package)
             // All that is in it.
             || innermost.is_image(image)
             || self.belongs(innermost, purl, locations)?;
         if !is_it {
             return Ok(false);
+        }
+        if widely {
+            return Ok(!around.iter().any(|outer| outer.is_elsewhere(image)));
         }
         for outer in around {
             // A module of a distribution is told of the package itself.

@@ -224,6 +224,7 @@ impl Format for Csaf {
             .parse()
             .map_err(|_| invalid(&"its current_release_date is not a time"))?;
         let mut document = Document::new(NAME, Some(&tracking.id), &publisher.name);
+        document.edition = time.as_nanosecond();
         let products = Products::new(&root.product_tree).map_err(|reason| invalid(&reason))?;
         for (position, vulnerability) in root.vulnerabilities.iter().enumerate() {
             statements(vulnerability, position, time, &products, &mut document);

@@ -48,6 +48,9 @@ struct Bom {
     version: String,
     #[serde(rename = "serialNumber")]
     serial: Option<String>,
+    /// Of the document.
+    #[serde(rename = "version", default)]
+    edition: u64,
     #[serde(default)]
     metadata: Metadata,
     #[serde(default)]
@@ -147,6 +150,7 @@ impl Format for CycloneDx {
         let mut names = authors.iter().chain(manufacturer).chain(manufacture).chain(supplier);
         let author = names.find_map(|named| named.name.as_deref());
         let mut document = Document::new(NAME, bom.serial.as_deref(), author.unwrap_or_default());
+        document.edition = i128::from(bom.edition);
         let components =
             Components::new(component.as_ref(), &bom.components).map_err(|reason| invalid(&reason))?;
         for (position, vulnerability) in bom.vulnerabilities.iter().enumerate() {

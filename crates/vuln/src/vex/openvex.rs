@@ -50,6 +50,9 @@ struct Head {
     #[serde(default)]
     author: String,
     timestamp: Option<String>,
+    last_updated: Option<String>,
+    #[serde(default)]
+    version: Value,
     statements: Vec<Value>,
 }
 
@@ -153,15 +156,27 @@ impl Format for OpenVex {
             let got = plimsoll_core::text::shown(version.trim_start_matches("/v"));
             return Err(Error::Version { format: NAME, got, expected: "0.2.0 or 0.0.1" });
         }
-        let timestamp = head.timestamp.map(|text| text.parse::<Timestamp>()).transpose();
-        let timestamp = timestamp.map_err(|_| invalid(&"its timestamp is not a time"))?;
+        let times = head.timestamp.iter().chain(&head.last_updated).map(|text| text.parse::<Timestamp>());
+        let times: Result<Vec<Timestamp>, _> = times.collect();
+        let timestamp = times.map_err(|_| invalid(&"its timestamp is not a time"))?.into_iter().max();
         let mut document = Document::new(NAME, head.id.as_deref(), &head.author);
+        document.edition = edition(&head.version).ok_or_else(|| invalid(&"its version is not a number"))?;
         for (position, value) in head.statements.into_iter().enumerate() {
             let (named, time) = (named(&value), time(&value, timestamp));
             let statement = statement(value, position, timestamp);
             document.add(statement.map_err(|refusal| refusal.about(&named, time)));
         }
         Ok(document)
+    }
+}
+
+/// The version of a document. That of 0.0.1 is a text.
+fn edition(version: &Value) -> Option<i128> {
+    match version {
+        Value::Null => Some(0),
+        Value::Number(number) => number.as_u64().map(i128::from),
+        Value::String(text) => text.parse::<u64>().ok().map(i128::from),
+        _ => None,
     }
 }
 

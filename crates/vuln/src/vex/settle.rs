@@ -4,6 +4,7 @@
 //!   settled only if each of them is.
 //! - The newest statement counts, by its own time or that of its document; one without any time is the oldest. If the newest are
 //!   of the same time and contradict each other, none of them counts. Contradictions are told, whichever counts.
+//! - Of documents by one signer with the same format and identifier, only the highest version counts, in CSAF the newest release.
 //! - What a refused statement is about is not cleared by an older one of the same signer: it may be the correction. If that is
 //!   unknown, nothing is.
 //! - Whether a statement that clears is about a component is read narrowly, with everything around it. What takes nothing away is
@@ -43,6 +44,8 @@ pub struct Statements {
     by_id: HashMap<String, Vec<Place>>,
     /// For identifiers, or with none for all of them, the documents with refused statements and the latest times of these.
     withdrawn: HashMap<Option<String>, BTreeMap<usize, Option<Timestamp>>>,
+    /// Documents that do not count, with those that replace them.
+    superseded: BTreeMap<usize, usize>,
 }
 
 /// A statement's document and its place in it.
@@ -86,7 +89,11 @@ impl Statements {
     pub fn new(documents: Vec<Document>) -> Self {
         let mut by_id: HashMap<String, Vec<Place>> = HashMap::new();
         let mut withdrawn: HashMap<Option<String>, BTreeMap<usize, Option<Timestamp>>> = HashMap::new();
+        let superseded = superseded(&documents);
         for (document, it) in documents.iter().enumerate() {
+            if superseded.contains_key(&document) {
+                continue;
+            }
             for refused in &it.withdrawn {
                 let mut withdraw = |id| {
                     let latest = withdrawn.entry(id).or_default().entry(document).or_default();
@@ -103,7 +110,7 @@ impl Statements {
                 }
             }
         }
-        Self { documents, by_id, withdrawn }
+        Self { documents, by_id, withdrawn, superseded }
     }
 
     /// The same with further documents.
@@ -153,7 +160,14 @@ impl Statements {
             refused: it.refused,
             reasons: it.reasons.clone(),
         });
-        let conflicts = settling.conflicts.into_iter().take(CONFLICTS).collect();
+        let replaced = self.superseded.iter().filter_map(|(old, new)| {
+            let (old, new) = (self.documents.get(*old)?, self.documents.get(*new)?);
+            Some(format!(
+                "{} in {} counts no longer, since a newer one is {}",
+                old.id, old.source, new.source
+            ))
+        });
+        let conflicts = settling.conflicts.into_iter().chain(replaced).take(CONFLICTS).collect();
         scan.vex = VexUse { documents: documents.collect(), conflicts };
         scan.sort();
         Ok(())
@@ -430,6 +444,22 @@ impl<'s, 'a> Settling<'s, 'a> {
         let inventory = self.scene.inventory.filter(|it| !it.relationships.is_empty())?;
         Some(self.belonging.get_or_insert_with(|| Belonging::new(inventory)))
     }
+}
+
+/// The documents of which there are newer ones, with the newest of these.
+fn superseded(documents: &[Document]) -> BTreeMap<usize, usize> {
+    let mut newest: HashMap<_, usize> = HashMap::new();
+    for (position, document) in documents.iter().enumerate() {
+        let known = newest.entry(document.series()).or_insert(position);
+        if documents.get(*known).is_some_and(|known| known.is_superseded_by(document)) {
+            *known = position;
+        }
+    }
+    let replaced = |(position, document): (usize, &Document)| {
+        let newest = *newest.get(&document.series())?;
+        document.is_superseded_by(documents.get(newest)?).then_some((position, newest))
+    };
+    documents.iter().enumerate().filter_map(replaced).collect()
 }
 
 /// Whether an identity is the module that a package was built for.

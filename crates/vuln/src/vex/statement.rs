@@ -22,6 +22,8 @@ pub struct Document {
     pub format: &'static str,
     /// Its own identifier; empty if it has none.
     pub id: String,
+    /// Which one it is of the documents with this identifier: the highest counts.
+    pub(super) edition: i128,
     /// Who wrote it, according to itself.
     pub author: String,
     /// Who signed it, if that was verified.
@@ -54,6 +56,17 @@ impl Document {
     /// Whether both are of one signer; of documents that nobody signed, of one author.
     pub(super) fn is_by_same(&self, other: &Self) -> bool {
         self.signer == other.signer && (self.signer.is_some() || self.author == other.author)
+    }
+
+    /// What the editions of one document have in common: format, identifier, and whose it is.
+    pub(super) fn series(&self) -> (&'static str, &str, Option<&str>, &str) {
+        let author = if self.signer.is_none() { self.author.as_str() } else { "" };
+        (self.format, &self.id, self.signer.as_deref(), author)
+    }
+
+    /// Whether `other` is a newer edition of this document.
+    pub(super) fn is_superseded_by(&self, other: &Self) -> bool {
+        !self.id.is_empty() && self.series() == other.series() && self.edition < other.edition
     }
 
     /// Adds a statement, or the reason why it does not count.

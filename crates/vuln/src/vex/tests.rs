@@ -15,6 +15,8 @@ use crate::class::Class;
 use crate::scan::{Finding, Fix, Gap, GapReason, Scan, Suppressed, Suppression, Undecided};
 use crate::severity::{Severity, SeveritySource};
 
+mod corrections;
+
 const NOW: &str = "2026-11-20T12:00:00Z";
 const LIMIT: u64 = 1 << 20;
 
@@ -549,57 +551,6 @@ fn a_csaf_product_that_is_narrowed_clears_no_other_version() {
             "{member}"
         );
     }
-}
-
-#[test]
-fn a_correction_is_read_widely() {
-    let zlib = "pkg:apk/alpine/zlib@1-r0";
-    // Whether a statement cleared by an older document still is.
-    let cleared = |later: Document| {
-        let mut scan = scan(vec![finding("CVE-2026-0001", &[], zlib)]);
-        let older = openvex(json!([not_affected(json!([{"@id": "pkg:apk/alpine/zlib"}]))]));
-        settled(vec![older, later], &mut scan, None);
-        scan.findings.is_empty()
-    };
-    let other = Digest::sha256(b"other").hex();
-    for (product, expected) in [
-        (json!({"@id": "pkg:apk/alpine/zlib@2-r0"}), true),
-        (json!({"@id": "pkg:apk/alpine/curl"}), true),
-        (json!({"@id": "pkg:apk/alpine/zlib", "hashes": {"md5": "00"}}), false),
-        (json!({"@id": "pkg:apk/alpine/zlib", "hashes": {"sha-256": other}}), false),
-        (json!({"@id": "pkg:oci/app", "hashes": {"sha-256": other}}), false),
-        (json!({"@id": "pkg:oci/mirror", "subcomponents": [{"@id": "pkg:apk/alpine/zlib"}]}), false),
-        (
-            json!({"@id": "https://acme.example/app", "subcomponents": [{"@id": "pkg:apk/alpine/zlib"}]}),
-            false,
-        ),
-        (json!({"@id": "https://acme.example/app", "subcomponents": [{"@id": "pkg:apk/alpine/curl"}]}), true),
-        (
-            json!({"identifiers": {"cpe23": "cpe:/o:redhat:enterprise_linux:8"},
-            "subcomponents": [{"@id": "pkg:apk/alpine/zlib"}]}),
-            true,
-        ),
-        (
-            json!({"identifiers": {"cpe23": "cpe:/a:redhat:openshift:4"},
-            "subcomponents": [{"@id": "pkg:apk/alpine/zlib"}]}),
-            false,
-        ),
-    ] {
-        for status in ["affected", "under_investigation"] {
-            let later = json!({"vulnerability": {"name": "CVE-2026-0001"}, "products": [product], "status": status,
-                "timestamp": "2026-11-02T00:00:00Z"});
-            assert_eq!(cleared(openvex(json!([later]))), expected, "{status} {product}");
-        }
-    }
-    // The same as CSAF, in a product of which nothing is known, and a range of versions.
-    let mut document = csaf();
-    document["document"]["tracking"]["current_release_date"] = json!("2026-11-02T00:00:00Z");
-    document["vulnerabilities"][0]["product_status"] = json!({"known_affected": ["el9:curl"]});
-    let branches = &mut document["product_tree"]["branches"][0]["branches"];
-    branches[0]["category"] = json!("product_version_range");
-    branches[0]["product"]["product_identification_helper"]["purl"] = json!("pkg:apk/alpine/zlib");
-    branches[1]["product"]["product_identification_helper"] = json!({});
-    assert!(!cleared(read_json(&document).unwrap()));
 }
 
 #[test]

@@ -200,6 +200,10 @@ fn p02_p04_what_is_no_definition_fails_with_its_file_and_within_the_limits() {
         MODULE[..MODULE.len() - 10].to_owned(),
         MODULE.replace("<tests>", &"<criteria>".repeat(5_000)),
         MODULE.replace("</tests>", "</test>"),
+        MODULE.replace(
+            "</affected>",
+            &format!("{}</affected>", "<platform>Oracle Linux 8</platform>".repeat(16)),
+        ),
         "{}".to_owned(),
     ] {
         let error = built("oracle/a.xml", broken.as_bytes(), &Limits::default()).err().unwrap().to_string();

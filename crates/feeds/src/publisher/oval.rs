@@ -30,11 +30,15 @@ use plimsoll_vuln::{Class, Rating, Severity, SeveritySource};
 
 use super::{Covers, Location, Publisher, Reading};
 use crate::draft::{Draft, PackageStatement, is_identifier, is_package_name, is_web, midnight, one_line};
+use crate::error::DocumentProblem;
 use crate::hashing::HashingReader;
 use crate::input::{Files, Input, documents};
 use crate::wanted::Wanted;
 use crate::{Doubt, Entry, Error, FeedReport, Skip, xml};
 use definitions::{Definition, Reader};
+
+/// How many platforms a definition may be for: each repeats its packages. Real ones are for two or three releases.
+const MAX_PLATFORMS: usize = 16;
 
 /// A distribution that publishes so.
 #[derive(Debug)]
@@ -136,8 +140,11 @@ impl Publisher for Oval {
             read.map_err(|problem| entry.broken(problem))?;
             left = left.saturating_sub(bytes);
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            digests.push_str(&format!("{digest} {name}\n"));
+            digests.extend([digest.to_string().as_str(), " ", name, "\n"]);
             let tests = reader.finish();
+            if tests.definitions.iter().any(|definition| definition.platforms.len() > MAX_PLATFORMS) {
+                return Err(entry.broken(DocumentProblem::Name { field: "platform" }));
+            }
             for definition in &tests.definitions {
                 self.definition(definition, &tests, name, report, &mut drafts, &mut releases);
             }

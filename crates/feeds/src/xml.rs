@@ -35,7 +35,7 @@ impl Element {
 }
 
 /// What happens to an element.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Step<'e> {
     Begins(&'e Element),
     Ends(&'e Element),
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn what_is_no_document_says_why() {
-        let attributes: String = (0..100).map(|number| format!(" a{number}='x'")).collect();
+        let attributes = (0..100).map(|number| format!(" a{number}='x'")).collect::<Vec<_>>().concat();
         for text in
             ["", "no XML", "<a>", "<a></b>", "<a b></a>", &"<a>".repeat(100), &format!("<a{attributes}/>")]
         {

@@ -199,13 +199,6 @@ fn every_distribution_at_osv_is_found_under_the_release_that_its_images_name() {
             "pkg:rpm/suse/runc@1.1.10-150000.55.1?distro=sles-15.5",
         ),
         (
-            "SUSE",
-            "SUSE:Linux Enterprise Module for Containers 12",
-            "runc",
-            "1.1.11-16.43.1",
-            "pkg:rpm/suse/runc@1.1.10-16.40.1?distro=sles-12.5",
-        ),
-        (
             "openSUSE",
             "openSUSE:Leap 15.5",
             "runc",
@@ -292,6 +285,20 @@ fn every_distribution_at_osv_is_found_under_the_release_that_its_images_name() {
         let gaps = database.scan(&repaired).gaps;
         assert!(gaps.is_empty(), "{repaired}: {gaps:?}");
     }
+}
+
+/// The modules of 12 have no service packs of their own; images name one.
+#[test]
+fn a_module_of_suse_is_for_each_service_pack() {
+    let containers =
+        affected("SUSE:Linux Enterprise Module for Containers 12", "runc", Some("1.1.11-16.43.1"));
+    let database = built("SUSE", &[advisory("SUSE-SU-2024:1", &["CVE-2024-1"], &[containers])]);
+    for release in ["12", "12.3", "12.5"] {
+        let of = |version: &str| database.ids(&format!("pkg:rpm/suse/runc@{version}?distro=sles-{release}"));
+        assert_eq!(of("1.1.10-16.40.1"), ["CVE-2024-1"], "{release}");
+        assert!(of("1.1.11-16.43.1").is_empty(), "{release}");
+    }
+    assert!(database.is_uncovered("pkg:rpm/suse/runc@1.1.10-1.1?distro=sles-15.5"));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The mistakes that scanners are known for, each on a published advisory: what is expected was decided by hand from its text,
 //! which stands beside it.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "test code")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code")]
 
 use std::collections::BTreeSet;
 use std::fs;

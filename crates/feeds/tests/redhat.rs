@@ -35,9 +35,8 @@ fn built() -> Option<Built> {
         let mut entry = entry.unwrap();
         let name = entry.path().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
         // The others were written for a test, with what Red Hat never writes.
-        if let Some(year) =
-            name.strip_prefix("cve-").filter(|it| it.ends_with(".json") && it.matches('-').count() == 1)
-        {
+        let stem = name.strip_prefix("cve-").and_then(|it| it.strip_suffix(".json"));
+        if let Some(year) = stem.filter(|it| it.matches('-').count() == 1) {
             let folder = from.join("redhat").join(&year[..4]);
             fs::create_dir_all(&folder).unwrap();
             entry.unpack(folder.join(name)).unwrap();

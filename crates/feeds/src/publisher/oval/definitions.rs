@@ -73,7 +73,7 @@ pub(super) struct Package {
 pub(super) struct Tests {
     pub(super) definitions: Vec<Definition>,
     /// Object and state of each test.
-    tests: HashMap<String, (String, String)>,
+    pairs: HashMap<String, (String, String)>,
     names: HashMap<String, String>,
     bounds: HashMap<String, Bound>,
 }
@@ -208,7 +208,7 @@ impl Reader {
             }
             ("rpminfo_test", None) => {
                 let pair = std::mem::take(&mut self.pair);
-                self.read.tests.extend(self.current.take().map(|test| (test, pair)));
+                self.read.pairs.extend(self.current.take().map(|test| (test, pair)));
             }
             _ => {}
         }
@@ -235,7 +235,7 @@ impl Tests {
         for group in &definition.groups {
             let mut together: BTreeMap<&str, Vec<Bound>> = BTreeMap::new();
             for test in &group.tests {
-                let Some((object, state)) = self.tests.get(test) else { continue };
+                let Some((object, state)) = self.pairs.get(test) else { continue };
                 let (Some(name), Some(bound)) = (self.names.get(object), self.bounds.get(state)) else {
                     continue;
                 };

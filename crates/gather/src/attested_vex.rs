@@ -21,9 +21,7 @@ pub(crate) struct AttestedVex<'a> {
 impl<'a> AttestedVex<'a> {
     /// A search that has not started; none if no policy accepts VEX.
     pub(crate) fn new(manifest: Digest, collection: &'a Collection<'a>) -> Option<Self> {
-        if collection.needs().findings.is_none() {
-            return None;
-        }
+        collection.needs().findings?;
         let policies = collection.policies.iter();
         let policies: Vec<_> =
             policies.filter_map(|under| Some((under, under.policy.vex_signers()?))).collect();

@@ -64,7 +64,9 @@ fn vex(key: &Key, document: Value) -> Verified<Statement> {
 /// An image with one critical finding, and these statements as verified for `policy`.
 fn with(statements: Vec<Verified<Statement>>, policy: &Policy) -> Evidence {
     let mut facts = VexFacts::default();
-    statements.into_iter().for_each(|statement| facts.add(policy, statement));
+    for statement in statements {
+        facts.add(policy, statement);
+    }
     let found = vec![finding("CVE-2026-1111", Severity::Critical)];
     Evidence { vex: facts, vulnerabilities: scanned(found, Vec::new()), ..evidence() }
 }

@@ -241,9 +241,10 @@ fn statement(value: Value, position: usize, of_document: Option<Timestamp>) -> R
     let clears = matches!(raw.status, Status::NotAffected | Status::Fixed);
     // Nothing is recognised by an address. What a correction is around does not matter.
     products.retain(|Product(parts)| {
-        let is_known = match clears {
-            true => parts.iter().all(|part| !part.is_empty()),
-            false => parts.last().is_some_and(|part| !part.is_empty()),
+        let is_known = if clears {
+            parts.iter().all(|part| !part.is_empty())
+        } else {
+            parts.last().is_some_and(|part| !part.is_empty())
         };
         unknown |= !is_known;
         is_known

@@ -44,6 +44,9 @@ pub fn now() -> Timestamp {
 
 /// A year around it, in which the authorities are valid.
 const YEAR: i64 = 365 * 24 * 3600;
+
+/// 2025-01-01, before the instants that tests judge at. Without it they would fail two years after those.
+const EARLIEST: i64 = 1_735_689_600;
 const CODE_SIGNING: &str = "1.3.6.1.5.5.7.3.3";
 
 /// A P-256 key pair.
@@ -113,8 +116,8 @@ pub struct Sigstore {
     pub log: Log,
     /// The timestamp authority.
     pub tsa: TimestampAuthority,
-    /// The middle of the two years in which the authorities are valid.
-    middle: i64,
+    /// The start of the validity of the authorities.
+    from: i64,
     next_serial: u32,
 }
 
@@ -177,21 +180,21 @@ impl Default for Sigstore {
 impl Sigstore {
     /// An instance whose authorities are valid for a year around [`NOW`].
     pub fn new() -> Self {
-        Self::around(NOW)
+        Self::with_ca_valid(NOW - YEAR, NOW + YEAR)
     }
 
-    /// An instance whose authorities are valid for a year around `time`.
-    pub fn around(time: i64) -> Self {
-        Self::build(time, time - YEAR, time + YEAR)
+    /// An instance that signs at `time`, whose authorities are valid at the fixed instants that tests judge at, too.
+    pub fn at(time: i64) -> Self {
+        let (from, until) = (EARLIEST.min(time - YEAR), time + YEAR);
+        Self::build((from, until), (from, until))
     }
 
     /// An instance whose intermediate certificate has another validity than its root.
     pub fn with_ca_valid(start: i64, end: i64) -> Self {
-        Self::build(NOW, start, end)
+        Self::build((NOW - YEAR, NOW + YEAR), (start, end))
     }
 
-    fn build(middle: i64, start: i64, end: i64) -> Self {
-        let (from, until) = (middle - YEAR, middle + YEAR);
+    fn build((from, until): (i64, i64), (start, end): (i64, i64)) -> Self {
         let (root_key, ca_key) = (Pair::new(), Pair::new());
         let (root_name, ca_name) = (name("testkit root"), name("testkit intermediate"));
         let root = certificate::authority(&root_key, &root_key, &root_name, &root_name, from, until, None);
@@ -205,7 +208,7 @@ impl Sigstore {
             ct: Pair::new(),
             log: Log::new("log.example"),
             tsa: TimestampAuthority::new(from, until),
-            middle,
+            from,
             next_serial: 1,
         }
     }
@@ -264,7 +267,7 @@ impl Sigstore {
             json!({
                 "rawBytes": STANDARD.encode(pair.spki()),
                 "keyDetails": "PKIX_ECDSA_P256_SHA_256",
-                "validFor": window(self.middle - YEAR),
+                "validFor": window(self.from),
             })
         };
         let chain = |certificates: &[&Vec<u8>]| {
@@ -284,7 +287,7 @@ impl Sigstore {
                 "subject": {"organization": "testkit", "commonName": "testkit"},
                 "uri": "https://ca.example",
                 "certChain": chain(&[&self.ca, &self.root]),
-                "validFor": window(self.middle - YEAR),
+                "validFor": window(self.from),
             }],
             "ctlogs": [{
                 "baseUrl": "https://ct.example",
@@ -296,7 +299,7 @@ impl Sigstore {
                 "subject": {"organization": "testkit", "commonName": "testkit"},
                 "uri": "https://tsa.example",
                 "certChain": chain(&[&self.tsa.certificate, &self.tsa.root]),
-                "validFor": window(self.middle - YEAR),
+                "validFor": window(self.from),
             }],
         })
     }

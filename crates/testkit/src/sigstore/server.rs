@@ -81,10 +81,10 @@ struct State {
 }
 
 impl Server {
-    /// Starts, with authorities that are valid around the present.
+    /// Starts, with authorities that are valid at present.
     pub fn start() -> Self {
         let state = State {
-            instance: Sigstore::around(now()),
+            instance: Sigstore::at(now()),
             issuer: Issuer::new(),
             faults: BTreeMap::new(),
             browser: BTreeMap::new(),

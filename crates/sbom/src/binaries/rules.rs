@@ -9,6 +9,9 @@
 //! files; and the texts around the version, of which the first match counts. A file's name has no wildcard at its end,
 //! because that would be tried on every path. `{}` is the version: a digit and all characters that may follow. `{3}` is
 //! a version of exactly three numbers, `{3.}` one that starts with three numbers. `\0` is a zero byte.
+//!
+//! A link with such a name is followed, and a layer is read again if the file came before its link. So a name that links in every
+//! system have, as `ssh` among the methods of apt, is given with its folder: `bin/ssh`.
 
 use std::sync::LazyLock;
 
@@ -93,5 +96,17 @@ mod tests {
         }
         let files: Vec<&str> = RULES.iter().flat_map(|rule| rule.files.iter().copied()).collect();
         assert_eq!(files.iter().collect::<BTreeSet<_>>().len(), files.len(), "a file has one rule");
+    }
+
+    #[test]
+    fn links_that_every_debian_has_are_not_followed() {
+        let files = || RULES.iter().flat_map(|rule| rule.files.iter().copied());
+        assert!(files().any(|file| file == "**/bin/ssh"));
+        // Of apt's methods, awk and the editor among the alternatives, and what has other names in `/bin`.
+        for name in
+            ["ssh", "rsh", "awk", "nawk", "sh", "pager", "editor", "which", "rbash", "lastb", "linux32"]
+        {
+            assert!(!files().any(|file| file == format!("**/{name}")), "{name}");
+        }
     }
 }

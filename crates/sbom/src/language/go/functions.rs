@@ -13,7 +13,7 @@
 //!
 //! An incomplete table proves nothing: only a name that is missing from a complete table allows a conclusion.
 
-use memchr::{memchr, memmem};
+use memchr::memchr;
 
 use crate::linked::{Collector, LinkedFunctions};
 
@@ -41,8 +41,6 @@ enum State {
     Unclear,
 }
 
-/// The common part of all magic numbers, and the two zero bytes after them.
-const MAGIC: &[u8] = b"\xff\xff\xff\0\0";
 /// The longest header that is read: eight bytes and eight words.
 const HEADER: usize = 8 + 8 * 8;
 /// The most bytes of names that are read. The largest programs have some 30 MiB.
@@ -132,9 +130,11 @@ impl Functions {
     fn find(&self) -> Found {
         // An incomplete header is examined with the next piece.
         let last = self.window.len().saturating_sub(HEADER);
-        for magic in memmem::find_iter(&self.window, MAGIC) {
-            let Some(at) = magic.checked_sub(1).filter(|at| *at <= last) else { continue };
-            if !self.offset.saturating_add(at as u64).is_multiple_of(8) {
+        // Word by word: bytes of all ones and of zeros are too frequent in programs to be searched for.
+        let unaligned = usize::try_from(self.offset.wrapping_neg() % 8).unwrap_or_default();
+        let words = self.window.get(unaligned..).unwrap_or_default().chunks_exact(8);
+        for (at, word) in (unaligned..=last).step_by(8).zip(words) {
+            if !matches!(word, [_, 0xff, 0xff, 0xff, 0, 0, _, _]) {
                 continue;
             }
             let bytes = self.window.get(at..).unwrap_or_default();

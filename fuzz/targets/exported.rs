@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::{Corpus, fuzz_target};
 use plimsoll_core::{Cancel, Timestamp};
-use plimsoll_feeds::Rules;
+use plimsoll_feeds::ImportConditions;
 use plimsoll_feeds::archive::{Archive, write};
 use plimsoll_fuzz::{limits, scratch};
 use plimsoll_vuln::Database;
@@ -27,7 +27,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     let folder = FOLDER.join("imported");
     let _ = fs::remove_dir_all(&folder);
     let now = Timestamp::from_second(1_800_000_000).unwrap();
-    let rules = Rules { now, max_age: None, allow_older: false };
+    let rules = ImportConditions { now, max_age: None, allow_older: false };
     let Ok(opened) = Archive::open(archive.as_slice(), &limits()) else { return Corpus::Keep };
     let signature = opened.signature().map(<[u8]>::to_vec);
     match opened.install(&folder, &rules, &Cancel::never()) {

@@ -23,7 +23,7 @@ const STAGING: &str = ".import";
 
 /// What an archive must satisfy besides being complete.
 #[derive(Debug, Clone, Copy)]
-pub struct Rules {
+pub struct ImportConditions {
     /// The current time.
     pub now: Timestamp,
     /// The highest age of the data of each feed.
@@ -35,7 +35,12 @@ pub struct Rules {
 impl<R: BufRead> Archive<R> {
     /// Installs the archive as the database in `folder`. Returns its feeds. If anything is wrong with it, nothing
     /// changes.
-    pub fn install(self, folder: &Path, rules: &Rules, cancel: &Cancel) -> Result<Vec<FeedStatus>, Error> {
+    pub fn install(
+        self,
+        folder: &Path,
+        rules: &ImportConditions,
+        cancel: &Cancel,
+    ) -> Result<Vec<FeedStatus>, Error> {
         let change = Change::begin(folder)?;
         let staging = Staging::new(folder)?;
         let (list, signature) = (self.list().clone(), self.signature().map(<[u8]>::to_vec));
@@ -78,8 +83,8 @@ impl<R: BufRead> Archive<R> {
 }
 
 /// Whether the feeds of an archive may replace those `before`.
-fn check(feeds: &[FeedStatus], before: &[FeedStatus], rules: &Rules) -> Result<(), Error> {
-    let Rules { now, max_age, allow_older } = *rules;
+fn check(feeds: &[FeedStatus], before: &[FeedStatus], rules: &ImportConditions) -> Result<(), Error> {
+    let ImportConditions { now, max_age, allow_older } = *rules;
     for feed in feeds {
         let age = now.duration_since(feed.as_of);
         if -age > clock::SKEW {

@@ -51,7 +51,7 @@ use plimsoll_vuln::conditions::Conditions;
 use plimsoll_vuln::database::{FeedDescription, File, NewEntry, Writer};
 
 pub use error::{ArchiveProblem, Error};
-pub use import::Rules;
+pub use import::ImportConditions;
 pub use mirror::{InvalidMirror, Mirror};
 pub use offer::UnknownEcosystem;
 pub use report::{BuildReport, Doubt, FeedReport, Skip, Tally, Written};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use jiff::SignedDuration;
 use plimsoll_core::{Cancel, Classify as _, Kind, Limits, Timestamp};
 use plimsoll_feeds::archive::{Archive, write};
-use plimsoll_feeds::{ArchiveProblem, Error, Rules, build};
+use plimsoll_feeds::{ArchiveProblem, Error, ImportConditions, build};
 use plimsoll_vuln::{Database, FeedStatus};
 use tempfile::TempDir;
 
@@ -53,7 +53,7 @@ impl Place {
     }
 
     /// Whatever the archive does, no other name than a database's may appear.
-    fn import(&self, archive: &[u8], rules: &Rules) -> Result<Vec<FeedStatus>, Error> {
+    fn import(&self, archive: &[u8], rules: &ImportConditions) -> Result<Vec<FeedStatus>, Error> {
         let into = self.path("imported");
         let imported = Archive::open(archive, &Limits::default())
             .and_then(|archive| archive.install(&into, rules, &Cancel::never()));
@@ -82,8 +82,8 @@ fn export(folder: &Path, signature: Option<&[u8]>) -> Vec<u8> {
     out
 }
 
-fn rules() -> Rules {
-    Rules { now: time(NOW), max_age: None, allow_older: false }
+fn rules() -> ImportConditions {
+    ImportConditions { now: time(NOW), max_age: None, allow_older: false }
 }
 
 /// The members of an archive, each a header and what follows it.
@@ -368,24 +368,24 @@ fn nothing_newer_is_replaced_by_something_older_feed_by_feed() {
     assert!(error.contains("npm from OSV") && error.contains("not in the archive"), "{error}");
     let before = Database::open(&place.path("imported")).unwrap().status();
     assert!(before.iter().all(|feed| feed.as_of == time(new)));
-    place.import(&less, &Rules { allow_older: true, ..rules() }).unwrap();
+    place.import(&less, &ImportConditions { allow_older: true, ..rules() }).unwrap();
     assert_eq!(place.imported().status().len(), 1);
-    place.import(&older, &Rules { allow_older: true, ..rules() }).unwrap();
+    place.import(&older, &ImportConditions { allow_older: true, ..rules() }).unwrap();
 }
 
 #[test]
 fn what_is_too_old_or_from_the_future_is_refused() {
     let place = Place::new();
     let archive = place.archive(AS_OF, &["PyPI"]);
-    let hours = |hours| Rules { max_age: Some(SignedDuration::from_hours(hours)), ..rules() };
+    let hours = |hours| ImportConditions { max_age: Some(SignedDuration::from_hours(hours)), ..rules() };
     let error = place.import(&archive, &hours(5)).unwrap_err();
     assert_eq!(error.kind(), Kind::Denied);
     assert!(error.to_string().contains("which is 6 hours old, expected at most 5 hours"), "{error}");
-    let early = Rules { now: time("2026-11-20T05:00:00Z"), ..rules() };
+    let early = ImportConditions { now: time("2026-11-20T05:00:00Z"), ..rules() };
     let error = place.import(&archive, &early).unwrap_err().to_string();
     assert!(error.contains("in the future"), "{error}");
     // That is not a question of age.
-    place.import(&archive, &Rules { allow_older: true, ..early }).unwrap_err();
+    place.import(&archive, &ImportConditions { allow_older: true, ..early }).unwrap_err();
     place.import(&archive, &hours(6)).unwrap();
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use plimsoll_core::{Kind, Limits};
-use plimsoll_feeds::Rules;
+use plimsoll_feeds::ImportConditions;
 
 use crate::args::db::{Export, Import};
 use crate::failure::Failure;
@@ -29,7 +29,7 @@ pub(crate) struct ImportSettings<'a> {
     pub(crate) folder: PathBuf,
     /// The archive, or `-` for standard input.
     pub(crate) file: PathBuf,
-    pub(crate) rules: Rules,
+    pub(crate) rules: ImportConditions,
     /// Who must have signed it. `None` if that does not matter.
     pub(crate) trust: Option<TrustSettings>,
     pub(crate) limits: &'a Limits,
@@ -82,7 +82,7 @@ impl<'a> ImportSettings<'a> {
         Ok(Self {
             folder: context.database_folder(&arguments.db)?,
             file: arguments.file.clone(),
-            rules: Rules {
+            rules: ImportConditions {
                 now: context.now(&arguments.instant),
                 max_age,
                 allow_older: arguments.allow_older,

@@ -43,7 +43,7 @@ pub fn attached_vex(
     let mut unread = false;
     for proof in &found.verified {
         let (bundle, statement) = (proof.statement.bundle(), proof.statement.value());
-        let is_alone = statement.subjects.len() == 1 && statement.names(manifest);
+        let is_alone = statement.is_about_image(manifest).is_ok();
         let bytes = statement.predicate.to_string().into_bytes();
         let read = match (&incomplete, is_alone) {
             (Some(reason), _) => Err(format!("{reason}, which may contradict it")),

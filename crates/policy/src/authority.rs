@@ -147,6 +147,16 @@ pub(crate) fn name_of(what: NotChecked) -> &'static str {
     }
 }
 
+/// An authority whose signature counts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counting<'p> {
+    /// Its place in its list.
+    pub(crate) index: usize,
+    pub(crate) authority: &'p Authority,
+    /// Until when.
+    pub(crate) until: Option<Timestamp>,
+}
+
 impl Authority {
     /// Whether it has this name.
     pub(crate) fn is_named(&self, name: &str) -> bool {
@@ -160,6 +170,40 @@ impl Authority {
             (KeyOrIdentity::Identity(identity), Signer::Certificate(holder)) => identity.is(holder),
             _ => false,
         }
+    }
+
+    /// Those of `authorities` whose signature this is and counts at `now`, in their order, and why it is that of no other. `list`
+    /// is what names them: `spec.sbom.attestedBy`.
+    pub(crate) fn counting<'p>(
+        authorities: impl IntoIterator<Item = &'p Self>,
+        list: &str,
+        signed: &Signed,
+        now: Timestamp,
+    ) -> (Vec<Counting<'p>>, String) {
+        let mut refused = match &signed.signer {
+            Signer::Key(_) => format!("it is signed by a key that {list} does not name"),
+            other => format!("it is signed by {other}, whom {list} does not name"),
+        };
+        let mut counting = Vec::new();
+        let authorities = authorities.into_iter().enumerate();
+        for (index, authority) in authorities.filter(|(_, authority)| authority.is(&signed.signer)) {
+            match authority.counts(signed, now) {
+                Ok(until) => counting.push(Counting { index, authority, until }),
+                Err(reason) => refused = reason,
+            }
+        }
+        (counting, refused)
+    }
+
+    /// The first of them, or why there is none.
+    pub(crate) fn first_counting<'p>(
+        authorities: &'p [Self],
+        list: &str,
+        signed: &Signed,
+        now: Timestamp,
+    ) -> Result<Counting<'p>, String> {
+        let (counting, refused) = Self::counting(authorities, list, signed, now);
+        counting.into_iter().next().ok_or(refused)
     }
 
     /// Whether a signature of this authority counts at `now`: until when, or why not.

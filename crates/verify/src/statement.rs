@@ -137,6 +137,18 @@ impl Statement {
         self.predicate_type == COSIGN_SIGN_V1
     }
 
+    /// Whether it is about the image with this manifest and nothing else; else why not. A statement about several subjects is
+    /// one about none of them alone.
+    pub fn is_about_image(&self, manifest: &Digest) -> Result<(), String> {
+        if self.subjects.len() > 1 {
+            return Err(format!("it is about {} subjects, not about this image alone", self.subjects.len()));
+        }
+        if !self.names(manifest) {
+            return Err("it is about another digest than the manifest of this platform".to_owned());
+        }
+        Ok(())
+    }
+
     /// Whether it says of the advisory database with this list that it is the signer's; else why not. A statement about several
     /// subjects is one about none of them alone.
     pub fn vouches_for_database(&self, list: &Digest) -> Result<(), String> {

@@ -13,9 +13,9 @@
 
 use jiff::Timestamp;
 use plimsoll_core::Digest;
-use plimsoll_verify::{PredicateType, Signer, Statement, Verified};
+use plimsoll_verify::{PredicateType, Statement, Verified};
 
-use crate::authority::{Authority, Signed, not_checked};
+use crate::authority::{Authority, Counting, Signed, not_checked};
 use crate::detail::{Detail, SignerRecord};
 use crate::evidence::SbomAttestation;
 use crate::policy::Policy;
@@ -102,26 +102,11 @@ impl Policy {
         if !is_sbom(predicate_type) {
             return Err(format!("a statement of type {predicate_type} is not an SBOM"));
         }
-        if let [_, _, ..] = value.subjects.as_slice() {
-            return Err(format!("it is about {} subjects, not about this image alone", value.subjects.len()));
-        }
-        if !value.names(manifest) {
-            return Err("it is about another digest than the manifest of this platform".to_owned());
-        }
+        value.is_about_image(manifest)?;
         let signed = Signed::from(statement);
-        let mut refused = match &signed.signer {
-            Signer::Key(_) => "it is signed by a key that spec.sbom.attestedBy does not name".to_owned(),
-            other => format!("it is signed by {other}, whom spec.sbom.attestedBy does not name"),
-        };
-        for authority in self.sbom.attested_by.iter().filter(|entry| entry.is(&signed.signer)) {
-            match authority.counts(&signed, now) {
-                Ok(until) => {
-                    let (predicate_type, not_checked) = (predicate_type.clone(), not_checked(statement));
-                    return Ok(Attester { authority, until, signed, predicate_type, not_checked });
-                }
-                Err(reason) => refused = reason,
-            }
-        }
-        Err(refused)
+        let Counting { authority, until, .. } =
+            Authority::first_counting(&self.sbom.attested_by, "spec.sbom.attestedBy", &signed, now)?;
+        let (predicate_type, not_checked) = (predicate_type.clone(), not_checked(statement));
+        Ok(Attester { authority, until, signed, predicate_type, not_checked })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use plimsoll_core::Digest;
 use plimsoll_verify::person::Person;
-use plimsoll_verify::{Signer, Statement, Verified};
+use plimsoll_verify::{Statement, Verified};
 
 use super::SignaturePolicy;
 use crate::assignment::assign;
@@ -108,17 +108,8 @@ impl<'a> Tally<'a> {
             return Err("it signs another digest".to_owned());
         };
         let signed = Signed::from(statement);
-        let mut refused = match &signed.signer {
-            Signer::Key(_) => "it is signed by a key that the policy does not name".to_owned(),
-            other => format!("it is signed by {other}, whom the policy does not name"),
-        };
-        let mut fits = Vec::new();
-        for (index, entry) in self.entries.iter().enumerate().filter(|(_, entry)| entry.is(&signed.signer)) {
-            match entry.counts(&signed, now) {
-                Ok(until) => fits.push((index, until)),
-                Err(reason) => refused = reason,
-            }
-        }
+        let (fits, refused) = Authority::counting(self.entries.iter().copied(), "the policy", &signed, now);
+        let fits: Vec<_> = fits.into_iter().map(|it| (it.index, it.until)).collect();
         if fits.is_empty() { Err(refused) } else { Ok((digest, signed, fits)) }
     }
 

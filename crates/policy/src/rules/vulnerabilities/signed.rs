@@ -13,11 +13,11 @@
 
 use jiff::Timestamp;
 use plimsoll_core::Digest;
-use plimsoll_verify::{Signer, Statement, Verified};
+use plimsoll_verify::{Statement, Verified};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::authority::{Authority, AuthoritySpec, Signed, not_checked};
+use crate::authority::{Authority, AuthoritySpec, Counting, Signed, not_checked};
 use crate::detail::{Detail, SignerRecord};
 use crate::evidence::DatabaseFacts;
 use crate::policy::Policy;
@@ -101,23 +101,10 @@ impl Policy {
     ) -> Result<DatabaseSigner<'_>, String> {
         statement.value().vouches_for_database(list)?;
         let signed = Signed::from(statement);
-        let setting = "spec.vulnerabilities.database.signedBy";
-        let mut refused = match &signed.signer {
-            Signer::Key(_) => format!("it is signed by a key that {setting} does not name"),
-            other => format!("it is signed by {other}, whom {setting} does not name"),
-        };
-        for authority in &self.vulnerabilities.database.signed_by {
-            if !authority.is(&signed.signer) {
-                continue;
-            }
-            match authority.counts(&signed, now) {
-                Ok(until) => {
-                    let (list, bundle, not_checked) = (*list, *statement.bundle(), not_checked(statement));
-                    return Ok(DatabaseSigner { authority, until, signed, list, bundle, not_checked });
-                }
-                Err(reason) => refused = reason,
-            }
-        }
-        Err(refused)
+        let signed_by = &self.vulnerabilities.database.signed_by;
+        let Counting { authority, until, .. } =
+            Authority::first_counting(signed_by, "spec.vulnerabilities.database.signedBy", &signed, now)?;
+        let (list, bundle, not_checked) = (*list, *statement.bundle(), not_checked(statement));
+        Ok(DatabaseSigner { authority, until, signed, list, bundle, not_checked })
     }
 }

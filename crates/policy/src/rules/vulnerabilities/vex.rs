@@ -19,11 +19,11 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 use plimsoll_core::{Digest, quantity};
-use plimsoll_verify::{PredicateType, Signer, Statement, Verified};
+use plimsoll_verify::{PredicateType, Statement, Verified};
 use plimsoll_vuln::Scan;
 use plimsoll_vuln::vex::{self, Document, ScannedImage, Scene, Statements};
 
-use crate::authority::{Authority, Signed, not_checked};
+use crate::authority::{Authority, Counting, Signed, not_checked};
 use crate::detail::{Detail, SignerRecord};
 use crate::policy::Policy;
 use crate::rule::Context;
@@ -63,27 +63,11 @@ impl Policy {
         if !is_vex(&value.predicate_type) {
             return Err(format!("a statement of type {} is no VEX", value.predicate_type));
         }
-        if let [_, _, ..] = value.subjects.as_slice() {
-            return Err(format!("it is about {} subjects, not about this image alone", value.subjects.len()));
-        }
-        if !value.names(manifest) {
-            return Err("it is about another digest than the manifest of this platform".to_owned());
-        }
-        let signed = Signed::from(statement);
-        let mut refused = match &signed.signer {
-            Signer::Key(_) => {
-                "it is signed by a key that spec.vulnerabilities.vex.signedBy does not name".to_owned()
-            }
-            other => format!("it is signed by {other}, whom spec.vulnerabilities.vex.signedBy does not name"),
-        };
-        let signed_by = self.vulnerabilities.vex.signed_by.iter();
-        for authority in signed_by.filter(|entry| entry.is(&signed.signer)) {
-            match authority.counts(&signed, now) {
-                Ok(until) => return Ok((authority, signed, until)),
-                Err(reason) => refused = reason,
-            }
-        }
-        Err(refused)
+        value.is_about_image(manifest)?;
+        let (signed, list) = (Signed::from(statement), "spec.vulnerabilities.vex.signedBy");
+        let signed_by = &self.vulnerabilities.vex.signed_by;
+        let Counting { authority, until, .. } = Authority::first_counting(signed_by, list, &signed, now)?;
+        Ok((authority, signed, until))
     }
 }
 
@@ -103,19 +87,14 @@ pub(super) fn settled<'a>(scan: &'a Scan, context: &Context<'_>) -> Settled<'a> 
         return settled;
     }
     let facts = &context.evidence.vex;
-    for refused in context.while_awaited(&facts.refused) {
-        let (bundle, reason) = (refused.digest, refused.reason.clone());
-        settled.details.push(Detail::RefusedSignature { bundle, reason: format!("VEX: {reason}") });
+    for it in context.while_awaited(&facts.refused) {
+        settled.details.push(refused(it.digest, &it.reason));
     }
     let Some(digests) = &context.evidence.subject.digests else { return settled };
     let statements = facts.under(context.policy);
     if let (Some(reason), false) = (&facts.incomplete, statements.is_empty()) {
-        let reason = format!("VEX: {reason}, which may contradict it");
-        settled.details.extend(
-            statements
-                .iter()
-                .map(|it| Detail::RefusedSignature { bundle: *it.bundle(), reason: reason.clone() }),
-        );
+        let reason = format!("{reason}, which may contradict it");
+        settled.details.extend(statements.iter().map(|it| refused(*it.bundle(), &reason)));
         return settled;
     }
     let mut documents: Vec<Document> = Vec::new();
@@ -136,18 +115,14 @@ pub(super) fn settled<'a>(scan: &'a Scan, context: &Context<'_>) -> Settled<'a> 
             }
             Err(reason) => {
                 unread |= is_by_signer;
-                settled.details.push(Detail::RefusedSignature { bundle, reason: format!("VEX: {reason}") });
+                settled.details.push(refused(bundle, &reason));
             }
         }
     }
     if unread {
-        let reason = "VEX: a document of an accepted signer could not be read, which may contradict it";
+        let reason = "a document of an accepted signer could not be read, which may contradict it";
         settled.until = None;
-        settled.details.extend(
-            signers
-                .iter()
-                .map(|(.., bundle)| Detail::RefusedSignature { bundle: *bundle, reason: reason.to_owned() }),
-        );
+        settled.details.extend(signers.iter().map(|(.., bundle)| refused(*bundle, reason)));
         return settled;
     }
     if documents.is_empty() {
@@ -156,18 +131,11 @@ pub(super) fn settled<'a>(scan: &'a Scan, context: &Context<'_>) -> Settled<'a> 
     let image = ScannedImage { digests: digests.names().collect(), ..ScannedImage::default() };
     let scene = Scene { image: &image, inventory: None, now: context.now };
     let mut with_vex = scan.clone();
-    match Statements::new(documents).settle(&mut with_vex, &scene) {
-        Ok(()) => {}
+    if let Err(error) = Statements::new(documents).settle(&mut with_vex, &scene) {
         // As if there were none.
-        Err(error) => {
-            let reason = format!("VEX: {error}");
-            settled.details.extend(
-                signers
-                    .iter()
-                    .map(|(.., bundle)| Detail::RefusedSignature { bundle: *bundle, reason: reason.clone() }),
-            );
-            return settled;
-        }
+        let reason = error.to_string();
+        settled.details.extend(signers.iter().map(|(.., bundle)| refused(*bundle, &reason)));
+        return settled;
     }
     for ((authority, signed, not_checked, bundle), used) in signers.into_iter().zip(&with_vex.vex.documents) {
         settled.evidence.push(EvidenceRecord { kind: "vex".to_owned(), digest: bundle });
@@ -188,6 +156,11 @@ pub(super) fn settled<'a>(scan: &'a Scan, context: &Context<'_>) -> Settled<'a> 
     settled.details.extend(conflicts.map(|text| Detail::VexConflict { text: text.clone() }));
     settled.scan = Cow::Owned(with_vex);
     settled
+}
+
+/// The entry of a document that does not count.
+fn refused(bundle: Digest, reason: &str) -> Detail {
+    Detail::RefusedSignature { bundle, reason: format!("VEX: {reason}") }
 }
 
 fn document(statement: &Verified<Statement>) -> Result<Document, String> {

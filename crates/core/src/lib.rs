@@ -20,6 +20,7 @@ pub mod reference;
 pub mod rootfs;
 pub mod swap;
 pub mod text;
+pub mod xml;
 pub mod yaml;
 
 pub use cancel::{Cancel, Stopped};

@@ -142,11 +142,8 @@ pub enum DocumentProblem {
     #[error("invalid JSON: {0}")]
     Stream(#[from] serde_json::Error),
     /// Not XML, or more than is read of it.
-    #[error("invalid XML: {reason}")]
-    Xml {
-        /// What is wrong.
-        reason: String,
-    },
+    #[error("invalid XML: {0}")]
+    Xml(#[from] plimsoll_core::xml::Error),
     /// Not an archive, or one that contradicts itself.
     #[error("invalid zip: {0}")]
     Zip(#[from] zip::result::ZipError),

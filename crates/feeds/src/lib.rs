@@ -40,7 +40,6 @@ mod report;
 mod requirement;
 pub mod update;
 mod wanted;
-mod xml;
 mod zip_input;
 
 use std::collections::BTreeMap;

@@ -23,7 +23,7 @@ use std::fs::File;
 use std::io::{BufReader, Read as _};
 use std::path::Path;
 
-use plimsoll_core::{Ecosystem, LimitExceeded, Limits};
+use plimsoll_core::{Ecosystem, LimitExceeded, Limits, xml};
 use plimsoll_vuln::affected::{Affected, FixState, Interval};
 use plimsoll_vuln::database::{Detail, key};
 use plimsoll_vuln::{Class, Rating, Severity, SeveritySource};
@@ -34,7 +34,7 @@ use crate::error::DocumentProblem;
 use crate::hashing::HashingReader;
 use crate::input::{Files, Input, documents};
 use crate::wanted::Wanted;
-use crate::{Doubt, Entry, Error, FeedReport, Skip, xml};
+use crate::{Doubt, Entry, Error, FeedReport, Skip};
 use definitions::{Definition, Reader};
 
 /// How many platforms a definition may be for: each repeats its packages. Real ones are for two or three releases.
@@ -137,7 +137,7 @@ impl Publisher for Oval {
                 return Err(exceeded("advisories", limits.advisories).into());
             }
             let entry = Entry { file: path, name: None, bytes: &[] };
-            read.map_err(|problem| entry.broken(problem))?;
+            read.map_err(|problem| entry.broken(problem.into()))?;
             left = left.saturating_sub(bytes);
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             digests.extend([digest.to_string().as_str(), " ", name, "\n"]);

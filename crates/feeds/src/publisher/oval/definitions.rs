@@ -17,11 +17,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use plimsoll_core::xml::{Element, Step};
 use plimsoll_vuln::affected::{End, Interval, Start};
 use plimsoll_vuln::order::VersionOrder as _;
 use plimsoll_vuln::version::rpm::Rpm;
-
-use crate::xml::{Element, Step};
 
 /// What the names of systems in criteria start with.
 const PLATFORM: &str = "Oracle Linux ";

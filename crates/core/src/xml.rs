@@ -1,7 +1,7 @@
-//! XML as publishers write it, read as a stream: elements as they begin and end.
+//! XML that others wrote, read as a stream: elements as they begin and end.
 //!
-//! Nothing is fetched, and of entities only the five that XML has itself are understood, so that a document is never larger than
-//! its bytes. Names are local ones: a prefix does not matter.
+//! Nothing is fetched, and only XML's five predefined entities are understood, so a document never expands beyond its bytes. Names
+//! are local: prefixes are ignored. Documents whose namespaces matter are not read by this.
 
 use std::io::BufRead;
 
@@ -10,50 +10,71 @@ use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
-use crate::error::DocumentProblem;
+use crate::text::shown;
 
-/// Elements inside of each other. Real files have up to twelve.
-const MAX_DEPTH: usize = 64;
-/// Bytes of text that are kept of one element. What is longer is a description.
+/// How deep elements may be nested. Real files have up to twelve levels.
+pub const MAX_DEPTH: usize = 64;
+/// Bytes of text that are kept of one element. A longer text is a description.
 const MAX_TEXT: usize = 4 << 10;
-/// Attributes of one element. Those of the outermost name spaces.
-const MAX_ATTRIBUTES: usize = 64;
+/// Attributes of one element. Those of the outermost one declare namespaces.
+pub const MAX_ATTRIBUTES: usize = 64;
+
+/// Why a document cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It is not XML.
+    #[error("{0}")]
+    Syntax(String),
+    /// It ends inside of an element, or has none.
+    #[error("it ends too early")]
+    Truncated,
+    /// Elements are nested too deep.
+    #[error("more than {MAX_DEPTH} elements inside of each other")]
+    Depth,
+    /// An element has too many attributes.
+    #[error("more than {MAX_ATTRIBUTES} attributes")]
+    Attributes,
+}
 
 /// An element.
 #[derive(Debug, Default)]
-pub(crate) struct Element {
-    pub(crate) name: String,
+pub struct Element {
+    /// Its name, without a prefix.
+    pub name: String,
     attributes: Vec<(String, String)>,
-    /// What it has in it that is no element; empty as it begins.
-    pub(crate) text: String,
+    /// Its text, without child elements; empty as it begins.
+    pub text: String,
 }
 
 impl Element {
-    pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
+    /// The value of an attribute.
+    pub fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
 
 /// What happens to an element.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Step<'e> {
+pub enum Step<'e> {
+    /// It begins; its attributes are known.
     Begins(&'e Element),
+    /// It ends; its text is known.
     Ends(&'e Element),
 }
 
 /// Passes the elements of a document to `take`.
-pub(crate) fn read(input: impl BufRead, mut take: impl FnMut(Step<'_>)) -> Result<(), DocumentProblem> {
+pub fn read(input: impl BufRead, mut take: impl FnMut(Step<'_>)) -> Result<(), Error> {
     let mut reader = Reader::from_reader(input);
     let (mut open, mut buffer): (Vec<Element>, Vec<u8>) = (Vec::new(), Vec::new());
     let mut has_element = false;
     loop {
         buffer.clear();
-        let event = reader.read_event_into(&mut buffer).map_err(problem)?;
+        let event = reader.read_event_into(&mut buffer).map_err(syntax)?;
         let added = match &event {
             Event::Start(start) | Event::Empty(start) => {
                 has_element = true;
                 if open.len() >= MAX_DEPTH {
-                    return Err(problem(format_args!("more than {MAX_DEPTH} elements inside of each other")));
+                    return Err(Error::Depth);
                 }
                 let element = element(start)?;
                 take(Step::Begins(&element));
@@ -83,35 +104,33 @@ pub(crate) fn read(input: impl BufRead, mut take: impl FnMut(Step<'_>)) -> Resul
             last.text.push_str(&added);
         }
     }
-    if open.is_empty() && has_element { Ok(()) } else { Err(problem("it ends too early")) }
+    if open.is_empty() && has_element { Ok(()) } else { Err(Error::Truncated) }
 }
 
-fn element(start: &BytesStart<'_>) -> Result<Element, DocumentProblem> {
+fn element(start: &BytesStart<'_>) -> Result<Element, Error> {
     let mut attributes = Vec::new();
     for attribute in start.attributes() {
-        let attribute = attribute.map_err(problem)?;
+        let attribute = attribute.map_err(syntax)?;
         if attributes.len() >= MAX_ATTRIBUTES {
-            return Err(problem(format_args!("more than {MAX_ATTRIBUTES} attributes")));
+            return Err(Error::Attributes);
         }
-        let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(problem)?;
+        let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(syntax)?;
         attributes.push((attribute.key.local_name().as_ref().to_owned(), value.into_owned()));
     }
     let name = start.local_name().as_ref().to_owned();
     Ok(Element { name, attributes, text: String::new() })
 }
 
-fn problem(reason: impl std::fmt::Display) -> DocumentProblem {
-    /// A message may repeat what it is about.
-    const SHOWN: usize = 120;
-    let reason: String = reason.to_string().chars().take(SHOWN).collect();
-    DocumentProblem::Xml { reason: plimsoll_core::text::terminal(&reason).into_owned() }
+fn syntax(error: impl std::fmt::Display) -> Error {
+    // It may repeat what it is about.
+    Error::Syntax(shown(&error.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn shown(text: &str) -> Result<Vec<String>, DocumentProblem> {
+    fn steps(text: &str) -> Result<Vec<String>, Error> {
         let mut found = Vec::new();
         read(text.as_bytes(), |step| match step {
             Step::Begins(it) => found.push(format!("<{}", it.name)),
@@ -123,7 +142,7 @@ mod tests {
     #[test]
     fn elements_begin_and_end() {
         let text = "<?xml version=\"1.0\"?><!-- c --><p:a xmlns:p='x'> <b>1 &amp;<![CDATA[ <2> ]]></b><c k='&lt;'/></p:a>";
-        assert_eq!(shown(text).unwrap(), ["<a", "<b", "b=1 & <2>", "<c", "c=<", "a="]);
+        assert_eq!(steps(text).unwrap(), ["<a", "<b", "b=1 & <2>", "<c", "c=<", "a="]);
     }
 
     #[test]
@@ -132,11 +151,11 @@ mod tests {
         for text in
             ["", "no XML", "<a>", "<a></b>", "<a b></a>", &"<a>".repeat(100), &format!("<a{attributes}/>")]
         {
-            shown(text).unwrap_err();
+            steps(text).unwrap_err();
         }
         // Entities are not followed.
         let bomb = "<!DOCTYPE a [<!ENTITY x 'xx'><!ENTITY y '&x;&x;'>]><a>&y;</a>";
-        assert_eq!(shown(bomb).unwrap(), ["<a", "a="]);
-        assert_eq!(shown(&format!("<a>{}</a>", "x".repeat(5000))).unwrap(), ["<a", "a="]);
+        assert_eq!(steps(bomb).unwrap(), ["<a", "a="]);
+        assert_eq!(steps(&format!("<a>{}</a>", "x".repeat(5000))).unwrap(), ["<a", "a="]);
     }
 }

@@ -359,23 +359,22 @@ fn severity(finding: &Finding) -> &'static str {
 /// In which ways a finding is worse than it was.
 fn worse(old: &Earlier, new: &Finding) -> Vec<String> {
     let mut because = Vec::new();
-    if new.class == Class::Malicious && old.class.kind != "malicious" {
+    let (before, now) = (old.weight(), Weight::from(new));
+    if now.malicious && !before.malicious {
         because.push("it was published to do harm".to_owned());
     }
     // As in thresholds: that nobody rated it does not make it harmless.
     let counted = |severity: Severity| if severity == Severity::Unrated { Severity::High } else { severity };
-    let before = Severity::ALL.into_iter().find(|severity| severity.name() == old.severity);
-    let before = before.unwrap_or_default();
-    if counted(new.severity) > counted(before) {
-        because.push(format!("it was {}, and is {}", before.name(), new.severity.name()));
+    if counted(now.severity) > counted(before.severity) {
+        because.push(format!("it was {}, and is {}", before.severity.name(), now.severity.name()));
     }
-    if new.exploited.is_some() && old.kev.is_none() {
+    if now.exploited && !before.exploited {
         because.push("it is now known to be exploited".to_owned());
     }
-    let is_likely = new.likelihood.as_ref().is_some_and(|it| it.score >= CONCERNING);
-    if is_likely && old.epss.as_ref().is_none_or(|epss| epss.score < CONCERNING.as_f64()) {
-        let score = new.likelihood.as_ref().map(|it| it.score.as_f64()).unwrap_or_default();
-        because.push(format!("EPSS is now {:.0} %", score * 100.0));
+    if let Some(share) = now.likelihood.filter(|share| *share >= CONCERNING)
+        && before.likelihood.is_none_or(|share| share < CONCERNING)
+    {
+        because.push(format!("EPSS is now {:.0} %", share.as_f64() * 100.0));
     }
     because
 }

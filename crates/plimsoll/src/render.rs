@@ -7,6 +7,7 @@ pub(crate) mod database;
 pub(crate) mod doctor;
 pub(crate) mod evidence;
 pub(crate) mod explanation;
+mod finding;
 pub(crate) mod findings;
 pub(crate) mod inventory;
 pub(crate) mod key;

@@ -20,4 +20,5 @@ pub(crate) mod sbom_score;
 pub(crate) mod sbom_validation;
 pub(crate) mod scan;
 pub(crate) mod trust;
+pub(crate) mod unscanned;
 pub(crate) mod verification;

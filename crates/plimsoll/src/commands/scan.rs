@@ -30,9 +30,9 @@ use crate::output::{self, Console};
 use crate::progress::Bar;
 use crate::render::scan::{Compared, Style};
 use crate::report::baseline::State;
-use crate::report::check::ReportedError;
 use crate::report::explanation::Explanation;
-use crate::report::scan::{Report, Scanned, Unscanned};
+use crate::report::scan::{Report, Scanned};
+use crate::report::unscanned::{ReportedError, Unscanned};
 use crate::settings::scan::{Output, ScanSettings};
 use fleet::Done;
 

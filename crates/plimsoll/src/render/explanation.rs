@@ -19,6 +19,7 @@ use plimsoll_sbom::BaseImage;
 use plimsoll_vuln::lookup::{Advice, Range};
 use plimsoll_vuln::{Bound, Comparison, Explained, Finding, Outcome, Relation};
 
+use super::finding::heading;
 use super::scan::words;
 use super::table::{Page, Tone, first, in_layer, safe};
 use crate::report::explanation::{ExplainedSubject, Explanation, Report};
@@ -37,11 +38,7 @@ pub(crate) fn write(report: &Report, page: Page, out: &mut dyn Write) -> io::Res
         if position > 0 {
             writeln!(out)?;
         }
-        writeln!(out, "{}", page.paint.paint(Tone::Strong, &safe(&result.subject)))?;
-        if let Some(manifest) = result.manifest {
-            let platform = result.platform.as_deref().map(|name| format!("{}, ", safe(name)));
-            writeln!(out, "{}{}", platform.unwrap_or_default(), page.digest(&manifest))?;
-        }
+        heading(&result.subject, result.platform.as_deref(), result.manifest.as_ref(), page, out)?;
         for explanation in &result.explanations {
             writeln!(out)?;
             write_one(explanation, result, page, out)?;

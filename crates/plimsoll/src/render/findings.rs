@@ -6,19 +6,10 @@ use std::io::{self, Write};
 
 use plimsoll_core::Digest;
 use plimsoll_core::quantity::count;
-use plimsoll_sbom::Location;
 use plimsoll_vuln::{Class, Finding, Fix, Scan, Severity, Share};
 
-use super::table::{Page, Tone, first, fit, in_layer, safe};
-
-/// How many places of a package are shown, unless everything is requested.
-const PLACES: usize = 3;
-
-/// How many versions that fix a vulnerability are shown: one for each maintained branch.
-const VERSIONS: usize = 3;
-
-/// The lowest probability that is shown. Most are below one in a hundred, and would be noise after every identifier.
-const LIKELY: Share = Share(1_000);
+use super::finding::{fixed, identifier, places, tone, write_places};
+use super::table::{Page, Tone, safe};
 
 /// What came of the VEX documents, and what they contradict each other in.
 pub(super) fn vex(scan: &Scan, page: Page, out: &mut dyn Write) -> io::Result<()> {
@@ -70,7 +61,7 @@ pub(crate) fn explain(scan: &Scan, layers: &[Digest], page: Page, out: &mut dyn 
 }
 
 /// Informational advisories about packages.
-fn informational(scan: &Scan, indent: &str, page: Page, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn informational(scan: &Scan, indent: &str, page: Page, out: &mut dyn Write) -> io::Result<()> {
     // Several components of one package are one line.
     let mut told: Vec<(&str, &str, &str, Class, &str)> = scan
         .informational
@@ -104,10 +95,8 @@ struct Advisory<'a> {
     state: &'static str,
     likelihood: Reverse<Option<Share>>,
     id: &'a str,
-    /// Whether ransomware uses it.
-    ransomware: bool,
-    /// Whether the program does not contain what is vulnerable.
-    not_linked: bool,
+    /// The identifier with the facts about it.
+    words: String,
 }
 
 impl Advisory<'_> {
@@ -120,24 +109,9 @@ impl Advisory<'_> {
     /// Its kind, with its colour.
     fn severity(&self) -> (&'static str, Tone) {
         match (self.malicious.0, self.severity.0) {
-            (true, _) => ("malicious", Tone::Bad),
-            (false, severity) => (severity.name(), tone(severity)),
+            (true, severity) => ("malicious", tone(true, severity)),
+            (false, severity) => (severity.name(), tone(false, severity)),
         }
-    }
-
-    /// The identifier with the facts about it.
-    fn words(&self) -> String {
-        let exploited = match (self.exploited.0, self.ransomware) {
-            (true, true) => Some("exploited, also by ransomware".to_owned()),
-            (true, false) => Some("exploited".to_owned()),
-            (false, _) => None,
-        };
-        let likely = self.likelihood.0.filter(|share| *share >= LIKELY);
-        let likely = likely.map(|share| format!("EPSS {:.0} %", share.as_f64() * 100.0));
-        let not_linked = self.not_linked.then(|| "not linked".to_owned());
-        let known: Vec<String> = exploited.into_iter().chain(likely).chain(not_linked).collect();
-        let id = safe(self.id);
-        if known.is_empty() { id.into_owned() } else { format!("{id} ({})", known.join("; ")) }
     }
 }
 
@@ -179,8 +153,7 @@ fn advisory(finding: &Finding) -> Advisory<'_> {
         state,
         likelihood: Reverse(finding.likelihood.as_ref().map(|likelihood| likelihood.score)),
         id: &finding.id,
-        not_linked: finding.linked == Some(false),
-        ransomware: finding.exploited.as_ref().is_some_and(|exploited| exploited.ransomware),
+        words: identifier(finding),
     }
 }
 
@@ -217,7 +190,7 @@ fn write_package(
         names if deb => format!(" ({})", safe(&names.join(", "))),
         _ => String::new(),
     };
-    let all = package.advisories.iter().map(|it| fixed(&it.versions, it.state, page));
+    let all = package.advisories.iter().map(|it| fix(it, page));
     let mut fixes: Vec<String> = all.collect();
     fixes.dedup();
     let only = if fixes.len() == 1 { fixes.pop() } else { None };
@@ -232,76 +205,23 @@ fn write_package(
     // Those with the same severity and fix share a line.
     for group in package.advisories.chunk_by(Advisory::is_beside) {
         let Some(first) = group.first() else { continue };
-        let Advisory { versions, state, .. } = first;
         let (severity, tone) = first.severity();
-        let fix = if only.is_some() { String::new() } else { format!(" ({})", fixed(versions, state, page)) };
-        let ids: Vec<String> = group.iter().map(Advisory::words).collect();
+        let fix = if only.is_some() { String::new() } else { format!(" ({})", fix(first, page)) };
+        let ids: Vec<&str> = group.iter().map(|advisory| advisory.words.as_str()).collect();
         let word = page.paint.paint(tone, severity);
         let padding = " ".repeat(10_usize.saturating_sub(severity.len()));
         let lead = format!("{indent}  {word}{padding}");
         page.paragraph(out, &lead, indent.len() + 12, &format!("{}{fix}", ids.join(", ")))?;
     }
-    write_places(package, indent, layers, page, out)
+    write_places(&places(&package.findings), indent, layers, None, page, out)
 }
 
-/// The place of the package, and how often it occurs there if more than once.
-fn write_places(
-    package: &Package<'_>,
-    indent: &str,
-    layers: &[Digest],
-    page: Page,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    // Equal components in one place, which nothing else distinguishes. One advisory has a finding for each.
-    let mut components: BTreeMap<(Option<&Location>, String), usize> = BTreeMap::new();
-    let one = package.advisories.first().map(|advisory| advisory.id);
-    for finding in package.findings.iter().filter(|finding| Some(finding.id.as_str()) == one) {
-        *components.entry((finding.locations.first(), finding.component.to_string())).or_default() += 1;
+/// `fixed in 1.1.1 or 2.0.3`, or why there is no version.
+fn fix(advisory: &Advisory<'_>, page: Page) -> String {
+    if advisory.versions.is_empty() {
+        return advisory.state.to_owned();
     }
-    let mut places: BTreeMap<Option<&Location>, usize> = BTreeMap::new();
-    for ((place, _), times) in components {
-        let known = places.entry(place).or_default();
-        *known = times.max(*known);
-    }
-    let places: Vec<(Option<&Location>, usize)> = places.into_iter().collect();
-    let most = if page.verbose { usize::MAX } else { PLACES };
-    let write = |(place, times): &(Option<&Location>, usize), out: &mut dyn Write| {
-        let times = if *times > 1 { format!(" ({times} times)") } else { String::new() };
-        let Some(location) = place else {
-            return if times.is_empty() {
-                Ok(())
-            } else {
-                writeln!(out, "{indent}  in{:8}an unknown place{times}", "")
-            };
-        };
-        let layer = in_layer(location.layer, layers, page);
-        let taken = indent.len() + 12 + layer.chars().count() + times.len();
-        let path = safe(&location.path);
-        let path = match page.width.filter(|_| !page.verbose) {
-            Some(width) => fit(&path, width.saturating_sub(taken)),
-            None => path.into_owned(),
-        };
-        writeln!(out, "{indent}  in{:8}{path}{layer}{times}", "")
-    };
-    first(&places, most, out, write, |rest| format!("{indent}{:12}… and {}", "", count(rest, "more place")))
-}
-
-/// `fixed in 1.1.1 or 2.0.3`.
-fn fixed(versions: &[&str], state: &str, page: Page) -> String {
-    let most = if page.verbose { usize::MAX } else { VERSIONS };
-    let shown: Vec<&str> = versions.iter().take(most).copied().collect();
-    let more = if shown.len() < versions.len() { " or later" } else { "" };
-    if shown.is_empty() { state.to_owned() } else { format!("fixed in {}{more}", safe(&shown.join(" or "))) }
-}
-
-/// The colour of a severity.
-fn tone(severity: Severity) -> Tone {
-    match severity {
-        Severity::Critical | Severity::High => Tone::Bad,
-        // Unrated is not harmless.
-        Severity::Medium | Severity::Unrated => Tone::Doubt,
-        Severity::Low | Severity::None => Tone::Quiet,
-    }
+    fixed(advisory.versions.iter().copied(), page)
 }
 
 /// How many components or which files a gap concerns. Components that may be missing from the inventory cannot be

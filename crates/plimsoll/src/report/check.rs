@@ -5,6 +5,7 @@ use plimsoll_policy::{Evidence, Verdict, VulnerabilityFacts};
 use plimsoll_vuln::{Finding, Scan};
 use serde::Serialize;
 
+use super::unscanned::ReportedError;
 use crate::failure::Failure;
 
 /// The version of the JSON result.
@@ -42,26 +43,6 @@ pub(crate) struct Entry<'a> {
     /// The scans that have these findings.
     #[serde(skip)]
     pub(crate) scans: Vec<&'a Scan>,
-}
-
-/// Why there is no verdict, or no result.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct ReportedError {
-    exit_code: u8,
-    pub(crate) message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<String>,
-}
-
-impl From<&Failure> for ReportedError {
-    fn from(failure: &Failure) -> Self {
-        Self {
-            exit_code: failure.kind().exit_code(),
-            message: failure.to_string(),
-            hint: failure.hint().map(str::to_owned),
-        }
-    }
 }
 
 impl<'a> Entry<'a> {

@@ -7,7 +7,7 @@ use plimsoll_vuln::lookup::Advice;
 use plimsoll_vuln::{Explained, Finding, Outcome, Suppressed};
 use serde::Serialize;
 
-use super::check::ReportedError;
+use super::unscanned::Unscanned;
 
 /// The version of the JSON result.
 const EXPLANATION_V1: &str = "plimsoll.dev/scan-explanation/v1";
@@ -20,17 +20,7 @@ pub(crate) struct Report {
     pub(crate) results: Vec<ExplainedSubject>,
     /// The subjects that could not be scanned.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<Unexplained>,
-}
-
-/// A subject, or one of its images, that could not be scanned.
-#[derive(Serialize)]
-pub(crate) struct Unexplained {
-    pub(crate) subject: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) platform: Option<String>,
-    #[serde(flatten)]
-    pub(crate) error: ReportedError,
+    errors: Vec<Unscanned>,
 }
 
 /// One image or other subject.
@@ -92,11 +82,7 @@ impl Explanation {
 }
 
 impl Report {
-    pub(crate) fn new(
-        scanned_at: Timestamp,
-        results: Vec<ExplainedSubject>,
-        errors: Vec<Unexplained>,
-    ) -> Self {
+    pub(crate) fn new(scanned_at: Timestamp, results: Vec<ExplainedSubject>, errors: Vec<Unscanned>) -> Self {
         Self { schema_version: EXPLANATION_V1, scanned_at, results, errors }
     }
 }

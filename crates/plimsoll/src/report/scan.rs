@@ -7,8 +7,8 @@ use plimsoll_vuln::{Scan, Upgrade};
 use serde::Serialize;
 
 use super::baseline::Changes;
-use super::check::ReportedError;
 use super::explanation::Explanation;
+use super::unscanned::Unscanned;
 
 /// The version of the JSON result.
 const SCAN_V1: &str = "plimsoll.dev/scan/v1";
@@ -22,17 +22,6 @@ pub(crate) struct Report {
     /// The subjects that could not be scanned.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) errors: Vec<Unscanned>,
-}
-
-/// A subject, or one of its images, that could not be scanned.
-#[derive(Serialize)]
-pub(crate) struct Unscanned {
-    pub(crate) subject: String,
-    /// The platform of the one image that could not be scanned.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) platform: Option<String>,
-    #[serde(flatten)]
-    pub(crate) error: ReportedError,
 }
 
 /// One image or other subject.

@@ -13,8 +13,9 @@ use crate::failure::Failure;
 use crate::output::{self, Console};
 use crate::render;
 use crate::render::scan::words;
-use crate::report::explanation::{ExplainedSubject, Explanation, Report, Unexplained};
-use crate::report::scan::{Scanned, Unscanned};
+use crate::report::explanation::{ExplainedSubject, Explanation, Report};
+use crate::report::scan::Scanned;
+use crate::report::unscanned::Unscanned;
 use crate::settings::scan::ScanSettings;
 
 /// Explains each of `ids` in one subject.
@@ -118,12 +119,11 @@ pub(super) fn emit(
         base: it.base,
         explanations: it.explained,
     };
-    let error = |Unscanned { subject, platform, error }| Unexplained { subject, platform, error };
     let explained: Vec<ExplainedSubject> = results.into_iter().map(subject).collect();
     if explained.is_empty() && !as_json {
         return Ok(());
     }
-    let report = Report::new(settings.now, explained, errors.into_iter().map(error).collect());
+    let report = Report::new(settings.now, explained, errors);
     let file = settings.file.as_deref();
     if as_json {
         return output::emit_json(file, &report);

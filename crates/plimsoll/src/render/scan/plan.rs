@@ -10,6 +10,7 @@ use plimsoll_sbom::{BaseImage, Location};
 use plimsoll_vuln::{Class, Finding, Fix, Risk, Upgrade};
 
 use super::words;
+use crate::render::finding::{Place, places};
 use crate::report::scan::Scanned;
 
 /// What to do, in order.
@@ -51,7 +52,7 @@ pub(super) struct Step<'a> {
     /// The identifiers of what the upgrade leaves.
     pub(super) leaves: &'a [String],
     /// Where the package is, and how often.
-    pub(super) places: Vec<(Option<&'a Location>, usize)>,
+    pub(super) places: Vec<Place<'a>>,
     risk: Option<Risk>,
 }
 
@@ -146,22 +147,6 @@ fn step<'a>(
     findings.dedup_by(|a, b| a.id == b.id && words::severity(a) == words::severity(b));
     let risk = findings.first().map(|finding| finding.risk());
     Step { action, package, version, installed, findings, number, leaves, places, risk }
-}
-
-/// The places of a package's components, and how many are in each.
-fn places<'a>(findings: &[&'a Finding]) -> Vec<(Option<&'a Location>, usize)> {
-    // Equal components in one place, which nothing else distinguishes. One vulnerability has a finding for each.
-    let one = findings.first().map(|finding| finding.id.as_str());
-    let mut components: BTreeMap<(Option<&Location>, String), usize> = BTreeMap::new();
-    for finding in findings.iter().filter(|finding| Some(finding.id.as_str()) == one) {
-        *components.entry((finding.locations.first(), finding.component.to_string())).or_default() += 1;
-    }
-    let mut places: BTreeMap<Option<&Location>, usize> = BTreeMap::new();
-    for ((place, _), times) in components {
-        let known = places.entry(place).or_default();
-        *known = times.max(*known);
-    }
-    places.into_iter().collect()
 }
 
 /// How many findings the upgrades fix, and how many upgrades that are.

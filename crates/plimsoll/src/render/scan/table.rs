@@ -15,20 +15,15 @@ use std::io::{self, Write};
 use plimsoll_core::Digest;
 use plimsoll_core::quantity::{self, count};
 use plimsoll_sbom::ProblemSeverity;
-use plimsoll_vuln::{Class, Finding, Scan, Severity, Share};
+use plimsoll_vuln::{Class, Finding, Severity};
 
 use super::plan::{Action, Step, effect, steps};
 use super::{Compared, ScanFormat, Style, words};
+use crate::render::finding::{fixed, heading, identifier, tone, write_places};
 use crate::render::findings;
 use crate::render::inventory::{self, Aside, set_aside};
-use crate::render::table::{Page, Tone, first, fit, in_layer, safe};
+use crate::render::table::{Page, Tone, first, safe};
 use crate::report::scan::{Report, Scanned};
-
-/// So many places of a package are shown, unless everything is asked for.
-const PLACES: usize = 3;
-
-/// So many versions that fix a vulnerability are shown: one for each branch that is maintained.
-const VERSIONS: usize = 3;
 
 /// So many identifiers of one severity are shown at a terminal, unless everything is asked for. Old versions of large packages
 /// have hundreds, and what to do about them is one line.
@@ -36,9 +31,6 @@ const IDS: usize = 30;
 
 /// So many identifiers that an upgrade leaves are shown, unless everything is asked for.
 const LEFT: usize = 4;
-
-/// The probability from which it is shown. Most are below one in a hundred, and would make noise beside every identifier.
-const LIKELY: Share = Share(1_000);
 
 pub(super) struct Table;
 
@@ -61,11 +53,7 @@ impl ScanFormat for Table {
             if position > 0 {
                 writeln!(out)?;
             }
-            writeln!(out, "{}", page.paint.paint(Tone::Strong, &safe(&result.subject)))?;
-            if let Some(manifest) = result.manifest {
-                let platform = result.platform.as_deref().map(|name| format!("{}, ", safe(name)));
-                writeln!(out, "{}{}", platform.unwrap_or_default(), page.digest(&manifest))?;
-            }
+            heading(&result.subject, result.platform.as_deref(), result.manifest.as_ref(), page, out)?;
             writeln!(out)?;
             write_result(result, report, page, out)?;
         }
@@ -81,7 +69,7 @@ fn write_result(result: &Scanned, report: &Report, page: Page, out: &mut dyn Wri
         write_step(step, result, &layers, page, out)?;
         writeln!(out)?;
     }
-    informational(scan, page, out)?;
+    findings::informational(scan, "", page, out)?;
     page.paragraph(out, "", 0, &words::summary(result))?;
     let (fixed, upgrades) = effect(&steps);
     if upgrades > 0 {
@@ -130,17 +118,6 @@ fn write_result(result: &Scanned, report: &Report, page: Page, out: &mut dyn Wri
     Ok(())
 }
 
-/// What one should know about packages that have no vulnerability.
-fn informational(scan: &Scan, page: Page, out: &mut dyn Write) -> io::Result<()> {
-    // Several components of one package are one line.
-    let mut told: Vec<String> = scan.informational.iter().map(words::informational).collect();
-    told.dedup();
-    for text in &told {
-        page.paragraph(out, "informational: ", 15, &safe(text))?;
-    }
-    if told.is_empty() { Ok(()) } else { writeln!(out) }
-}
-
 fn write_step(
     step: &Step<'_>,
     result: &Scanned,
@@ -152,7 +129,7 @@ fn write_step(
     let (title, told) = match step.action {
         Action::Remove => (format!("remove {named}"), ": it was published to do harm".to_owned()),
         Action::Upgrade(to) => (format!("upgrade {named} to {}", safe(to)), String::new()),
-        Action::Fix(versions) => (named, format!(": {}", fixed(versions, page))),
+        Action::Fix(versions) => (named, format!(": {}", fixed(versions.iter().map(String::as_str), page))),
         Action::Wait(state) => (named, format!(": {state}")),
     };
     let installed = match step.installed.as_slice() {
@@ -176,7 +153,7 @@ fn write_step(
     for group in step.findings.chunk_by(|a, b| key(a) == key(b)) {
         let Some(worst) = group.first() else { continue };
         let severity = words::severity(worst);
-        let word = page.paint.paint(tone(worst), severity);
+        let word = page.paint.paint(tone(worst.class == Class::Malicious, worst.severity), severity);
         let padding = " ".repeat(10_usize.saturating_sub(severity.len()));
         let most = if page.verbose || page.width.is_none() { usize::MAX } else { IDS };
         let mut ids: Vec<String> = group.iter().take(most).map(|finding| identifier(finding)).collect();
@@ -194,84 +171,11 @@ fn write_step(
         }
         page.paragraph(out, "  leaves    ", 12, &text)?;
     }
-    write_places(step, result, layers, page, out)
+    let base = result.base.as_ref().and_then(|base| Some((base.layers?, base.boundary?.is_certain())));
+    write_places(&step.places, "", layers, base, page, out)
 }
 
 /// Those that share a line.
 fn key(finding: &Finding) -> (bool, bool, Severity) {
     (finding.class == Class::Malicious, finding.exploited.is_some(), finding.severity)
-}
-
-/// The identifier with what is known about it.
-fn identifier(finding: &Finding) -> String {
-    let exploited = finding.exploited.as_ref().map(|exploited| {
-        if exploited.ransomware { "exploited, also by ransomware".to_owned() } else { "exploited".to_owned() }
-    });
-    let likely = finding.likelihood.as_ref().map(|likelihood| likelihood.score);
-    let likely = likely.filter(|share| *share >= LIKELY);
-    let likely = likely.map(|share| format!("EPSS {:.0} %", share.as_f64() * 100.0));
-    let not_linked = (finding.linked == Some(false)).then(|| "not linked".to_owned());
-    let known: Vec<String> = exploited.into_iter().chain(likely).chain(not_linked).collect();
-    let id = safe(&finding.id);
-    if known.is_empty() { id.into_owned() } else { format!("{id} ({})", known.join("; ")) }
-}
-
-/// Where the package is, and how often where that is more than once.
-fn write_places(
-    step: &Step<'_>,
-    result: &Scanned,
-    layers: &[Digest],
-    page: Page,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let most = if page.verbose { usize::MAX } else { PLACES };
-    let base = result.base.as_ref().and_then(|base| Some((base.layers?, base.boundary?.is_certain())));
-    let write = |(place, times): &(Option<&plimsoll_sbom::Location>, usize), out: &mut dyn Write| {
-        let times = if *times > 1 { format!(" ({times} times)") } else { String::new() };
-        let Some(location) = place else {
-            return if times.is_empty() {
-                Ok(())
-            } else {
-                writeln!(out, "  in        an unknown place{times}")
-            };
-        };
-        let mut layer = in_layer(location.layer, layers, page);
-        // A guess says that it is one.
-        let of_base = match (location.layer, base) {
-            (Some(index), Some((layers, true))) if index < layers => ", of the base image)",
-            (Some(index), Some((layers, false))) if index < layers => ", of the base image?)",
-            _ => ")",
-        };
-        if layer.ends_with(')') {
-            layer.pop();
-            layer.push_str(of_base);
-        }
-        let taken = 12 + layer.chars().count() + times.len();
-        let path = safe(&location.path);
-        let path = match page.width.filter(|_| !page.verbose) {
-            Some(width) => fit(&path, width.saturating_sub(taken)),
-            None => path.into_owned(),
-        };
-        writeln!(out, "  in        {path}{layer}{times}")
-    };
-    first(&step.places, most, out, write, |rest| format!("{:12}… and {}", "", count(rest, "more place")))
-}
-
-/// `fixed in 1.1.1 or 2.0.3`.
-fn fixed(versions: &[String], page: Page) -> String {
-    let most = if page.verbose { usize::MAX } else { VERSIONS };
-    let shown: Vec<&str> = versions.iter().take(most).map(String::as_str).collect();
-    let more = if shown.len() < versions.len() { " or later" } else { "" };
-    format!("fixed in {}{more}", safe(&shown.join(" or ")))
-}
-
-/// The colour of a finding.
-fn tone(finding: &Finding) -> Tone {
-    match finding.severity {
-        _ if finding.class == Class::Malicious => Tone::Bad,
-        Severity::Critical | Severity::High => Tone::Bad,
-        // Unrated is not harmless.
-        Severity::Medium | Severity::Unrated => Tone::Doubt,
-        Severity::Low | Severity::None => Tone::Quiet,
-    }
 }

@@ -4,7 +4,8 @@ use plimsoll_core::quantity::count;
 use plimsoll_vuln::{Class, Finding, Fix, Gap, Noted, Scan, SetAside, Severity, SeveritySource, Suppressed};
 
 use crate::render::findings::concerned;
-use crate::report::scan::{Scanned, Unscanned};
+use crate::report::scan::Scanned;
+use crate::report::unscanned::Unscanned;
 
 /// The severity as it is shown: that of a package that was published to do harm is its own.
 pub(super) fn severity(finding: &Finding) -> &'static str {

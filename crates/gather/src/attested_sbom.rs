@@ -18,7 +18,7 @@
 
 use std::sync::Arc;
 
-use plimsoll_attach::evidence::{Bundles, FoundBundle, ParsedBundle, SkipReason};
+use plimsoll_attach::evidence::{Bundles, FoundBundle, ParsedBundle};
 use plimsoll_core::Digest;
 use plimsoll_image::artifact::Image;
 use plimsoll_policy::{RejectedSignature, SbomAttestation, SbomSearch, Signers, is_sbom, sbom_standard};
@@ -26,6 +26,7 @@ use plimsoll_sbom::{Completeness, Inventory, Problem, ReadDocument, SubjectKind,
 use plimsoll_verify::{Statement, Verified};
 
 use crate::Subject;
+use crate::candidates::{Candidates, Unread};
 use crate::collection::{Collection, UnderPolicy, with_hint};
 
 /// The search for one image.
@@ -92,32 +93,18 @@ impl<'a> AttestedSboms<'a> {
 
     /// Examines what was found for `subject`.
     pub(crate) fn add(&mut self, subject: &Digest, found: &Bundles) {
-        let unread = found.skipped.iter().find(|skipped| {
-            !matches!(skipped.reason, SkipReason::OtherArtifact { .. } | SkipReason::OtherSubject { .. })
-        });
-        if found.truncated {
-            self.doubt(
+        let candidates = Candidates::new(found, self.collection.layers.limits(), is_sbom);
+        match candidates.unread {
+            None => {}
+            Some(Unread::Truncated) => self.doubt(
                 "there are more attachments than the limits allow, one of which may be another SBOM"
                     .to_owned(),
-            );
-        }
-        if let Some(skipped) = unread {
-            let reason = &skipped.reason;
-            self.doubt(format!("an attachment that may be another SBOM was not read: {reason}"));
-        }
-        for bundle in &found.found {
-            let parsed = match bundle.parse(self.collection.layers.limits()) {
-                Ok(parsed) => parsed,
-                Err(error @ plimsoll_verify::Error::Limit(_)) => {
-                    self.doubt(format!("an attachment that may be another SBOM was not read: {error}"));
-                    continue;
-                }
-                // A bundle that cannot be parsed is listed with the signatures.
-                Err(_) => continue,
-            };
-            if !parsed.claimed_predicate().is_some_and(|claimed| is_sbom(&claimed)) {
-                continue;
+            ),
+            Some(Unread::Skipped(reason)) => {
+                self.doubt(format!("an attachment that may be another SBOM was not read: {reason}"));
             }
+        }
+        for (bundle, parsed) in candidates.bundles {
             let counts = if *subject == self.image.manifest.digest {
                 self.counts(bundle, &parsed)
             } else {

@@ -4,10 +4,11 @@
 //! verdict, which asks again who signed it. Only what is attached to the platform's own manifest counts. Whatever could not be
 //! looked at may be a correction of what was found, so that the search is then incomplete, which the verdict has to respect.
 
-use plimsoll_attach::evidence::{Bundles, SkipReason};
+use plimsoll_attach::evidence::Bundles;
 use plimsoll_core::Digest;
 use plimsoll_policy::{RejectedSignature, Signers, VexFacts, is_vex};
 
+use crate::candidates::{Candidates, Unread};
 use crate::collection::{Collection, UnderPolicy};
 
 /// The search for one image.
@@ -40,28 +41,17 @@ impl<'a> AttestedVex<'a> {
 
     /// Looks at what was found for `subject`.
     pub(crate) fn add(&mut self, subject: &Digest, found: &Bundles) {
-        if found.truncated {
-            self.incomplete("there are more attachments than the limits allow".to_owned());
-        }
-        let unread = found.skipped.iter().find(|skipped| {
-            !matches!(skipped.reason, SkipReason::OtherArtifact { .. } | SkipReason::OtherSubject { .. })
-        });
-        if let Some(skipped) = unread {
-            self.incomplete(format!("an attachment was not read ({})", skipped.reason));
-        }
-        for bundle in &found.found {
-            let parsed = match bundle.parse(self.collection.layers.limits()) {
-                Ok(parsed) => parsed,
-                Err(error @ plimsoll_verify::Error::Limit(_)) => {
-                    self.incomplete(format!("an attachment was not read ({error})"));
-                    continue;
-                }
-                // A bundle that cannot be parsed is listed with the signatures.
-                Err(_) => continue,
-            };
-            if !parsed.claimed_predicate().is_some_and(|claimed| is_vex(&claimed)) {
-                continue;
+        let candidates = Candidates::new(found, self.collection.layers.limits(), is_vex);
+        match candidates.unread {
+            None => {}
+            Some(Unread::Truncated) => {
+                self.incomplete("there are more attachments than the limits allow".to_owned());
             }
+            Some(Unread::Skipped(reason)) => {
+                self.incomplete(format!("an attachment was not read ({reason})"));
+            }
+        }
+        for (bundle, parsed) in candidates.bundles {
             let refused = |reason: String| RejectedSignature { digest: bundle.digest, reason };
             if *subject != self.manifest {
                 let reason = "it is attached to the index, not to this platform's image".to_owned();

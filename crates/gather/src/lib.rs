@@ -8,6 +8,7 @@
 mod attached;
 mod attested_sbom;
 mod attested_vex;
+mod candidates;
 mod collection;
 mod database;
 mod error;

@@ -5,27 +5,20 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
+    dead_code,
+    unreachable_pub,
     reason = "test code"
 )]
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 
-use plimsoll_core::Limits;
-use plimsoll_feeds::{BuildReport, Doubt, Skip, build};
-use plimsoll_sbom::{Component, Inventory};
-use plimsoll_vuln::{Database, Finding, ScanSettings, scan};
+use common::Built;
+use plimsoll_feeds::{Doubt, Skip};
+use plimsoll_vuln::Finding;
 use serde_json::{Value, json};
-
-const AS_OF: &str = "2026-08-22T00:00:00Z";
-
-struct Built {
-    _dir: tempfile::TempDir,
-    report: BuildReport,
-    database: Database,
-    text: String,
-}
 
 /// A database of the lists, and of this tracker's JSON if there is one.
 fn built(tracker: Option<&Value>) -> Option<Built> {
@@ -34,38 +27,31 @@ fn built(tracker: Option<&Value>) -> Option<Built> {
 
 fn built_without(tracker: Option<&Value>, missing: Option<&str>) -> Option<Built> {
     let archive = plimsoll_testkit::published_data("feeds/debian-dsa-dla.tar.gz")?;
-    let dir = tempfile::tempdir().unwrap();
-    let (from, out) = (dir.path().join("from"), dir.path().join("out"));
-    let unpacked = dir.path().join("unpacked");
-    tar::Archive::new(flate2::read::GzDecoder::new(fs::File::open(archive).unwrap()))
-        .unpack(&unpacked)
-        .unwrap();
-    fs::create_dir_all(&from).unwrap();
-    fs::rename(unpacked.join("data"), from.join("debian")).unwrap();
-    if let Some(list) = missing {
-        fs::remove_file(from.join("debian").join(list)).unwrap();
-    }
-    if let Some(tracker) = tracker {
-        fs::write(from.join("debian/tracker.json"), tracker.to_string()).unwrap();
-    }
-    let now = AS_OF.parse().unwrap();
-    let report = build(&from, now, &out, now, &Limits::default()).unwrap();
-    let database = Database::open(&out).unwrap();
-    database.verify().unwrap();
-    let read = |list: &&str| fs::read_to_string(Path::new(&from).join("debian").join(list)).unwrap();
-    let lists = ["DSA/list", "DLA/list"].iter().filter(|list| Some(**list) != missing);
-    Some(Built { text: lists.map(read).collect(), report, database, _dir: dir })
+    Some(Built::new(|from| {
+        let unpacked = from.with_file_name("unpacked");
+        tar::Archive::new(flate2::read::GzDecoder::new(fs::File::open(archive).unwrap()))
+            .unpack(&unpacked)
+            .unwrap();
+        fs::rename(unpacked.join("data"), from.join("debian")).unwrap();
+        if let Some(list) = missing {
+            fs::remove_file(from.join("debian").join(list)).unwrap();
+        }
+        if let Some(tracker) = tracker {
+            fs::write(from.join("debian/tracker.json"), tracker.to_string()).unwrap();
+        }
+    }))
 }
 
-impl Built {
-    fn findings(&self, release: &str, package: &str, version: &str) -> Vec<Finding> {
-        let version = version.replace('+', "%2B").replace('~', "%7E").replace(':', "%3A");
-        let package = package.replace('+', "%2B");
-        let purl = format!("pkg:deb/debian/{package}@{version}?distro=debian-{release}&arch=source");
-        let component = Component::from_purl(purl.parse().unwrap());
-        let inventory = Inventory { components: vec![component], ..Inventory::default() };
-        scan(&inventory, &self.database, &ScanSettings::at(AS_OF.parse().unwrap())).unwrap().findings
-    }
+/// The text of both lists.
+fn text(built: &Built) -> String {
+    let read = |list: &str| fs::read_to_string(built.from().join("debian").join(list)).unwrap();
+    ["DSA/list", "DLA/list"].map(read).concat()
+}
+
+fn findings(built: &Built, release: &str, package: &str, version: &str) -> Vec<Finding> {
+    let version = version.replace('+', "%2B").replace('~', "%7E").replace(':', "%3A");
+    let package = package.replace('+', "%2B");
+    built.findings(&format!("pkg:deb/debian/{package}@{version}?distro=debian-{release}&arch=source"))
 }
 
 /// By release and package: each CVE with the version of the last notice about it, as the lines say it.
@@ -96,15 +82,15 @@ fn without_the_tracker_every_fix_of_a_notice_is_found_below_its_version() {
     eprintln!("{feed}");
     assert_eq!(feed.read, feed.kept + feed.skipped.values().map(|tally| tally.count).sum::<u64>());
     let mut asked = 0;
-    for ((release, package), cves) in fixes(&built.text)
+    for ((release, package), cves) in fixes(&text(&built))
         .iter()
         .filter(|((release, _), _)| ["bullseye", "buster", "stretch"].contains(&release.as_str()))
         .step_by(9)
     {
-        let oldest = built.findings(release, package, "0~0");
+        let oldest = findings(&built, release, package, "0~0");
         for (cve, version) in cves {
             assert!(oldest.iter().any(|finding| finding.id == *cve), "{release} {package} {cve}");
-            let fixed = built.findings(release, package, version);
+            let fixed = findings(&built, release, package, version);
             assert!(!fixed.iter().any(|finding| finding.id == *cve), "{release} {package} {version} {cve}");
             asked += 1;
         }
@@ -112,7 +98,7 @@ fn without_the_tracker_every_fix_of_a_notice_is_found_below_its_version() {
     eprintln!("{asked}");
     assert!(asked > 300, "{asked}");
     // DSA-5376-1
-    let finding = built.findings("bullseye", "apache2", "2.4.54-1~deb11u1");
+    let finding = findings(&built, "bullseye", "apache2", "2.4.54-1~deb11u1");
     let finding = finding.iter().find(|it| it.id == "CVE-2022-36760").unwrap();
     assert_eq!(finding.fix.nearest(), Some("2.4.56-1~deb11u1"));
     assert_eq!(finding.urls, ["https://security-tracker.debian.org/tracker/DSA-5376-1"]);
@@ -141,7 +127,7 @@ fn the_tracker_decides_and_notices_add_names_and_dates() {
         "CVE-2006-20001": {"releases": {"bullseye": {"status": "resolved", "fixed_version": "0", "urgency": "low"}}}}});
     let Some(built) = built(Some(&tracker)) else { return };
     assert!(built.report.feeds[0].skipped[&Skip::Repeated].count >= 2);
-    let found = built.findings("bullseye", "apache2", "2.4.54-1~deb11u1");
+    let found = findings(&built, "bullseye", "apache2", "2.4.54-1~deb11u1");
     let finding = found.iter().find(|it| it.id == "CVE-2022-36760").unwrap();
     assert_eq!((finding.fix.nearest(), finding.severity.name()), (Some("2.4.57-9"), "low"));
     let tracker = "https://security-tracker.debian.org/tracker/";

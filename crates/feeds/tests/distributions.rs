@@ -1,28 +1,27 @@
 //! Distributions' advisories in OSV's format: which release and which packages each statement is about. The documents are cut
 //! from real ones, whose identifiers they keep; Rocky Linux's are whole, where the peers are there.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    dead_code,
+    unreachable_pub,
+    reason = "test code"
+)]
+
+mod common;
 
 use std::fs;
-use std::path::Path;
 
-use plimsoll_core::Limits;
-use plimsoll_feeds::{BuildReport, Skip, build};
-use plimsoll_sbom::{Component, Inventory};
-use plimsoll_vuln::{Database, Finding, GapReason, Scan, ScanSettings, Severity, SeveritySource, scan};
+use common::{AS_OF, Built};
+use plimsoll_feeds::Skip;
+use plimsoll_vuln::{GapReason, Severity, SeveritySource};
 use serde_json::{Value, json};
-
-const AS_OF: &str = "2026-08-22T00:00:00Z";
-
-struct Built {
-    _dir: tempfile::TempDir,
-    report: BuildReport,
-    database: Database,
-}
 
 /// A database of documents in the folder of an ecosystem.
 fn built(ecosystem: &str, documents: &[Value]) -> Built {
-    built_by(|from| {
+    Built::new(|from| {
         let folder = from.join(ecosystem);
         fs::create_dir_all(&folder).unwrap();
         for document in documents {
@@ -32,36 +31,14 @@ fn built(ecosystem: &str, documents: &[Value]) -> Built {
     })
 }
 
-fn built_by(place: impl Fn(&Path)) -> Built {
-    let dir = tempfile::tempdir().unwrap();
-    let (from, out) = (dir.path().join("from"), dir.path().join("out"));
-    fs::create_dir_all(&from).unwrap();
-    place(&from);
-    let now = AS_OF.parse().unwrap();
-    let report = build(&from, now, &out, now, &Limits::default()).unwrap();
-    let database = Database::open(&out).unwrap();
-    database.verify().unwrap();
-    Built { report, database, _dir: dir }
-}
-
 impl Built {
-    fn scan(&self, purl: &str) -> Scan {
-        let component = Component::from_purl(purl.parse().unwrap());
-        let inventory = Inventory { components: vec![component], ..Inventory::default() };
-        scan(&inventory, &self.database, &ScanSettings::at(AS_OF.parse().unwrap())).unwrap()
-    }
-
-    fn findings(&self, purl: &str) -> Vec<Finding> {
-        self.scan(purl).findings
-    }
-
     fn ids(&self, purl: &str) -> Vec<String> {
         self.findings(purl).into_iter().map(|finding| finding.id).collect()
     }
 
     fn is_uncovered(&self, purl: &str) -> bool {
         let uncovered = |reason: &GapReason| matches!(reason, GapReason::ReleaseNotCovered(_));
-        self.scan(purl).gaps.iter().any(|gap| uncovered(&gap.reason))
+        self.scan_purl(purl).gaps.iter().any(|gap| uncovered(&gap.reason))
     }
 }
 
@@ -145,7 +122,7 @@ fn ubuntus_priority_rates_its_packages_and_its_vector_everybody_elses() {
 
     let other = json!({"id": "PYSEC-1", "modified": AS_OF, "aliases": ["CVE-2025-0518"], "affected": [
         {"package": {"ecosystem": "PyPI", "name": "imageio-ffmpeg"}, "versions": ["0.4.0"]}]});
-    let both = built_by(|from| {
+    let both = Built::new(|from| {
         for (folder, document) in [("Ubuntu", &ubuntu()[0]), ("PyPI", &other)] {
             fs::create_dir_all(from.join(folder)).unwrap();
             fs::write(from.join(folder).join("document.json"), document.to_string()).unwrap();
@@ -282,7 +259,7 @@ fn every_distribution_at_osv_is_found_under_the_release_that_its_images_name() {
             fixed.trim_start_matches("0:"),
         );
         assert_eq!(database.ids(&repaired), Vec::<String>::new(), "{repaired}");
-        let gaps = database.scan(&repaired).gaps;
+        let gaps = database.scan_purl(&repaired).gaps;
         assert!(gaps.is_empty(), "{repaired}: {gaps:?}");
     }
 }
@@ -340,7 +317,7 @@ fn every_language_at_osv_is_found_by_its_package_urls() {
     let document = advisory("GHSA-1", &[], &[affected("GitHub Actions", "a/b", Some("46.0.1"))]);
     let database = built("GitHub Actions", &[document]);
     for version in ["main", "8cba46e29c11878d930bca7870bb54394d3e8b21"] {
-        let scan = database.scan(&format!("pkg:githubactions/a/b@{version}"));
+        let scan = database.scan_purl(&format!("pkg:githubactions/a/b@{version}"));
         assert!(scan.findings.is_empty() && scan.gaps.len() == 1, "{version}: {:?}", scan.gaps);
     }
 }
@@ -403,7 +380,7 @@ fn security_databases_with_one_release_answer_as_their_files_say() {
     let mut asked = 0;
     for (id, name) in [("wolfi", "Wolfi"), ("chainguard", "Chainguard"), ("minimos", "MinimOS")] {
         let bytes = fs::read(providers.join(id).join("test-fixtures/input/secdb/security.json")).unwrap();
-        let database = built_by(|from| {
+        let database = Built::new(|from| {
             fs::create_dir_all(from.join(id)).unwrap();
             fs::write(from.join(id).join("security.json"), &bytes).unwrap();
         });
@@ -426,7 +403,7 @@ fn security_databases_with_one_release_answer_as_their_files_say() {
                 }
             }
         }
-        assert!(database.scan(&format!("pkg:apk/{id}/unheard-of@1.0-r0?upstream=x")).gaps.is_empty());
+        assert!(database.scan_purl(&format!("pkg:apk/{id}/unheard-of@1.0-r0?upstream=x")).gaps.is_empty());
     }
     assert!(asked > 200, "{asked}");
 }

@@ -5,38 +5,28 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
+    dead_code,
+    unreachable_pub,
     reason = "test code"
 )]
+
+mod common;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 
-use plimsoll_core::Limits;
-use plimsoll_feeds::{BuildReport, build};
-use plimsoll_sbom::{Component, Inventory, Origin};
-use plimsoll_vuln::{Database, Scan, ScanSettings, Severity, SeveritySource, scan};
+use common::{AS_OF, Built};
+use plimsoll_sbom::{Component, Origin};
+use plimsoll_vuln::{Severity, SeveritySource};
 use serde_json::{Value, json};
 
-const AS_OF: &str = "2026-08-22T00:00:00Z";
-
-struct Built {
-    _dir: tempfile::TempDir,
-    report: BuildReport,
-    database: Database,
-}
-
-fn built(place: impl Fn(&Path)) -> Built {
-    let dir = tempfile::tempdir().unwrap();
-    let (from, out) = (dir.path().join("from"), dir.path().join("out"));
-    fs::create_dir_all(from.join("nvd")).unwrap();
-    place(&from);
-    let now = AS_OF.parse().unwrap();
-    let report = build(&from, now, &out, now, &Limits::default()).unwrap();
-    let database = Database::open(&out).unwrap();
-    database.verify().unwrap();
-    Built { report, database, _dir: dir }
+fn nvd(place: impl FnOnce(&Path)) -> Built {
+    Built::new(|from| {
+        fs::create_dir_all(from.join("nvd")).unwrap();
+        place(from);
+    })
 }
 
 /// A program as a document of another tool names it.
@@ -49,13 +39,8 @@ fn program(product: &str, version: &str) -> Component {
 }
 
 impl Built {
-    fn scan(&self, component: Component) -> Scan {
-        let inventory = Inventory { components: vec![component], ..Inventory::default() };
-        scan(&inventory, &self.database, &ScanSettings::at(AS_OF.parse().unwrap())).unwrap()
-    }
-
     fn ids(&self, component: Component) -> BTreeSet<String> {
-        self.scan(component).findings.into_iter().map(|finding| finding.id).collect()
+        self.scan([component]).findings.into_iter().map(|finding| finding.id).collect()
     }
 }
 
@@ -80,20 +65,20 @@ fn programs_are_matched_by_their_product_and_nothing_else_is() {
         {"type": "Primary", "cvssData": {"vectorString": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H"}}]});
     let go = json!({"id": "GO-2023-1", "modified": AS_OF, "aliases": ["CVE-2023-44487"], "affected": [
         {"package": {"ecosystem": "Go", "name": "stdlib"}, "versions": ["1.20.0"]}]});
-    let built = built(|from| {
+    let built = nvd(|from| {
         fs::write(from.join("nvd/nvdcve-2.0-2023.json"), page.to_string()).unwrap();
         fs::create_dir_all(from.join("Go")).unwrap();
         fs::write(from.join("Go/GO-2023-1.json"), go.to_string()).unwrap();
     });
     for (version, expected) in [("1.9.4", false), ("1.9.5", true), ("1.25.2", true), ("1.25.3", false)] {
-        let scan = built.scan(program("f5:nginx", version));
+        let scan = built.scan([program("f5:nginx", version)]);
         assert_eq!(!scan.findings.is_empty(), expected, "{version}");
         assert!(scan.gaps.is_empty(), "{:?}", scan.gaps);
         assert_eq!(scan.looked_up[0].ecosystem, "CPE");
     }
     let mut found_by_us = Component::from_purl("pkg:generic/nginx@1.25.2".parse().unwrap());
     found_by_us.found_by = Some("binaries");
-    let finding = built.scan(found_by_us).findings.remove(0);
+    let finding = built.scan([found_by_us]).findings.remove(0);
     assert_eq!((finding.cpe.as_deref(), finding.package.as_str()), (Some("f5:nginx"), "nginx"));
     assert_eq!(
         (finding.severity, finding.summary.as_str()),
@@ -105,12 +90,11 @@ fn programs_are_matched_by_their_product_and_nothing_else_is() {
     for purl in
         ["pkg:deb/debian/nginx@1.22.1-9?distro=debian-12", "pkg:generic/nginx@1.25.2", "pkg:npm/nginx@1.25.2"]
     {
-        let scan = built.scan(Component::from_purl(purl.parse().unwrap()));
+        let scan = built.scan_purl(purl);
         assert!(scan.findings.is_empty() && !scan.gaps.is_empty(), "{purl}");
     }
     // The vector rates what others say about the CVE.
-    let finding =
-        built.scan(Component::from_purl("pkg:golang/stdlib@1.20.0".parse().unwrap())).findings.remove(0);
+    let finding = built.scan_purl("pkg:golang/stdlib@1.20.0").findings.remove(0);
     assert_eq!(finding.severity_source, SeveritySource::Alias("CVE-2023-44487".into()));
 }
 
@@ -118,15 +102,15 @@ fn programs_are_matched_by_their_product_and_nothing_else_is() {
 #[test]
 fn a_product_that_no_feed_knows_remains_a_gap() {
     let page = json!({"vulnerabilities": [cve("CVE-2023-44487", &nginx(&json!({"versionEndExcluding": "1.25.3"})))]});
-    let built = built(|from| fs::write(from.join("nvd/a.json"), page.to_string()).unwrap());
-    let scan = built.scan(program("haxx:curl", "1.25.2"));
+    let built = nvd(|from| fs::write(from.join("nvd/a.json"), page.to_string()).unwrap());
+    let scan = built.scan([program("haxx:curl", "1.25.2")]);
     assert!(scan.findings.is_empty());
     assert_eq!((scan.gaps.len(), scan.matched_components), (1, 0), "{:?}", scan.gaps);
-    assert!(built.scan(program("f5:nginx", "1.25.3")).gaps.is_empty());
+    assert!(built.scan([program("f5:nginx", "1.25.3")]).gaps.is_empty());
     // One of its products is enough.
     let mut both = program("f5:nginx", "1.25.2");
     both.origin.as_mut().unwrap().cpes.push("cpe:2.3:a:nginx:nginx:1.25.2:*:*:*:*:*:*:*".to_owned());
-    let scan = built.scan(both);
+    let scan = built.scan([both]);
     assert_eq!((scan.findings.len(), scan.gaps.len()), (1, 0));
 }
 
@@ -138,7 +122,7 @@ fn of_two_files_the_newer_change_counts_and_what_was_rejected_does_not() {
     let mut rejected = cve("CVE-2024-0002", &nginx(&json!({})));
     rejected["cve"]["vulnStatus"] = "Rejected".into();
     for (first, second) in [(&old, &new), (&new, &old)] {
-        let built = built(|from| {
+        let built = nvd(|from| {
             fs::write(from.join("nvd/a.json"), json!({"vulnerabilities": [first, rejected]}).to_string())
                 .unwrap();
             let mut compressed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -167,7 +151,7 @@ fn updates_are_matched_as_programs_print_them() {
         cve("CVE-2023-38408", &one("openbsd:openssh:9.3:p1")), cve("CVE-2023-22809", &one("sudo_project:sudo:1.9.12:p1")),
         cve("CVE-2023-0001", &one("sudo_project:sudo:1.9.13:patch2")), cve("CVE-2023-0002", &one("openssl:openssl:3.2.0:beta1")),
         cve("CVE-2023-0003", &one("openssl:openssl:3.2.0:-"))]});
-    let built = built(|from| fs::write(from.join("nvd/a.json"), page.to_string()).unwrap());
+    let built = nvd(|from| fs::write(from.join("nvd/a.json"), page.to_string()).unwrap());
     for (product, version, expected) in [
         ("openbsd:openssh", "9.3p1", Some("CVE-2023-38408")),
         ("openbsd:openssh", "9.3p2", None),
@@ -189,7 +173,7 @@ fn the_end_of_a_range_with_letters_behind_it_is_undecided() {
     let page = json!({"vulnerabilities": [
         cve("CVE-2020-15778", &nginx(&json!({"versionEndIncluding": "8.3"}))),
         cve("CVE-2023-5363", &nginx(&json!({"versionStartIncluding": "9.0", "versionEndExcluding": "9.2.0"})))]});
-    let built = built(|from| fs::write(from.join("nvd/a.json"), page.to_string()).unwrap());
+    let built = nvd(|from| fs::write(from.join("nvd/a.json"), page.to_string()).unwrap());
     for (version, findings, gaps) in [
         ("8.2p1", 1, 0),
         ("8.3", 1, 0),
@@ -201,7 +185,7 @@ fn the_end_of_a_range_with_letters_behind_it_is_undecided() {
         ("9.2.0", 0, 0),
         ("9.2.1", 0, 0),
     ] {
-        let scan = built.scan(program("f5:nginx", version));
+        let scan = built.scan([program("f5:nginx", version)]);
         assert_eq!((scan.findings.len(), scan.gaps.len()), (findings, gaps), "{version} {:?}", scan.gaps);
     }
 }
@@ -230,7 +214,7 @@ fn every_real_criterion_about_a_program_is_found_within_its_bounds() {
         items.push(cve(&id, document["cve"].get("configurations").unwrap_or(&none)));
     }
     let page = json!({"vulnerabilities": items});
-    let built = built(|from| fs::write(from.join("nvd/page.json"), page.to_string()).unwrap());
+    let built = nvd(|from| fs::write(from.join("nvd/page.json"), page.to_string()).unwrap());
     eprintln!("{}", built.report.feeds[0]);
     assert_eq!(built.report.feeds[0].read, items.len() as u64);
     let (mut asked, mut outside) = (0, 0);
@@ -293,7 +277,7 @@ fn a_real_page_of_the_service_is_read() {
         return;
     };
     let page = peer.with_file_name("tests").join("unit/providers/nvd/test-fixtures/full-page.json");
-    let built = built(|from| {
+    let built = nvd(|from| {
         fs::copy(&page, from.join("nvd/page.json")).unwrap();
     });
     let feed = &built.report.feeds[0];

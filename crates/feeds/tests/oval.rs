@@ -1,34 +1,30 @@
 //! Oracle's and Microsoft's real definitions in OVAL, and what modules and alternatives mean.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    dead_code,
+    unreachable_pub,
+    reason = "test code"
+)]
+
+mod common;
 
 use std::fs;
 use std::path::PathBuf;
 
+use common::Built;
 use plimsoll_core::Limits;
-use plimsoll_feeds::{BuildReport, Error, build};
-use plimsoll_sbom::{Component, Inventory};
-use plimsoll_vuln::{Database, Finding, ScanSettings, Severity, scan};
-
-const AS_OF: &str = "2026-08-22T00:00:00Z";
-
-struct Built {
-    _dir: tempfile::TempDir,
-    report: BuildReport,
-    database: Database,
-}
+use plimsoll_feeds::Error;
+use plimsoll_vuln::{Finding, Severity};
 
 fn built(file: &str, content: &[u8], limits: &Limits) -> Result<Built, Error> {
-    let dir = tempfile::tempdir().unwrap();
-    let (from, out) = (dir.path().join("from"), dir.path().join("out"));
-    let path = from.join(file);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, content).unwrap();
-    let now = AS_OF.parse().unwrap();
-    let report = build(&from, now, &out, now, limits)?;
-    let database = Database::open(&out).unwrap();
-    database.verify().unwrap();
-    Ok(Built { report, database, _dir: dir })
+    Built::within(limits, |from| {
+        let path = from.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    })
 }
 
 fn real(file: &str, sample: &str) -> Option<Built> {
@@ -37,18 +33,15 @@ fn real(file: &str, sample: &str) -> Option<Built> {
     Some(built(file, &fs::read(sample).unwrap(), &Limits::default()).unwrap())
 }
 
-impl Built {
-    fn findings(&self, purl: &str) -> Vec<Finding> {
-        let component = Component::from_purl(purl.parse().unwrap());
-        let inventory = Inventory { components: vec![component], ..Inventory::default() };
-        let scan = scan(&inventory, &self.database, &ScanSettings::at(AS_OF.parse().unwrap())).unwrap();
-        assert!(scan.gaps.is_empty(), "{purl}: {:?}", scan.gaps);
-        scan.findings
-    }
+/// What is found in a package whose release is covered.
+fn findings(built: &Built, purl: &str) -> Vec<Finding> {
+    let scan = built.scan_purl(purl);
+    assert!(scan.gaps.is_empty(), "{purl}: {:?}", scan.gaps);
+    scan.findings
+}
 
-    fn ids(&self, purl: &str) -> Vec<String> {
-        self.findings(purl).into_iter().map(|finding| finding.id).collect()
-    }
+fn ids(built: &Built, purl: &str) -> Vec<String> {
+    findings(built, purl).into_iter().map(|finding| finding.id).collect()
 }
 
 #[test]
@@ -61,12 +54,12 @@ fn azure_linuxs_definitions_say_what_they_say() {
     };
     assert_eq!((azure.report.feeds[0].read, azure.report.feeds[0].kept), (3, 3));
     let at = |name: &str, version: &str| {
-        azure.ids(&format!("pkg:rpm/azurelinux/{name}@{version}?distro=azurelinux-3.0&epoch=0"))
+        ids(&azure, &format!("pkg:rpm/azurelinux/{name}@{version}?distro=azurelinux-3.0&epoch=0"))
     };
     assert_eq!(at("freeglut", "3.3.0-1.azl3"), ["CVE-2024-24258", "CVE-2024-24259"]);
     assert!(at("freeglut", "3.4.0-1.azl3").is_empty());
     let finding =
-        azure.findings("pkg:rpm/azurelinux/ceph@18.2.0-1.azl3?distro=azurelinux-3.0&epoch=0").remove(0);
+        findings(&azure, "pkg:rpm/azurelinux/ceph@18.2.0-1.azl3?distro=azurelinux-3.0&epoch=0").remove(0);
     assert_eq!((finding.id.as_str(), finding.severity), ("CVE-2020-27304", Severity::Critical));
     assert_eq!(finding.fix.nearest(), Some("18.2.1-1.azl3"));
 
@@ -76,7 +69,7 @@ fn azure_linuxs_definitions_say_what_they_say() {
         return;
     };
     let at = |name: &str, version: &str| {
-        mariner.ids(&format!("pkg:rpm/mariner/{name}@{version}?distro=mariner-2.0&epoch=0"))
+        ids(&mariner, &format!("pkg:rpm/mariner/{name}@{version}?distro=mariner-2.0&epoch=0"))
     };
     // CVE-2023-29404 is only in versions after 1.19.0.
     assert!(at("golang", "1.18.0-1.cm2").is_empty());
@@ -98,7 +91,7 @@ fn oracles_errata_are_one_finding_for_each_of_their_cves() {
     let whole = fs::read_to_string(sample).unwrap().replace("</objects>", &format!("{object}</objects>"));
     let oracle = built("oracle/com.oracle.elsa-all.xml", whole.as_bytes(), &Limits::default()).unwrap();
     let at = |version: &str| {
-        oracle.findings(&format!("pkg:rpm/oracle/bind-devel@{version}?distro=ol-5.11&epoch=30"))
+        findings(&oracle, &format!("pkg:rpm/oracle/bind-devel@{version}?distro=ol-5.11&epoch=30"))
     };
     let found = at("9.3.3-7.el5");
     let ids: Vec<&str> = found.iter().map(|finding| finding.id.as_str()).collect();
@@ -125,9 +118,7 @@ fn builds_for_ksplice_and_fips_are_a_gap() {
     let oracle = built("oracle/a.xml", MODULE.as_bytes(), &Limits::default()).unwrap();
     for version in ["18.20.0-1.ksplice1.el8", "18.20.0-1.el8_fips"] {
         let purl = format!("pkg:rpm/oracle/nodejs@{version}?distro=ol-8.9&epoch=2&rpmmod=nodejs%3A18");
-        let component = Component::from_purl(purl.parse().unwrap());
-        let inventory = Inventory { components: vec![component], ..Inventory::default() };
-        let scan = scan(&inventory, &oracle.database, &ScanSettings::at(AS_OF.parse().unwrap())).unwrap();
+        let scan = oracle.scan_purl(&purl);
         assert_eq!((scan.gaps.len(), scan.matched_components), (1, 0), "{version}: {:?}", scan.gaps);
     }
 }
@@ -153,7 +144,10 @@ fn a_module_holds_for_the_criteria_below_it() {
     let oracle = built("oracle/a.xml", MODULE.as_bytes(), &Limits::default()).unwrap();
     let at = |stream: &str| {
         let version = "18.18.0-1.module%2Bel8.8.0%2B1";
-        oracle.ids(&format!("pkg:rpm/oracle/nodejs@{version}?distro=ol-8.9&epoch=1&rpmmod=nodejs%3A{stream}"))
+        ids(
+            &oracle,
+            &format!("pkg:rpm/oracle/nodejs@{version}?distro=ol-8.9&epoch=1&rpmmod=nodejs%3A{stream}"),
+        )
     };
     assert_eq!(at("18"), ["CVE-2024-1"]);
     assert!(at("20").is_empty());
@@ -178,7 +172,7 @@ fn each_platform_of_a_definition_has_its_own_packages() {
         let oracle = built("oracle/a.xml", content.as_bytes(), &Limits::default()).unwrap();
         assert_eq!(oracle.database.feeds()[0].releases, ["7", "8"]);
         let purl = format!("pkg:rpm/oracle/{package}@1-1?distro=ol-{release}&epoch=1&rpmmod=nodejs%3A18");
-        !oracle.ids(&purl).is_empty()
+        !ids(&oracle, &purl).is_empty()
     };
     for (package, release, expected) in
         [("nodejs", "7", true), ("nodejs", "8", false), ("npm", "7", false), ("npm", "8", true)]

@@ -5,57 +5,46 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
+    dead_code,
+    unreachable_pub,
     reason = "test code"
 )]
+
+mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use plimsoll_core::{Limits, Timestamp};
-use plimsoll_feeds::build;
-use plimsoll_sbom::{Component, Inventory};
-use plimsoll_vuln::{Database, Finding, Fix, ScanSettings, Severity, scan};
+use common::Built;
+use plimsoll_vuln::{Finding, Fix, Severity};
 use serde_json::Value;
-
-const AS_OF: &str = "2026-08-22T00:00:00Z";
-
-struct Built {
-    dir: tempfile::TempDir,
-    database: Database,
-}
 
 fn built() -> Option<Built> {
     let archive = plimsoll_testkit::published_data("feeds/rhel-csaf-vex-samples.tar.gz")?;
-    let dir = tempfile::tempdir().unwrap();
-    let from = dir.path().join("from");
-    for entry in
-        tar::Archive::new(flate2::read::GzDecoder::new(fs::File::open(archive).unwrap())).entries().unwrap()
-    {
-        let mut entry = entry.unwrap();
-        let name = entry.path().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
-        // The others were written for a test, with what Red Hat never writes.
-        let stem = name.strip_prefix("cve-").and_then(|it| it.strip_suffix(".json"));
-        if let Some(year) = stem.filter(|it| it.matches('-').count() == 1) {
-            let folder = from.join("redhat").join(&year[..4]);
-            fs::create_dir_all(&folder).unwrap();
-            entry.unpack(folder.join(name)).unwrap();
+    let built = Built::new(|from| {
+        let archive = flate2::read::GzDecoder::new(fs::File::open(archive).unwrap());
+        for entry in tar::Archive::new(archive).entries().unwrap() {
+            let mut entry = entry.unwrap();
+            let name = entry.path().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
+            // The others were written for a test, with what Red Hat never writes.
+            let stem = name.strip_prefix("cve-").and_then(|it| it.strip_suffix(".json"));
+            if let Some(year) = stem.filter(|it| it.matches('-').count() == 1) {
+                let folder = from.join("redhat").join(&year[..4]);
+                fs::create_dir_all(&folder).unwrap();
+                entry.unpack(folder.join(name)).unwrap();
+            }
         }
-    }
-    let now: Timestamp = AS_OF.parse().unwrap();
-    let out = dir.path().join("out");
-    let report = build(&from, now, &out, now, &Limits::default()).unwrap();
-    let [feed] = &report.feeds[..] else { panic!("one feed") };
+    });
+    let [feed] = &built.report.feeds[..] else { panic!("one feed") };
     eprintln!("{feed}");
     assert_eq!(feed.read, 4);
-    let database = Database::open(&out).unwrap();
-    database.verify().unwrap();
-    Some(Built { dir, database })
+    Some(built)
 }
 
 impl Built {
     fn documents(&self) -> Vec<Value> {
-        let years = files(&self.dir.path().join("from/redhat"));
+        let years = files(&self.from().join("redhat"));
         years
             .iter()
             .flat_map(|year| files(year))
@@ -63,10 +52,9 @@ impl Built {
             .collect()
     }
 
-    fn findings(&self, purl: &str) -> Vec<Finding> {
-        let component = Component::from_purl(purl.parse().unwrap());
-        let inventory = Inventory { components: vec![component], ..Inventory::default() };
-        let scan = scan(&inventory, &self.database, &ScanSettings::at(AS_OF.parse().unwrap())).unwrap();
+    /// What is found in a package whose release is covered.
+    fn covered(&self, purl: &str) -> Vec<Finding> {
+        let scan = self.scan_purl(purl);
         assert!(scan.gaps.is_empty(), "{purl}: {:?}", scan.gaps);
         scan.findings
     }
@@ -75,7 +63,7 @@ impl Built {
         let version = version.replace('+', "%2B").replace('~', "%7E").replace('^', "%5E");
         let name = name.replace('+', "%2B");
         let purl = format!("pkg:rpm/redhat/{name}@{version}?distro=rhel-{release}&epoch={epoch}");
-        self.findings(&purl).iter().any(|finding| finding.id == cve)
+        self.covered(&purl).iter().any(|finding| finding.id == cve)
     }
 }
 
@@ -178,7 +166,7 @@ fn curl_is_fixed_in_each_minor_release() {
         }
     }
     assert!(!built.is_affected("8.9", "curl", "7.61.1-33.el8", "0", "CVE-2023-38545"));
-    let finding = built.findings("pkg:rpm/redhat/libcurl@7.76.1-26.el9?distro=rhel-9.3&epoch=0").remove(0);
+    let finding = built.covered("pkg:rpm/redhat/libcurl@7.76.1-26.el9?distro=rhel-9.3&epoch=0").remove(0);
     assert_eq!(
         (finding.severity, &finding.fix),
         (Severity::High, &Fix::Fixed(vec!["7.76.1-26.el9_3.2".into()]))
@@ -189,6 +177,6 @@ fn curl_is_fixed_in_each_minor_release() {
 #[test]
 fn what_will_not_be_fixed_says_so() {
     let Some(built) = built() else { return };
-    let finding = built.findings("pkg:rpm/redhat/snakeyaml@1.11-7.el7?distro=rhel-7.9&epoch=0").remove(0);
+    let finding = built.covered("pkg:rpm/redhat/snakeyaml@1.11-7.el7?distro=rhel-7.9&epoch=0").remove(0);
     assert_eq!((finding.id.as_str(), finding.fix), ("CVE-2022-38752", Fix::WontFix));
 }

@@ -6,8 +6,12 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
+    dead_code,
+    unreachable_pub,
     reason = "test code"
 )]
+
+mod common;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,31 +19,12 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
-use plimsoll_core::{Limits, yaml};
-use plimsoll_feeds::{Doubt, FeedReport, build};
-use plimsoll_sbom::{Component, Inventory};
+use common::{AS_OF, Built, component};
+use plimsoll_core::yaml;
+use plimsoll_feeds::{Doubt, FeedReport};
 use plimsoll_vuln::order;
-use plimsoll_vuln::{Database, GapReason, Scan, ScanSettings, scan};
+use plimsoll_vuln::{GapReason, Scan};
 use serde_json::{Value, json};
-
-const AS_OF: &str = "2026-08-22T00:00:00Z";
-
-/// A database from the files in `folder`, read as those of `publisher`.
-struct Built {
-    dir: tempfile::TempDir,
-    report: FeedReport,
-    database: Database,
-}
-
-fn built(place: impl Fn(&Path)) -> Built {
-    let dir = tempfile::tempdir().unwrap();
-    place(&dir.path().join("from"));
-    let (now, out) = (AS_OF.parse().unwrap(), dir.path().join("out"));
-    let report = build(&dir.path().join("from"), now, &out, now, &Limits::default()).unwrap();
-    let database = Database::open(&out).unwrap();
-    database.verify().unwrap();
-    Built { report: report.feeds.into_iter().next().unwrap(), database, dir }
-}
 
 fn unpacked(archive: &str, folder: &Path) -> Option<()> {
     let path = plimsoll_testkit::published_data(archive)?;
@@ -49,15 +34,18 @@ fn unpacked(archive: &str, folder: &Path) -> Option<()> {
 }
 
 impl Built {
-    fn scan(&self, purls: &[String]) -> Scan {
-        let components = purls.iter().map(|purl| Component::from_purl(purl.parse().unwrap())).collect();
-        let inventory = Inventory { components, ..Inventory::default() };
-        scan(&inventory, &self.database, &ScanSettings::at(AS_OF.parse().unwrap())).unwrap()
+    fn scan_all(&self, purls: &[String]) -> Scan {
+        self.scan(purls.iter().map(|purl| component(purl)))
+    }
+
+    /// What the building of its only feed said.
+    fn feed(&self) -> &FeedReport {
+        &self.report.feeds[0]
     }
 
     /// The documents, by their path.
     fn documents(&self, folder: &str, levels: usize) -> BTreeMap<String, Value> {
-        let mut parents = vec![self.dir.path().join("from").join(folder)];
+        let mut parents = vec![self.from().join(folder)];
         for _ in 0..=levels {
             let below = |parent: &std::path::PathBuf| {
                 fs::read_dir(parent).unwrap().map(|it| it.unwrap().path()).collect::<Vec<_>>()
@@ -105,9 +93,9 @@ fn a_gem_is_affected_unless_stated_otherwise() {
     if plimsoll_testkit::published_data("feeds/ruby-advisory-db.tar.gz").is_none() {
         return;
     }
-    let built = built(|from| unpacked("feeds/ruby-advisory-db.tar.gz", &from.join("rubysec")).unwrap());
-    assert_eq!((built.report.read, built.report.kept), (1234, 1234));
-    assert!(!built.report.doubts.contains_key(&Doubt::Malformed), "{}", built.report);
+    let built = Built::new(|from| unpacked("feeds/ruby-advisory-db.tar.gz", &from.join("rubysec")).unwrap());
+    assert_eq!((built.feed().read, built.feed().kept), (1234, 1234));
+    assert!(!built.feed().doubts.contains_key(&Doubt::Malformed), "{}", built.feed());
     let documents = built.documents("rubysec/gems", 1);
     assert_eq!(documents.len(), 1234);
     let texts = |value: &Value| -> Vec<String> {
@@ -132,7 +120,7 @@ fn a_gem_is_affected_unless_stated_otherwise() {
             }
         }
         for version in &versions {
-            let scan = built.scan(&[format!("pkg:gem/{gem}@{version}")]);
+            let scan = built.scan_all(&[format!("pkg:gem/{gem}@{version}")]);
             assert!(scan.gaps.is_empty(), "{gem} {version}: {:?}", scan.gaps);
             let found: BTreeSet<String> =
                 scan.findings.into_iter().flat_map(|it| it.aliases.into_iter().chain([it.id])).collect();
@@ -159,11 +147,12 @@ fn a_composer_package_is_affected_in_each_branch() {
     if plimsoll_testkit::published_data("feeds/php-security-advisories.tar.gz").is_none() {
         return;
     }
-    let built =
-        built(|from| unpacked("feeds/php-security-advisories.tar.gz", &from.join("friendsofphp")).unwrap());
+    let built = Built::new(|from| {
+        unpacked("feeds/php-security-advisories.tar.gz", &from.join("friendsofphp")).unwrap();
+    });
     // One file belongs to the repository itself.
-    assert_eq!((built.report.read, built.report.kept), (1593, 1592));
-    eprintln!("{}", built.report);
+    assert_eq!((built.feed().read, built.feed().kept), (1593, 1592));
+    eprintln!("{}", built.feed());
     let mut documents = built.documents("friendsofphp", 2);
     documents.retain(|_, document| !document["reference"].is_null());
     assert_eq!(documents.len(), 1592);
@@ -190,7 +179,7 @@ fn a_composer_package_is_affected_in_each_branch() {
         versions.extend(versions.clone().iter().map(|bound| format!("{bound}.1")));
         versions.retain(|version| order::by_id("composer").unwrap().check(version).is_ok());
         for version in versions {
-            let scan = built.scan(&[format!("pkg:composer/{package}@{version}")]);
+            let scan = built.scan_all(&[format!("pkg:composer/{package}@{version}")]);
             let found: BTreeSet<String> =
                 scan.findings.into_iter().flat_map(|it| it.aliases.into_iter().chain([it.id])).collect();
             let expected = branches.iter().any(|it| it.iter().all(|it| admits("composer", it, &version)));
@@ -216,7 +205,7 @@ fn archive(path: &Path, files: &[(&str, &str)]) {
 
 #[test]
 fn two_publishers_of_one_vulnerability_are_one_finding_and_a_malformed_file_is_named() {
-    let built = built(|from| {
+    let built = Built::new(|from| {
         archive(
             &from.join("rubysec/ruby-advisory-db.zip"),
             &[
@@ -234,7 +223,7 @@ fn two_publishers_of_one_vulnerability_are_one_finding_and_a_malformed_file_is_n
             "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "1.2"}, {"fixed": "2.0.9.1"}]}]}]});
         fs::write(from.join("osv/RubyGems/a.json"), document.to_string()).unwrap();
     });
-    let scan = built.scan(&["pkg:gem/rack@2.0".to_owned()]);
+    let scan = built.scan_all(&["pkg:gem/rack@2.0".to_owned()]);
     let [finding] = &scan.findings[..] else { panic!("{:?}", scan.findings) };
     assert_eq!(
         (finding.id.as_str(), finding.aliases.join(" ")),
@@ -242,12 +231,12 @@ fn two_publishers_of_one_vulnerability_are_one_finding_and_a_malformed_file_is_n
     );
     assert!(scan.gaps.is_empty(), "{:?}", scan.gaps);
 
-    let scan = built.scan(&["pkg:gem/broken@1".to_owned()]);
+    let scan = built.scan_all(&["pkg:gem/broken@1".to_owned()]);
     let [gap] = &scan.gaps[..] else { panic!("{:?}", scan.gaps) };
     assert!(
         matches!(&gap.reason, GapReason::UndecidedRange { advisories, .. } if *advisories == ["CVE-2022-1"])
     );
-    assert!(built.scan(&["pkg:gem/other@1".to_owned()]).gaps.is_empty());
+    assert!(built.scan_all(&["pkg:gem/other@1".to_owned()]).gaps.is_empty());
     let status = built.database.status();
     let malformed = &status.iter().find(|feed| feed.publisher == "RubySec").unwrap().malformed;
     assert_eq!(malformed.count, 1);

@@ -76,6 +76,37 @@ pub fn read_generated<T: DeserializeOwned>(bytes: &[u8], origin: &str, size: Siz
     read.map_err(|error| explain(&error, origin, ""))
 }
 
+/// One document of a file that holds several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part<'a> {
+    /// The line of the file that it begins in, from 1.
+    pub line: usize,
+    /// Its text.
+    pub bytes: &'a [u8],
+}
+
+/// The documents of a file, separated by lines that begin with `---`. Such a line is nothing else in YAML, not even in a
+/// text of several lines. Parts without any content but comments are left out.
+pub fn documents(bytes: &[u8]) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
+    let (mut start, mut first, mut at) = (0, 1, 0);
+    for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let rest = line.strip_prefix(b"---");
+        if rest.is_some_and(|rest| rest.first().is_none_or(u8::is_ascii_whitespace)) {
+            parts.push(Part { line: first, bytes: bytes.get(start..at).unwrap_or_default() });
+            // What follows on the same line belongs to the next document.
+            (start, first) = (at + 3, index + 1);
+        }
+        at += line.len();
+    }
+    parts.push(Part { line: first, bytes: bytes.get(start..).unwrap_or_default() });
+    parts.retain(|part| {
+        let says = |line: &[u8]| line.trim_ascii().first().is_some_and(|byte| *byte != b'#');
+        part.bytes.split(|byte| *byte == b'\n').any(says)
+    });
+    parts
+}
+
 fn options(bytes: usize, size: Size) -> serde_saphyr::Options {
     let nodes = size.nodes(bytes);
     serde_saphyr::options! {

@@ -55,6 +55,11 @@ pub(crate) const ALL: &[Schema] = &[
     Schema { name: "db-search", about: "the output of `db search -o json`", make: || written(DB_SEARCH) },
     Schema { name: "db-diff", about: "the output of `db diff -o json`", make: || written(DB_DIFF) },
     Schema {
+        name: "policy-import",
+        about: "the output of `policy import -o json`",
+        make: || written(POLICY_IMPORT),
+    },
+    Schema {
         name: "policy-lint",
         about: "the output of `policy lint -o json`",
         make: || written(POLICY_LINT),
@@ -100,6 +105,7 @@ const PROVENANCE: &str = include_str!("schemas/provenance.json");
 const DB_STATUS: &str = include_str!("schemas/db-status.json");
 const DB_SEARCH: &str = include_str!("schemas/db-search.json");
 const DB_DIFF: &str = include_str!("schemas/db-diff.json");
+const POLICY_IMPORT: &str = include_str!("schemas/policy-import.json");
 const POLICY_LINT: &str = include_str!("schemas/policy-lint.json");
 const EVIDENCE_TREE: &str = include_str!("schemas/evidence-tree.json");
 const EVIDENCE_INSPECT: &str = include_str!("schemas/evidence-inspect.json");

@@ -77,14 +77,14 @@ impl WaiverDraft {
     }
 }
 
-fn push(text: &mut String, line: &str) {
+pub(crate) fn push(text: &mut String, line: &str) {
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{line}");
 }
 
 /// A scalar that YAML reads as this text: plain if nothing in it has a meaning in YAML, otherwise as a JSON
 /// string, which YAML reads too.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let first = text.chars().next();
     let plain = first.is_some_and(|c| c.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@' | '/'))

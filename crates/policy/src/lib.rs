@@ -22,6 +22,7 @@ mod evaluate;
 mod evidence;
 mod exclusion;
 mod identity;
+mod import;
 mod kind;
 mod lint;
 mod metadata;
@@ -51,6 +52,7 @@ pub use evidence::{
     VexFacts, VulnerabilityFacts,
 };
 pub use exclusion::{Excluded, Exclusions};
+pub use import::{Import, ImportNote, ImportedPolicy, OtherDocument, Refusal, import, importable};
 pub use kind::DocumentKind;
 pub use lint::{Code, Diagnostic, Severity};
 pub use policy::{KeyFiles, Policy};

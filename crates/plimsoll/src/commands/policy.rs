@@ -1,4 +1,6 @@
-//! `plimsoll policy example|lint|schema`.
+//! `plimsoll policy example|import|lint|schema`.
+
+mod import;
 
 use std::path::Path;
 
@@ -17,6 +19,7 @@ use plimsoll_core::quantity::count;
 pub(super) fn run(settings: &PolicySettings<'_>, console: Console) -> Result<Exit, Failure> {
     match settings {
         PolicySettings::Example => example(),
+        PolicySettings::Import(settings) => import::run(settings, console),
         PolicySettings::Lint(settings) => lint(settings, console),
         PolicySettings::Schema(document) => print_schema(*document),
     }

@@ -41,6 +41,7 @@ mod names;
 mod output_file;
 mod ownership;
 mod platforms;
+mod policy_import;
 mod provenance;
 mod registry_flags;
 mod runs;

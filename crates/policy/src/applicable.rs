@@ -13,7 +13,7 @@ use crate::evidence::SubjectFacts;
 use crate::pattern;
 use crate::policy::Policy;
 use crate::rules::RuleName;
-use crate::setting::Level;
+use crate::setting::{Level, days_begun};
 use crate::verdict::{ApprovalRecord, EvidenceRecord, WaiverUse, earliest};
 use crate::waiver::{Signature, Waiver, united};
 
@@ -67,7 +67,7 @@ impl ApplicableWaivers {
         if terms.expires.duration_since(terms.issued) <= SignedDuration::from_hours(24 * i64::from(limit)) {
             return Ok(approval);
         }
-        let days = terms.expires.duration_since(terms.issued).as_hours().div_euclid(24);
+        let days = days_begun(terms.expires.duration_since(terms.issued));
         let class = level.map_or_else(|| "anything unrated".to_owned(), |level| level.to_string());
         let name = &applicable.waiver.name;
         Err(format!("waiver {name} runs {}, the limit for {class} is {limit}", count(days, "day")))

@@ -16,7 +16,7 @@ use crate::applicable::{approval, in_force};
 use crate::policy::Policy;
 use crate::rules::RuleName;
 use crate::setting::Instant;
-use crate::setting::Level;
+use crate::setting::{Level, days_begun};
 use crate::verdict::ApprovalRecord;
 use crate::waiver::{Waiver, united};
 
@@ -193,7 +193,7 @@ impl Policy {
             .map(|level| level.map_or_else(|| "unrated".to_owned(), |level| level.to_string()))
             .collect();
         let too_long = || {
-            let days = runs.as_hours().div_euclid(24);
+            let days = days_begun(runs);
             let most = self.waivers.max_days.for_level(Some(Level::Low));
             format!(
                 "waiver {} runs {}, longer than the {most} that the policy allows for anything",

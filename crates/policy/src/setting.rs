@@ -197,6 +197,12 @@ pub(crate) fn span(duration: SignedDuration) -> String {
     }
 }
 
+/// The days that a span has begun: a second more than 30 days are 31, or a message about a limit of 30 would say that 30 are too
+/// many.
+pub(crate) fn days_begun(duration: SignedDuration) -> i64 {
+    duration.as_secs().saturating_add(24 * 3600 - 1).div_euclid(24 * 3600)
+}
+
 /// A severity that a policy can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -286,6 +292,37 @@ mod tests {
         }
         for name in ["", "-a", ".a", "a b", "a/b", "é", "aé", &"x".repeat(129)] {
             assert!(read(name).unwrap_err().to_string().contains("expected a name of 1 to 128"), "{name}");
+        }
+    }
+
+    /// Below two hours minutes are shown, below three days hours.
+    #[test]
+    fn a_span_is_in_the_largest_unit_that_loses_little() {
+        for (minutes, shown) in [
+            (0, "0m"),
+            (119, "119m"),
+            (120, "2h"),
+            (179, "2h"),
+            (72 * 60 - 1, "71h"),
+            (72 * 60, "3d"),
+            (26 * 24 * 60, "26d"),
+        ] {
+            assert_eq!(span(SignedDuration::from_mins(minutes)), shown, "{minutes}");
+        }
+    }
+
+    #[test]
+    fn a_reason_is_one_line_of_bounded_length() {
+        let read = |text: &str| serde_json::from_value::<Reason>(serde_json::json!(text));
+        for (text, kept) in [("x", "x"), (" x y ", "x y"), (&*"é".repeat(500), &*"é".repeat(500))] {
+            assert_eq!(read(text).unwrap().0, kept);
+        }
+        for text in ["", " ", "a\nb", "a\u{7}", &"x".repeat(501)] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(
+                error.contains("expected a reason of 1 to 500 characters on one line"),
+                "{text:?}: {error}"
+            );
         }
     }
 }

@@ -148,4 +148,27 @@ mod tests {
         let error = DenyList::parse(policy.as_bytes(), "d").unwrap_err().to_string();
         assert!(error.contains("kind: unknown value `Policy`, expected one of DenyList"), "{error}");
     }
+
+    #[test]
+    fn lists_that_are_added_deny_what_each_of_them_denies() {
+        let list = |name: &str, content: &[u8]| {
+            let text = format!(
+                "apiVersion: plimsoll.dev/v1\nkind: DenyList\nmetadata: {{name: {name}}}\nspec:\n  digests: [{{digest: \"{}\", reason: r}}]\n",
+                Digest::sha256(content)
+            );
+            DenyList::parse(text.as_bytes(), name).unwrap()
+        };
+        let mut all = DenyList::none();
+        assert!(all.is_empty());
+        all.add(list("one", b"a"));
+        all.add(list("two", b"b"));
+        assert!(!all.is_empty());
+        let denied: Vec<_> = all.denials.iter().map(|denial| (denial.list.as_str(), denial.digest)).collect();
+        assert_eq!(
+            denied,
+            [("deny list one", Digest::sha256(b"a")), ("deny list two", Digest::sha256(b"b"))]
+        );
+        let documents: Vec<&str> = all.documents.iter().map(|document| document.name.as_str()).collect();
+        assert_eq!(documents, ["one", "two"]);
+    }
 }

@@ -98,4 +98,23 @@ mod tests {
             assert!(fields.get(field).is_some(), "{}: {}", rule.name, rule.section);
         }
     }
+
+    /// What no rule asks for is not gathered, so each has to ask for its own, whatever the others ask for.
+    #[test]
+    fn each_rule_asks_for_the_evidence_that_it_judges() {
+        let policy = Policy::builtin();
+        let day = jiff::SignedDuration::from_hours(24);
+        let nothing = Needs::default();
+        for (name, needs) in [
+            ("deny-list", nothing),
+            ("policy", nothing),
+            ("digest", nothing),
+            ("registries", nothing),
+            ("signatures", Needs { signatures: true, ..nothing }),
+            ("sbom", Needs { inventory: true, ..nothing }),
+            ("vulnerabilities", Needs { inventory: true, findings: Some(day), ..nothing }),
+        ] {
+            assert_eq!(find(name).unwrap().needs(&policy), needs, "{name}");
+        }
+    }
 }

@@ -21,7 +21,8 @@ use plimsoll_policy::{
     Decision, Detail, Evidence, InventorySource, Outcome, Policy, RejectedSignature, SbomAttestation,
     SbomFacts, SbomSearch, is_sbom,
 };
-use plimsoll_verify::{Bundle, Statement, Subject, Verified, statement_by_key};
+use plimsoll_testkit::sigstore::{Leaf, LogVersion, Sigstore};
+use plimsoll_verify::{Bundle, Statement, Subject, TrustedRoot, Verified, statement_by_key, verify};
 use serde_json::json;
 
 const CYCLONEDX: &str = "https://cyclonedx.org/bom";
@@ -220,4 +221,36 @@ fn a_verdict_about_an_empty_attested_inventory_ends_with_its_key() {
     let verdict = judge(&policy, &evidence);
     assert_eq!(rule(&verdict, "sbom").outcome, Outcome::Fail);
     assert_eq!(verdict.valid_until, Some(at("2026-11-20T18:00:00Z")), "then the image is read instead");
+}
+
+/// A certificate's signature has a trusted time, and a verdict says which; a key's alone has none.
+#[test]
+fn when_an_sbom_was_signed_is_told_by_a_trusted_clock_or_not_at_all() {
+    let builder = key();
+    let by_key = accepting(&builder, "transparencyLog: false");
+    let told = |policy: &Policy, evidence: &Evidence| rule(&judge(policy, evidence), "sbom").reason.clone();
+    let evidence = from(builder.statement(&manifest(), CYCLONEDX), &by_key);
+    let reason = told(&by_key, &evidence);
+    assert!(reason.ends_with("as builder attests in CycloneDX 1.6, signed at an unknown time"), "{reason}");
+
+    let mut instance = Sigstore::new();
+    let leaf = Leaf::default();
+    let holder = instance.leaf(&leaf);
+    let statement = Statement::new(Subject::new("", &manifest()), CYCLONEDX, json!({}));
+    let bundle = instance.attest(&holder, &statement.to_json(), LogVersion::V1).to_string();
+    let bundle = Bundle::parse(bundle.as_bytes(), &Limits::default()).unwrap();
+    let root = TrustedRoot::parse(instance.trusted_root().to_string().as_bytes()).unwrap();
+    let identity = format!("{{ issuer: '{}', subject: '{}' }}", leaf.issuer, leaf.subject);
+    let policy = policy(&spec(&format!("{{ name: ci, identity: {identity} }}")));
+    let signers = policy.sbom_signers().unwrap();
+    let verified = signers
+        .verify(&bundle, Some(&root), now(), |check| verify(&bundle, Some(&manifest()), check))
+        .unwrap();
+    let mut attestation = SbomAttestation::new(*verified.bundle());
+    assert_eq!(attestation.signed_at(), None, "before it is verified");
+    let time = verified.times()[0];
+    attestation.add(&policy, verified.clone());
+    assert_eq!(attestation.signed_at(), Some(time));
+    let reason = told(&policy, &from(verified, &policy));
+    assert!(reason.ends_with(&format!("as ci attests in CycloneDX 1.6, signed {time}")), "{reason}");
 }

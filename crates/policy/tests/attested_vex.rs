@@ -233,3 +233,30 @@ fn a_correction_that_cannot_be_read_leaves_nothing_set_aside() {
     refused["statements"][0]["vulnerability"] = json!({"name": "CVE-2026-2222"});
     assert_eq!(judge(&policy, &with_later(&psirt, refused)).decision, Decision::Allow);
 }
+
+/// Whoever gathers VEX asks the policy for whom to verify it, and whether what was verified counts.
+#[test]
+fn a_policy_says_whose_vex_is_verified_and_what_counts() {
+    let (psirt, other) = (key(), key());
+    let policy = accepting(&psirt, "notAfter: 2026-12-01T00:00:00Z");
+    assert!(policy.vex_signers().is_some());
+    let accepts = |statement: &Verified<Statement>| policy.accepts_vex(statement, &manifest(), common::now());
+    assert_eq!(accepts(&vex(&psirt, not_affected())), Ok(()));
+    let stranger = accepts(&vex(&other, not_affected())).unwrap_err();
+    assert!(stranger.contains("a key that spec.vulnerabilities.vex.signedBy does not name"), "{stranger}");
+    let sbom = accepts(&psirt.statement(&manifest(), "https://cyclonedx.org/bom")).unwrap_err();
+    assert!(sbom.contains("is no VEX"), "{sbom}");
+}
+
+#[test]
+fn only_signers_whose_vex_sets_something_aside_are_named_for_it() {
+    let (psirt, other) = (key(), key());
+    let names =
+        format!("{{ name: psirt, key: {} }}, {{ name: vendor, key: {} }}", psirt.yaml(), other.yaml());
+    let policy = policy(&spec(&names));
+    let mut elsewhere = document(&manifest(), "affected", "2026-11-02T00:00:00Z");
+    elsewhere["statements"][0]["vulnerability"]["name"] = json!("CVE-2026-2222");
+    let evidence = with(vec![vex(&other, elsewhere), vex(&psirt, not_affected())], &policy);
+    let verdict = judge(&policy, &evidence);
+    assert_eq!(rule(&verdict, "vulnerabilities").reason, "no findings; 1 finding set aside by VEX of psirt");
+}

@@ -85,6 +85,48 @@ fn documents_fit_their_schemas_and_mistakes_do_not() {
     fits(&verdicts, &verdicts, &serde_json::to_value(verdict).unwrap()).unwrap();
 }
 
+/// Editors show these forms under these names, and generated types are called by them. Each is that of the reader: the limits of
+/// both have tests.
+#[test]
+fn each_form_of_a_text_is_described_once_under_its_name() {
+    let (policy, waiver, verdict) = (schema::policy(), schema::waiver(), schema::verdict());
+    assert_eq!(schema(), policy);
+    let text = |of: &Value, name: &str, expected: Value| {
+        let mut described = of["$defs"][name].clone();
+        let members = described.as_object_mut().unwrap_or_else(|| panic!("{name} is not described"));
+        members.remove("description");
+        members.remove("examples");
+        assert_eq!(described, expected, "{name}");
+    };
+    let name = json!({"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"});
+    let instant = json!({"type": "string", "format": "date-time"});
+    let pattern = json!({"type": "string", "minLength": 1, "maxLength": 512});
+    for of in [&policy, &waiver] {
+        text(of, "Name", name.clone());
+        text(of, "Instant", instant.clone());
+        text(of, "ImagePattern", pattern.clone());
+    }
+    text(&verdict, "Instant", instant);
+    text(&policy, "PathPattern", pattern);
+    text(&policy, "Age", json!({"type": "string", "pattern": "^[0-9]{1,7}[mhd]$"}));
+    let identity = &policy["$defs"]["IdentityText"];
+    assert_eq!(identity["oneOf"][0]["maxLength"], 2048);
+    assert_eq!(policy["$defs"]["IdentitySpec"]["properties"]["subject"]["$ref"], "#/$defs/IdentityText");
+    // What is used in one place is described there.
+    let reason = &policy["$defs"]["ExclusionSpec"]["properties"]["reason"];
+    assert_eq!((&reason["minLength"], &reason["maxLength"]), (&json!(1), &json!(500)));
+    assert_eq!(policy["$defs"]["DigestSpec"]["properties"]["pinned"]["type"], "boolean");
+
+    let rules: Vec<plimsoll_policy::RuleInfo> = plimsoll_policy::built_in_rules().collect();
+    let waivable: Vec<&str> =
+        rules.iter().filter(|rule| rule.waivable).map(|rule| rule.name.as_str()).collect();
+    text(&waiver, "WaivableRule", json!({"type": "string", "enum": waivable}));
+    let all = rules
+        .iter()
+        .map(|rule| json!({"type": "string", "const": rule.name.as_str(), "description": rule.about}));
+    text(&verdict, "Rule", json!({"oneOf": all.collect::<Vec<_>>()}));
+}
+
 /// Whether `value` fits `schema`: the keywords that the exported schemas use, and no others.
 fn fits(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
     let wrong = |what: &str| Err(format!("{what}: {value} does not fit {schema}"));

@@ -168,4 +168,27 @@ mod tests {
             assert!(error.contains(problem), "{pattern}: {error}");
         }
     }
+
+    #[test]
+    fn a_pattern_is_anywhere_if_its_first_name_is_not_fixed() {
+        for (pattern, expected) in [
+            ("srv/app/**", false),
+            ("srv/**/tests/**", false),
+            ("/srv/*.jar", false),
+            ("**/tests/**", true),
+            ("s*/app", true),
+            ("{srv,opt}/app", true),
+        ] {
+            assert_eq!(PathPattern::parse(pattern).unwrap().is_anywhere(), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_as_long_as_it_may_be_and_is_the_same_by_its_text() {
+        let longest = "a".repeat(MAX_BYTES);
+        assert_eq!(PathPattern::parse(&longest).unwrap().as_str(), longest);
+        let parsed = |text| PathPattern::parse(text).unwrap();
+        assert_eq!(parsed("/srv/app"), parsed("srv/app"));
+        assert_ne!(parsed("srv/app"), parsed("srv/app2"));
+    }
 }

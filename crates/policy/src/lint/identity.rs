@@ -173,4 +173,51 @@ mod tests {
             assert_eq!(named_parts(subject), named, "{subject}");
         }
     }
+
+    /// What is left of a pattern is text that every match has in it.
+    #[test]
+    fn classes_and_repetitions_are_no_text() {
+        for (pattern, text) in [
+            ("a[bc]d", "ad"),
+            ("a[^@]d", "ad"),
+            // A bracket that comes first, or after a caret or backslash, is in the class.
+            ("a[]b]d", "ad"),
+            ("a[^]b]d", "ad"),
+            (r"a[\]b]d", "ad"),
+            (r"a[^b\]]d", "ad"),
+            ("a{2,3}d", "ad"),
+            (r"\.\w\d\-", ".-"),
+            ("^(a)*b+c?$", "abc"),
+            ("a[b", "a"),
+            ("a{2", "a"),
+        ] {
+            assert_eq!(literals(pattern), text, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_claim_names_the_workflow_or_the_ref_unless_it_may_be_anything() {
+        let pattern = |source: &str| Text::Pattern(Pattern::new(source).unwrap());
+        let open = r"https://github\.com/team/app/.*";
+        for (claim, text, named) in [
+            (Claim::SourceRef, Text::Exact("refs/heads/main".into()), (false, true)),
+            (Claim::SourceRef, pattern(r"refs/tags/v\d+"), (false, true)),
+            (Claim::SourceRef, pattern(".*"), (false, false)),
+            (Claim::WorkflowName, Text::Exact("release".into()), (true, false)),
+            (Claim::BuildConfig, pattern(r".*/release\.yml@.*"), (true, false)),
+            (Claim::BuildSignerUri, pattern(".+"), (false, false)),
+            (Claim::BuildTrigger, Text::Exact("push".into()), (false, false)),
+        ] {
+            let identity = Identity {
+                issuer: Text::Exact(CI_ISSUERS[0].into()),
+                subject: pattern(open),
+                claims: vec![(claim, text.clone())],
+            };
+            assert_eq!(
+                (names_workflow(&identity, open), names_ref(&identity, open)),
+                named,
+                "{claim} {text:?}"
+            );
+        }
+    }
 }

@@ -253,4 +253,65 @@ mod tests {
             assert!(matches!(wrong.parse::<PredicateType>(), Err(Error::PredicateName { .. })), "{wrong}");
         }
     }
+
+    #[test]
+    fn a_type_has_the_name_that_it_was_given_by_and_further_addresses() {
+        let link: PredicateType = "link".parse().unwrap();
+        assert_eq!(
+            (link.name(), link.uri(), link.to_string().as_str()),
+            (Some("link"), "https://in-toto.io/Link/v1", "link")
+        );
+        for (uri, is_link) in [
+            ("https://in-toto.io/Link/v1", true),
+            ("https://in-toto.io/attestation/link/v0.3", true),
+            ("https://in-toto.io/attestation/link/v0.2", false),
+            ("https://slsa.dev/provenance/v1", false),
+        ] {
+            assert_eq!(link.is(uri), is_link, "{uri}");
+        }
+        let own: PredicateType = "https://p.example/v1".parse().unwrap();
+        assert_eq!((own.name(), own.to_string().as_str()), (None, "https://p.example/v1"));
+    }
+
+    /// Each kind of value, by a field of a real type: what fits it, and what does not.
+    #[test]
+    fn each_kind_of_value_is_checked() {
+        let bom = |field: &str, value: Value| {
+            let mut document = json!({"bomFormat": "CycloneDX", "specVersion": "1.6"});
+            document[field] = value;
+            ("https://cyclonedx.org/bom", document)
+        };
+        let result = |value: Value| {
+            ("https://in-toto.io/attestation/test-result/v0.1", json!({"result": value, "configuration": []}))
+        };
+        let empty = |value: Value| ("https://docs.pypi.org/attestations/publish/v1", value);
+        for ((kind, document), expected) in [
+            (bom("version", json!(1)), None),
+            (bom("version", json!(-1)), None),
+            (bom("version", json!(u64::MAX)), None),
+            (bom("version", json!(1.5)), Some("predicate.version: got 1.5, expected an integer")),
+            (bom("specVersion", json!("1.6")), None),
+            (
+                bom("specVersion", json!("2.0")),
+                Some("predicate.specVersion: got \"2.0\", expected a text that begins with \"1.\""),
+            ),
+            (
+                bom("bomFormat", json!("SPDX")),
+                Some("predicate.bomFormat: got \"SPDX\", expected \"CycloneDX\""),
+            ),
+            (result(json!("PASSED")), None),
+            (
+                result(json!("GREEN")),
+                Some("predicate.result: got \"GREEN\", expected one of \"PASSED\", \"WARNED\", \"FAILED\""),
+            ),
+            (empty(Value::Null), None),
+            (empty(json!({})), None),
+            (empty(json!({"a": 1})), Some("predicate: got an object, expected nothing, or an empty object")),
+        ] {
+            match expected {
+                None => fits(kind, &document).unwrap(),
+                Some(told) => assert_eq!(problem(kind, &document), told),
+            }
+        }
+    }
 }

@@ -250,4 +250,44 @@ mod tests {
             assert!(matches!(error, Error::FieldType { .. }), "{error}");
         }
     }
+
+    #[test]
+    fn base64_of_either_alphabet_is_rewritten_in_the_standard_one() {
+        for (text, usual) in [("-_-_", "+/+/"), ("+/+/", "+/+/"), ("-_8=", "+/8="), ("AAAA", "AAAA")] {
+            assert_eq!(base64(text.to_owned()).as_deref(), Some(usual), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_has_as_many_items_as_it_may_and_no_more() {
+        let stamps = |count: usize| {
+            let stamps = vec![json!({"signedTimestamp": "AA=="}); count];
+            normalise(
+                json!({"verificationMaterial": {"timestampVerificationData": {"rfc3161Timestamps": stamps}}}),
+            )
+        };
+        assert!(stamps(MOST_ITEMS).is_ok());
+        let error = stamps(MOST_ITEMS + 1).unwrap_err();
+        assert!(matches!(error, Error::TooMany { got: 33, limit: 32, .. }), "{error}");
+    }
+
+    #[test]
+    fn what_a_field_should_have_been_is_told() {
+        for (bundle, told) in [
+            (json!([]), "bundle: the document: expected an object"),
+            (json!({"mediaType": []}), "bundle: mediaType: expected a string or a number"),
+            (json!({"dsseEnvelope": 1}), "bundle: dsseEnvelope: expected an object"),
+            (json!({"dsseEnvelope": {"signatures": {}}}), "bundle: dsseEnvelope.signatures: expected a list"),
+            (
+                json!({"dsseEnvelope": {"payload": 1}}),
+                "bundle: dsseEnvelope.payload: expected a string in base64",
+            ),
+            (
+                json!({"messageSignature": {"messageDigest": {"algorithm": "MD5"}}}),
+                "bundle: messageSignature.messageDigest.algorithm: expected the name or number of a hash algorithm",
+            ),
+        ] {
+            assert_eq!(normalise(bundle).unwrap_err().to_string(), told);
+        }
+    }
 }

@@ -14,8 +14,10 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plimsoll_core::{Digest, Limits};
-use plimsoll_testkit::sigstore::{Holder, Leaf, LogVersion, Pair, Sigstore, hex, pae, pem};
-use plimsoll_verify::legacy::{bundle_of_attestation, bundle_of_signature, upgraded, verify_simple_signing};
+use plimsoll_testkit::sigstore::{Holder, Leaf, LogVersion, NOW, Pair, Sigstore, hex, pae, pem};
+use plimsoll_verify::legacy::{
+    bundle_of_attestation, bundle_of_file, bundle_of_signature, upgraded, verify_simple_signing,
+};
 use plimsoll_verify::{
     Artifact, Bundle, BundleVersion, Check, Error, IN_TOTO_PAYLOAD, Identity, PublicKey, Requirements,
     Signer, Statement, Step, Subject, Text, Trusted, TrustedKey, TrustedRoot, Verified, verify,
@@ -378,4 +380,40 @@ fn an_attestation_is_verified_like_any_statement() {
         "signatures": [{"sig": STANDARD.encode(plain)}],
     });
     assert!(matches!(judged(&other.to_string(), &image()), Err(Error::PayloadType { .. })));
+}
+
+/// cosign writes a signed timestamp into an annotation of its own. Its time counts like that of any bundle.
+#[test]
+fn a_timestamp_in_an_annotation_is_a_trusted_time() {
+    let mut case = Case::new(payload());
+    let signature = STANDARD.decode(&case.annotations["dev.cosignproject.cosign/signature"]).unwrap();
+    let stamp = case.instance.stamp(&signature, NOW + 7);
+    let annotation = json!({"SignedRFC3161Timestamp": stamp["signedTimestamp"]}).to_string();
+    case.annotations.insert("dev.sigstore.cosign/rfc3161timestamp".into(), annotation);
+    let times = case.verify().unwrap().times().iter().map(|time| time.as_second()).collect::<Vec<_>>();
+    assert_eq!(times, [NOW + 7, NOW]);
+    let other = case.instance.stamp(b"another signature", NOW);
+    let annotation = json!({"SignedRFC3161Timestamp": other["signedTimestamp"]}).to_string();
+    case.annotations.insert("dev.sigstore.cosign/rfc3161timestamp".into(), annotation);
+    case.refused_by(Step::Timestamp);
+}
+
+/// What a file of cosign 1 or 2 says of its signer is kept: a certificate, or nothing for a key.
+#[test]
+fn a_file_of_older_versions_keeps_its_certificate_and_takes_no_other_json_for_an_envelope() {
+    let mut instance = Sigstore::new();
+    let holder = instance.leaf(&Leaf::default());
+    let made = |file: &Value| {
+        let bundle = bundle_of_file(file.to_string().as_bytes(), &Limits::default()).unwrap().into_owned();
+        Bundle::parse(&bundle, &Limits::default()).unwrap()
+    };
+    let with = |cert: &str| json!({"base64Signature": STANDARD.encode("a signature"), "cert": cert});
+    let certified = with(&STANDARD.encode(pem("CERTIFICATE", &holder.certificate)));
+    assert!(made(&certified).has_certificate());
+    for none in [with(""), with(&STANDARD.encode(Pair::new().public_pem()))] {
+        assert!(!made(&none).has_certificate());
+    }
+    // The bytes of a signature that happen to be JSON are a signature all the same.
+    let odd = made(&json!({"base64Signature": STANDARD.encode("{}")}));
+    assert!(odd.signs_message());
 }

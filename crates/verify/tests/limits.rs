@@ -120,10 +120,21 @@ fn the_lists_in_statements_predicates_and_files_are_bounded_by_limits_that_can_b
     limits.predicate_items = 2;
     let error = check_predicate(kind, &sbom, &limits).unwrap_err();
     assert!(error.to_string().contains("--limit predicate_items=…"), "{error}");
+    limits.predicate_items = 3;
+    assert!(check_predicate(kind, &sbom, &limits).is_ok(), "as many as there may be");
 
     let line = String::from_utf8(bundle(&Pair::new(), &payload)).unwrap();
-    let file = vec![line; 3].join("\n");
+    let file = vec![line.clone(); 3].join("\n");
     assert_eq!(provenance::bundles(file.as_bytes(), &limits).unwrap().len(), 3);
     limits.attestations = 2;
     names(&provenance::bundles(file.as_bytes(), &limits).unwrap_err(), "attestations");
+    // The same for each form of a file.
+    let members = |count: usize| {
+        let list = vec![format!(r#"{{"bundle":{line}}}"#); count].join(",");
+        [format!(r#"{{"attestations":[{list}]}}"#), format!("[{list}]")]
+    };
+    for form in 0..2 {
+        assert_eq!(provenance::bundles(members(2)[form].as_bytes(), &limits).unwrap().len(), 2);
+        names(&provenance::bundles(members(3)[form].as_bytes(), &limits).unwrap_err(), "attestations");
+    }
 }

@@ -7,9 +7,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use plimsoll_core::{Digest, Limits};
 use plimsoll_testkit::sigstore::{Leaf, LogVersion, Pair, Sigstore, now, pae, pem};
+use plimsoll_verify::provenance::digest_of_integrity;
 use plimsoll_verify::{
-    Artifact, Bundle, Check, Error, Pattern, PublicKey, Requirements, Statement, Step, Subject, Text,
-    Trusted, TrustedKey, TrustedRoot, statement_by_key, verify_detached, verify_message,
+    Artifact, Bundle, Check, DATABASE_V1, Error, Pattern, PublicKey, Requirements, Statement, Step, Subject,
+    Text, Trusted, TrustedKey, TrustedRoot, statement_by_key, verify_detached, verify_message,
 };
 use serde_json::{Value, json};
 
@@ -206,4 +207,63 @@ fn a_subject_has_digests_up_to_a_number_and_its_annotations_are_its_own() {
     assert_eq!(json!(found.value().annotations(&image())), json!({"a": 1, "b": 2, "c": 4}));
     let fresh = Statement::new(Subject::new("", &image()), "p", json!({}));
     assert!(fresh.annotations(&image()).is_empty());
+}
+
+/// A statement that is about another image too says nothing of this one alone.
+#[test]
+fn a_statement_is_about_one_image_or_one_database_alone() {
+    let (this, other) = (image(), Digest::sha256(b"other"));
+    let about = |predicate_type: &str, digests: &[Digest]| {
+        let (first, more) = digests.split_first().unwrap();
+        let mut statement = Statement::new(Subject::new("", first), predicate_type, json!({}));
+        statement.subjects.extend(more.iter().map(|digest| Subject::new("", digest)));
+        statement
+    };
+    for (digests, problem) in [
+        (&[this][..], None),
+        (&[other], Some("it is about another digest than the manifest of this platform")),
+        (&[this, other], Some("it is about 2 subjects, not about this image alone")),
+        (&[this, other, this], Some("it is about 3 subjects, not about this image alone")),
+    ] {
+        let told = about("https://p.example", digests).is_about_image(&this);
+        assert_eq!(told.err().as_deref(), problem, "{digests:?}");
+    }
+    let alone = format!("expected {this} alone");
+    for (kind, digests, problem) in [
+        (DATABASE_V1, &[this][..], None),
+        (DATABASE_V1, &[other], Some(alone.as_str())),
+        (DATABASE_V1, &[this, other], Some(&*alone)),
+        (DATABASE_V1, &[this, other, other], Some(&*alone)),
+        (
+            "https://p.example",
+            &[this],
+            Some("a statement of type https://p.example is none about a database"),
+        ),
+    ] {
+        match (about(kind, digests).vouches_for_database(&this), problem) {
+            (Ok(()), None) => {}
+            (Err(told), Some(problem)) => assert!(told.contains(problem), "{told}"),
+            other => panic!("{other:?} of {digests:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_statement_without_a_predicate_has_an_empty_one() {
+    let mut statement = about(&json!([{"digest": {"sha256": image().hex()}}]));
+    statement.as_object_mut().unwrap().remove("predicate");
+    let read = Statement::parse(statement.to_string().as_bytes(), &Limits::default()).unwrap();
+    assert_eq!(read.predicate, json!({}));
+}
+
+#[test]
+fn an_entry_of_subresource_integrity_is_a_digest() {
+    let digest = Digest::compute(plimsoll_core::Algorithm::Sha512, b"a file");
+    let encoded = STANDARD.encode(digest.as_bytes());
+    assert_eq!(digest_of_integrity("sha512", &encoded), Some(digest));
+    for (algorithm, encoded) in
+        [("sha256", encoded.as_str()), ("sha512", "AAAA"), ("sha512", "?"), ("md5", &encoded)]
+    {
+        assert_eq!(digest_of_integrity(algorithm, encoded), None, "{algorithm} {encoded}");
+    }
 }

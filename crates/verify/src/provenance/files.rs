@@ -323,4 +323,54 @@ mod tests {
         assert!(refused(&many).contains("--limit attestations=…"));
         assert_eq!(found(&"{\"mediaType\":\"x\"}\n".repeat(most)).unwrap().len(), most);
     }
+
+    /// What is wrong is told of the line that it is in, or of the whole if nothing in it is a bundle.
+    #[test]
+    fn a_fault_is_told_of_its_line_or_of_the_whole() {
+        for (document, told) in [
+            ("{\"mediaType\":\"x\"}\n7", "attestations: line 2: expected a bundle"),
+            ("\n{\"mediaType\":\"x\"}\n\n[]", "attestations: line 4: expected a bundle"),
+            ("7\n7", "attestations: the document: "),
+            ("nothing\n{}", "attestations: the document: "),
+        ] {
+            assert!(refused(document).starts_with(told), "{document}: {}", refused(document));
+        }
+    }
+
+    #[test]
+    fn a_bundle_may_stand_in_a_list_without_anything_around_it() {
+        let bundle = r#"{"mediaType":"x"}"#;
+        let all = found(&format!(r#"{{"attestations":[{bundle}]}}"#)).unwrap();
+        assert_eq!(all.iter().map(|it| it.bundle.as_slice()).collect::<Vec<_>>(), [bundle.as_bytes()]);
+        assert!(refused(r#"{"attestations":[{"other":"x"}]}"#).ends_with("attestations[0]: has no bundle"));
+    }
+
+    #[test]
+    fn a_publisher_that_the_certificate_does_not_name_is_told_with_both() {
+        let certificate = |claims: &[(Claim, &str)]| CertificateIdentity {
+            issuer: "i".into(),
+            subject: "ann@example.com".into(),
+            claims: claims.iter().map(|(claim, text)| (*claim, (*text).to_owned())).collect(),
+        };
+        let publisher = |value: Value| Publisher::read(&value, "p").unwrap();
+        let github =
+            publisher(json!({"kind": "GitHub", "repository": "team/app", "workflow": "release.yml"}));
+        let address = "https://github.com/team/app";
+        let config = format!("{address}/.github/workflows/release.yml@refs/heads/main");
+        let says = |got: &str, index: &str| {
+            Some(format!("publisher: the certificate says {got:?}, the package index {index:?}"))
+        };
+        let of = |repository, config| {
+            certificate(&[(Claim::SourceRepository, repository), (Claim::BuildConfig, config)])
+        };
+        assert_eq!(github.differs_from(&of(address, &config)), None);
+        let elsewhere = "https://github.com/evil/app";
+        assert_eq!(github.differs_from(&of(elsewhere, &config)), says(elsewhere, address));
+        let other = format!("{address}/.github/workflows/other.yml@refs/heads/main");
+        let wanted = format!("{address}/.github/workflows/release.yml");
+        assert_eq!(github.differs_from(&of(address, &other)), says(&other, &wanted));
+        let google = publisher(json!({"kind": "Google", "email": "bob@example.com"}));
+        assert_eq!(google.differs_from(&certificate(&[])), says("ann@example.com", "bob@example.com"));
+        assert_eq!(publisher(json!({"kind": "Other"})).differs_from(&certificate(&[])), None);
+    }
 }

@@ -19,6 +19,7 @@ mod neighbours;
 mod several;
 mod signers;
 mod subject;
+mod told;
 
 use std::num::NonZeroUsize;
 

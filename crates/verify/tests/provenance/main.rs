@@ -15,6 +15,7 @@ mod build;
 mod expectations;
 mod platforms;
 mod published;
+mod reading;
 #[path = "../conformance/suite.rs"]
 mod suite;
 

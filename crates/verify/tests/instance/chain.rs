@@ -86,6 +86,20 @@ fn a_root_that_may_have_no_other_authority_below_it() {
     assert!(refusal.contains("may stand above 0"), "{refusal}");
 }
 
+/// RFC 5280, 6.1.4 (l): an authority that certifies a new key of its own is no other authority.
+#[test]
+fn a_new_key_of_an_authority_is_no_other_authority_below_it() {
+    let same = "testkit intermediate";
+    let case = |root: &Authority| {
+        let mut instance = Sigstore::new();
+        instance.root = root.issued(&instance.root_key, &instance.root_key, same, same);
+        instance.ca = Authority::default().issued(&instance.root_key, &instance.ca_key, same, same);
+        Case::signed_by(instance, &Leaf::default(), LogVersion::V1)
+    };
+    case(&Authority::default()).verify().unwrap();
+    case(&Authority { below: Some(0), ..Authority::default() }).verify().unwrap();
+}
+
 #[test]
 fn an_authority_whose_key_may_not_sign_certificates() {
     // For lists of revoked certificates, and for signatures.

@@ -1,7 +1,7 @@
 //! The signer of the advisory database, for policies that require one.
 //!
-//! Owns whether the signature of the list is valid for a signer of the policy, and whether the files are those of the
-//! list. The policies decide who may sign ([`plimsoll_policy::Policy::database_signers`]).
+//! Owns whether the signature of the list is valid for a signer of the policy. Whatever is read from the files is compared with the
+//! list by the database itself. The policies decide who may sign ([`plimsoll_policy::Policy::database_signers`]).
 
 use plimsoll_core::Digest;
 use plimsoll_policy::{DatabaseFacts, Signers};
@@ -34,13 +34,10 @@ fn verified(
     let signature = signature.map_err(|reason| format!("its signature cannot be read: {reason}"))?;
     let bundle = Bundle::parse(signature, collection.layers.limits());
     let bundle = bundle.map_err(|error| format!("its signature cannot be read: {error}"))?;
-    let verified = signers
+    signers
         .verify(&bundle, under.root.ok(), collection.now, |check| verify(&bundle, Some(list), check))
         .map_err(|error| match (error, under.root) {
             (Error::NoTrustedRoot, Err(why)) => why.to_owned(),
             (error, _) => format!("its signature is refused: {error}"),
-        })?;
-    // Last, because it takes longer than everything else.
-    database.is_whole().map_err(|reason| format!("its files are not those that were signed: {reason}"))?;
-    Ok(verified)
+        })
 }

@@ -4,22 +4,24 @@
 //! Owns the format of the files, and reads them. It neither fetches nor parses publishers' data, and does not
 //! know what is installed.
 //!
-//! Opening reads the headers. The index of an ecosystem is read as a whole at its first lookup; hits are
-//! positioned reads. Every file stays open, so that a replacement during a scan does not mix two states.
-//! Everything is verified when it is read: a damaged file is an error, never a shorter answer.
+//! Opening reads the headers. The directory of an ecosystem is read as a whole at its first lookup; packages and texts are read in
+//! blocks. Every file stays open, so that a replacement during a scan does not mix two states. Everything is compared with
+//! digests that lead up to the list of files when it is read: what was damaged, or changed since the file was opened, is an error,
+//! never another answer.
 
 mod advisories;
+mod blocks;
 mod file;
 mod format;
 mod list;
 mod overlays;
 mod record;
+mod texts;
 mod wire;
 mod writer;
 
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::OnceLock;
 
 use plimsoll_core::{Algorithm, Digest, Ecosystem, Hasher, Timestamp};
 use serde::Serialize;
@@ -29,7 +31,7 @@ pub use format::Malformed;
 pub use list::{FileList, LIST, MAX_SIGNATURE, is_signature};
 pub use overlays::{Epss, Kev, Overlay, Overlays, Statement, VexStatus, is_cve};
 pub use record::{Detail, Entry, Place, VulnerableFunctions};
-pub use writer::{Counts, FeedDescription, File, NewEntry, OverlayWriter, Writer, key};
+pub use writer::{Counts, FeedDescription, File, NewDetail, NewEntry, OverlayWriter, Writer, key};
 
 use crate::error::{Damage, Error};
 use crate::order::{self, VersionOrder};
@@ -50,8 +52,6 @@ pub struct Database {
     list: FileList,
     /// The bundle with the signature of the list, as it lay there.
     signature: Option<Result<Vec<u8>, String>>,
-    /// What [`Database::is_whole`] found.
-    whole: OnceLock<Result<(), String>>,
 }
 
 /// An open file of the database, as it is stored.
@@ -131,7 +131,7 @@ impl Database {
     /// A database that covers nothing yet: every component is a gap.
     pub fn empty() -> Self {
         let (advisories, overlays, signature) = (Vec::new(), None, None);
-        Self { advisories, overlays, list: FileList::default(), signature, whole: OnceLock::new() }
+        Self { advisories, overlays, list: FileList::default(), signature }
     }
 
     /// Opens the database in `dir`. While others change it, that is the database before the change or after it.
@@ -181,7 +181,7 @@ impl Database {
         if advisories.is_empty() {
             return Err(Error::NoDatabase { dir: dir.to_owned() });
         }
-        Ok(Self { advisories, overlays, list, signature, whole: OnceLock::new() })
+        Ok(Self { advisories, overlays, list, signature })
     }
 
     /// The list of its files, which a signature is about.
@@ -202,13 +202,6 @@ impl Database {
             stored.ok_or_else(|| Error::Damaged { path: name.into(), reason: Damage::List })
         };
         self.list.names().map(stored).collect()
-    }
-
-    /// Whether every byte is what the list stands for. A lookup verifies what it reads, but a record only by its own checksum,
-    /// which whoever changes a record can change with it. Computed once.
-    pub fn is_whole(&self) -> Result<(), String> {
-        let hash = || self.tables().try_for_each(TableFile::hash).map_err(|error| error.to_string());
-        self.whole.get_or_init(hash).clone()
     }
 
     fn tables(&self) -> impl Iterator<Item = &TableFile> {

@@ -47,6 +47,9 @@ pub enum Error {
         /// The directory.
         dir: PathBuf,
     },
+    /// A text could not be compressed while a database was written.
+    #[error("cannot compress a text of the database: {0}")]
+    Compress(io::Error),
     /// The caller no longer waits.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -76,13 +79,13 @@ pub enum Damage {
     /// A part does not match its recorded digest.
     #[error("the digest of its {part} does not match")]
     Digest {
-        /// Header, index, body or record.
+        /// Header, directory or block.
         part: &'static str,
     },
     /// A part with the right digest still does not decode: a defect of the writer.
     #[error("its {part} does not decode")]
     Encoding {
-        /// Index, package record or advisory record.
+        /// Directory, block, package record or text.
         part: &'static str,
     },
     /// The list of the database's files is invalid, or contains files that no database has.
@@ -107,6 +110,7 @@ impl Classify for Error {
             | Self::Damaged { .. }
             | Self::Format { .. }
             | Self::Unlisted { .. }
+            | Self::Compress(_)
             | Self::Limit(_) => Kind::Failed,
         }
     }
@@ -122,7 +126,7 @@ impl Classify for Error {
             Self::Damaged { .. } | Self::Format { .. } | Self::Unlisted { .. } => Some(
                 "make it again: `plimsoll db update`, or `plimsoll db build --from DIR --as-of TIME` from files".into(),
             ),
-            Self::Read { .. } | Self::Limit(_) => None,
+            Self::Read { .. } | Self::Compress(_) | Self::Limit(_) => None,
         }
     }
 }

@@ -173,8 +173,7 @@ fn about_package(
     let Some(package) = advisories.package(key)? else { return Ok(()) };
     let mut details = HashMap::new();
     advisories.visit(&package, |entry| {
-        let place = (entry.detail.offset, entry.detail.length);
-        let detail = match details.entry(place) {
+        let detail = match details.entry(entry.detail) {
             std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
             std::collections::hash_map::Entry::Vacant(new) => new.insert(advisories.detail(entry.detail)?),
         };

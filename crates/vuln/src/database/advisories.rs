@@ -75,9 +75,7 @@ impl Advisories {
 
     /// The keys of all packages with advisories, sorted.
     pub fn keys(&self) -> Result<Vec<String>, Error> {
-        let name = |entry: Option<(&[u8], Place)>| Some(str::from_utf8(entry?.0).ok()?.to_owned());
-        let index = self.file.index()?;
-        index.iter().map(|entry| name(entry).ok_or_else(|| self.file.encoding("index"))).collect()
+        self.file.names()
     }
 
     /// The record of the package stored under `key` (see [`key`](super::key)); `None` if there is no advisory about it.
@@ -91,7 +89,15 @@ impl Advisories {
         package: &'a Package,
         visit: impl FnMut(&Entry<'a>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let visited = record::visit_entries(package.0.content(), visit);
+        self.visit_record(&package.0, visit)
+    }
+
+    fn visit_record<'a>(
+        &self,
+        record: &'a Record,
+        visit: impl FnMut(&Entry<'a>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let visited = record::visit_entries(record.content(), visit);
         visited.ok_or_else(|| self.file.encoding("package record"))?
     }
 
@@ -124,14 +130,12 @@ impl Advisories {
 
     /// What findings show about an advisory.
     pub fn detail(&self, place: Place) -> Result<Detail, Error> {
-        Detail::decode(self.file.record(place)?.content())
-            .ok_or_else(|| self.file.encoding("advisory record"))
+        self.file.text(place, Detail::decode)
     }
 
     pub(super) fn verify(&self) -> Result<(), Error> {
         self.file.verify(|record| {
-            let package = Package(record);
-            self.visit(&package, |entry| {
+            self.visit_record(record, |entry| {
                 self.feed(entry)?;
                 self.conditions(entry)?;
                 self.rated_by(entry)?;

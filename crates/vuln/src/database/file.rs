@@ -2,21 +2,19 @@
 
 use std::fs;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use plimsoll_core::{Algorithm, Digest, Hasher};
+use plimsoll_core::Digest;
 
-use super::format::{
-    self, CHECKSUM, FORMAT, Header, Index, MAGIC, MAX_HEADER, MAX_INDEX, MAX_RECORD, PREAMBLE,
-};
+use super::blocks::{BlockPlace, Directory, PackageBlock, Recent};
+use super::format::{self, FORMAT, Header, MAGIC, MAX_BLOCK, MAX_DIRECTORY, MAX_HEADER, PREAMBLE, Part};
 use super::record::Place;
+use super::texts::{Inflater, TextBlock};
 use super::wire::Reader;
 use crate::error::{Damage, Error};
-
-/// Bytes that are read at once for a package; reading fewer is hardly faster.
-const WINDOW: u64 = 16 * 1024;
 
 /// An open file with a verified header.
 #[derive(Debug)]
@@ -26,35 +24,27 @@ pub(super) struct TableFile {
     bytes: u64,
     digest: Digest,
     header: Header,
-    /// Where the index starts in the file.
-    index_start: u64,
-    index: OnceLock<Index>,
+    /// Where the directory and the blocks of packages are in the file.
+    packages: Range<u64>,
+    /// Where those of texts are.
+    texts: Range<u64>,
+    package_directory: OnceLock<Directory>,
+    text_directory: OnceLock<Directory>,
+    package_blocks: Mutex<Recent<PackageBlock>>,
+    text_blocks: Mutex<(Recent<TextBlock>, Inflater)>,
     labels: OnceLock<Vec<String>>,
-    window: Mutex<Window>,
 }
 
-/// The part of a file that was last read for a package. Inventory and records are both sorted, so the next one is
-/// usually in it.
-#[derive(Debug, Default)]
-struct Window {
-    start: u64,
-    bytes: Vec<u8>,
-}
-
-/// Whether the next requested record probably follows.
-#[derive(Clone, Copy)]
-enum NextRead {
-    Adjacent,
-    Elsewhere,
-}
-
-/// A verified record, preceded by its checksum, as it was read.
+/// The record of one package, in a verified block.
 #[derive(Debug)]
-pub(super) struct Record(Vec<u8>);
+pub(super) struct Record {
+    block: Arc<PackageBlock>,
+    number: usize,
+}
 
 impl Record {
     pub(super) fn content(&self) -> &[u8] {
-        self.0.get(CHECKSUM..).unwrap_or_default()
+        self.block.record(self.number).unwrap_or_default()
     }
 }
 
@@ -95,11 +85,15 @@ impl TableFile {
         if header.feeds.is_empty() {
             return Err(damaged(Damage::Header("feeds")));
         }
-        if header.index.bytes > MAX_INDEX {
-            return Err(damaged(Damage::Header("index length")));
+        if [&header.packages, &header.texts].iter().any(|part| part.directory.bytes > MAX_DIRECTORY) {
+            return Err(damaged(Damage::Header("directory length")));
         }
-        let index_start = PREAMBLE as u64 + u64::from(length);
-        let expected = index_start.saturating_add(header.index.bytes).saturating_add(header.body.bytes);
+        // The directories are bounded, so only the blocks can be too long.
+        let packages_start = PREAMBLE as u64 + u64::from(length);
+        let texts_start = packages_start + header.packages.directory.bytes;
+        let blocks_start = texts_start + header.texts.directory.bytes;
+        let between = blocks_start.saturating_add(header.packages.bytes);
+        let expected = between.saturating_add(header.texts.bytes);
         if expected != bytes {
             return Err(damaged(Damage::Length { got: bytes, expected }));
         }
@@ -109,10 +103,13 @@ impl TableFile {
             bytes,
             digest,
             header,
-            index_start,
-            index: OnceLock::new(),
+            packages: packages_start..blocks_start,
+            texts: texts_start..between,
+            package_directory: OnceLock::new(),
+            text_directory: OnceLock::new(),
+            package_blocks: Mutex::default(),
+            text_blocks: Mutex::default(),
             labels: OnceLock::new(),
-            window: Mutex::default(),
         })
     }
 
@@ -130,27 +127,100 @@ impl TableFile {
         self.bytes
     }
 
-    pub(super) fn index(&self) -> Result<&Index, Error> {
-        if let Some(index) = self.index.get() {
-            return Ok(index);
+    fn package_directory(&self) -> Result<&Directory, Error> {
+        self.directory(&self.package_directory, &self.header.packages, self.packages.start)
+    }
+
+    fn text_directory(&self) -> Result<&Directory, Error> {
+        self.directory(&self.text_directory, &self.header.texts, self.texts.start)
+    }
+
+    fn directory<'a>(
+        &self,
+        known: &'a OnceLock<Directory>,
+        part: &Part,
+        start: u64,
+    ) -> Result<&'a Directory, Error> {
+        if let Some(directory) = known.get() {
+            return Ok(directory);
         }
-        let bytes = read_at(&self.file, &self.path, self.index_start, self.header.index.bytes)?;
-        if Digest::sha256(&bytes) != self.header.index.digest {
-            return Err(self.damaged(Damage::Digest { part: "index" }));
+        let bytes = read_at(&self.file, &self.path, start, part.directory.bytes)?;
+        if Digest::sha256(&bytes) != part.directory.digest {
+            return Err(self.damaged(Damage::Digest { part: "directory" }));
         }
-        let index = Index::new(bytes).ok_or_else(|| self.encoding("index"))?;
-        Ok(self.index.get_or_init(|| index))
+        let directory = Directory::decode(&bytes, part.bytes).ok_or_else(|| self.encoding("directory"))?;
+        Ok(known.get_or_init(|| directory))
+    }
+
+    /// The stored bytes of a block, verified.
+    fn stored(&self, start: u64, place: &BlockPlace) -> Result<Vec<u8>, Error> {
+        if place.stored > MAX_BLOCK || place.plain > MAX_BLOCK {
+            return Err(self.encoding("directory"));
+        }
+        let bytes = read_at(&self.file, &self.path, start.saturating_add(place.offset), place.stored.into())?;
+        if Digest::sha256(&bytes).as_bytes() != place.digest {
+            return Err(self.damaged(Damage::Digest { part: "block" }));
+        }
+        Ok(bytes)
+    }
+
+    fn package_block(
+        &self,
+        recent: &mut Recent<PackageBlock>,
+        place: &BlockPlace,
+    ) -> Result<Arc<PackageBlock>, Error> {
+        if let Some(block) = recent.get(place.number) {
+            return Ok(block);
+        }
+        let bytes = self.stored(self.packages.end, place)?;
+        let block = Arc::new(PackageBlock::decode(bytes).ok_or_else(|| self.encoding("block"))?);
+        recent.put(place.number, &block, block.size());
+        Ok(block)
     }
 
     /// The record under `key`, if there is one.
     pub(super) fn find(&self, key: &str) -> Result<Option<Record>, Error> {
-        let place = self.index()?.find(key).map_err(|_| self.encoding("index"))?;
-        place.map(|place| self.read_record(place, NextRead::Adjacent)).transpose()
+        let directory = self.package_directory()?;
+        let mut recent = self.package_blocks.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(place) = directory.block_of(key.as_bytes(), recent.last()) else { return Ok(None) };
+        let block = self.package_block(&mut recent, place)?;
+        Ok(block.find(key.as_bytes()).map(|number| Record { block, number }))
     }
 
-    /// The record at `place`, to which another record refers.
-    pub(super) fn record(&self, place: Place) -> Result<Record, Error> {
-        self.read_record(place, NextRead::Elsewhere)
+    /// The names of all packages, sorted.
+    pub(super) fn names(&self) -> Result<Vec<String>, Error> {
+        let mut names = Vec::new();
+        for place in self.package_directory()?.iter() {
+            let mut recent = self.package_blocks.lock().unwrap_or_else(PoisonError::into_inner);
+            let block = self.package_block(&mut recent, place)?;
+            for number in 0..block.len() {
+                let name = block.name(number).and_then(|name| str::from_utf8(name).ok());
+                names.push(name.ok_or_else(|| self.encoding("block"))?.to_owned());
+            }
+        }
+        Ok(names)
+    }
+
+    /// Passes the text at `place` to `read`.
+    pub(super) fn text<T>(&self, place: Place, read: impl FnOnce(&[u8]) -> Option<T>) -> Result<T, Error> {
+        let block = self.text_block(place.block)?;
+        block.text(place.offset).and_then(read).ok_or_else(|| self.encoding("text"))
+    }
+
+    fn text_block(&self, number: u32) -> Result<Arc<TextBlock>, Error> {
+        let directory = self.text_directory()?;
+        let place = usize::try_from(number).ok().and_then(|number| directory.get(number));
+        let place = place.ok_or_else(|| self.encoding("place of a text"))?;
+        let mut blocks = self.text_blocks.lock().unwrap_or_else(PoisonError::into_inner);
+        let (recent, inflater) = &mut *blocks;
+        if let Some(block) = recent.get(place.number) {
+            return Ok(block);
+        }
+        let stored = self.stored(self.texts.end, place)?;
+        let block = inflater.inflate(&stored, place.plain).ok_or_else(|| self.encoding("block"))?;
+        let block = Arc::new(block);
+        recent.put(place.number, &block, block.size());
+        Ok(block)
     }
 
     /// The label with this number.
@@ -165,45 +235,13 @@ impl TableFile {
     }
 
     fn read_labels(&self) -> Result<Vec<String>, Error> {
-        let Some(place) = self.header.labels else { return Ok(Vec::new()) };
-        let record = self.record(place)?;
-        let mut reader = Reader::new(record.content());
-        let labels = reader.list(|reader| reader.text().map(str::to_owned));
-        labels.filter(|_| reader.is_at_end()).ok_or_else(|| self.encoding("labels"))
-    }
-
-    fn read_record(&self, place: Place, near: NextRead) -> Result<Record, Error> {
-        let length = CHECKSUM as u64 + u64::from(place.length);
-        let inside = place.offset.checked_add(length).is_some_and(|end| end <= self.header.body.bytes);
-        if !inside || place.length > MAX_RECORD {
-            return Err(self.encoding("place of a record"));
-        }
-        let start = self.index_start.saturating_add(self.header.index.bytes).saturating_add(place.offset);
-        let bytes = match near {
-            NextRead::Adjacent => self.through_window(start, length)?,
-            NextRead::Elsewhere => read_at(&self.file, &self.path, start, length)?,
-        };
-        let (checksum, content) = bytes.split_at_checked(CHECKSUM).ok_or_else(|| self.encoding("record"))?;
-        if checksum != format::checksum(place.offset, content) {
-            return Err(self.damaged(Damage::Digest { part: "record" }));
-        }
-        Ok(Record(bytes))
-    }
-
-    /// `length` bytes at `start`, which are inside the file, through the window.
-    fn through_window(&self, start: u64, length: u64) -> Result<Vec<u8>, Error> {
-        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = |window: &Window| {
-            let from = usize::try_from(start.checked_sub(window.start)?).ok()?;
-            window.bytes.get(from..from.checked_add(usize::try_from(length).ok()?)?).map(<[u8]>::to_vec)
-        };
-        if let Some(bytes) = known(&window) {
-            return Ok(bytes);
-        }
-        let ahead = WINDOW.max(length).min(self.bytes.saturating_sub(start));
-        let bytes = read_at(&self.file, &self.path, start, ahead)?;
-        *window = Window { start, bytes };
-        known(&window).ok_or_else(|| self.encoding("place of a record"))
+        let Some(number) = self.header.labels else { return Ok(Vec::new()) };
+        let block = u32::try_from(number).map_err(|_| self.damaged(Damage::Header("labels")))?;
+        self.text(Place { block, offset: 0 }, |text| {
+            let mut reader = Reader::new(text);
+            let labels = reader.list(|reader| reader.text().map(str::to_owned));
+            labels.filter(|_| reader.is_at_end())
+        })
     }
 
     /// The name of the file.
@@ -216,32 +254,30 @@ impl TableFile {
         FromStart { file: &self.file, at: 0 }
     }
 
-    /// Compares all bytes with the digests in the header.
-    pub(super) fn hash(&self) -> Result<(), Error> {
-        self.index()?;
-        let mut hasher = Hasher::new(Algorithm::Sha256);
-        let (mut at, end) = (self.index_start.saturating_add(self.header.index.bytes), self.bytes);
-        while at < end {
-            let chunk = read_at(&self.file, &self.path, at, (end - at).min(1 << 20))?;
-            hasher.update(&chunk);
-            at += chunk.len() as u64;
+    /// Reads and decodes every block, and passes each record to `visit`.
+    pub(super) fn verify(&self, mut visit: impl FnMut(&Record) -> Result<(), Error>) -> Result<(), Error> {
+        let (mut keys, mut last) = (0, Vec::new());
+        let directory = self.package_directory()?;
+        for place in directory.iter() {
+            let bytes = self.stored(self.packages.end, place)?;
+            let block = Arc::new(PackageBlock::decode(bytes).ok_or_else(|| self.encoding("block"))?);
+            if block.name(0).is_none() || block.name(0) != directory.name(place.number) {
+                return Err(self.encoding("directory"));
+            }
+            for number in 0..block.len() {
+                // What is not sorted would not be found.
+                let name = block.name(number).filter(|name| keys == 0 || *name > last.as_slice());
+                last = name.ok_or_else(|| self.encoding("block"))?.to_vec();
+                visit(&Record { block: Arc::clone(&block), number })?;
+                keys += 1;
+            }
         }
-        if hasher.finish() != self.header.body.digest {
-            return Err(self.damaged(Damage::Digest { part: "body" }));
+        let mut inflater = Inflater::default();
+        for place in self.text_directory()?.iter() {
+            let stored = self.stored(self.texts.end, place)?;
+            inflater.inflate(&stored, place.plain).ok_or_else(|| self.encoding("block"))?;
         }
-        Ok(())
-    }
-
-    /// Reads every byte, and passes each record of the index to `visit`.
-    pub(super) fn verify(&self, mut visit: impl FnMut(Record) -> Result<(), Error>) -> Result<(), Error> {
-        self.hash()?;
         self.read_labels()?;
-        let mut keys = 0;
-        for entry in self.index()?.iter() {
-            let (_, place) = entry.ok_or_else(|| self.encoding("index"))?;
-            visit(self.read_record(place, NextRead::Adjacent)?)?;
-            keys += 1;
-        }
         if keys == self.header.keys { Ok(()) } else { Err(self.damaged(Damage::Header("keys"))) }
     }
 

@@ -2,9 +2,9 @@
 //! whether it is exploited (KEV), and vendors' statements about their products (VEX).
 //!
 //! One file, [`STEM`], in addition to those of the ecosystems, with the same layout. A record is a block of CVEs that
-//! differ in their last two digits, and its name in the index is the part that they share: `CVE-2024-123` has
-//! `CVE-2024-12300` to `CVE-2024-12399`. With a record for each of the 300,000 CVEs that have an EPSS, every scan would
-//! read and hash an index of ten megabytes.
+//! differ in their last two digits, and its name is the part that they share: `CVE-2024-123` has
+//! `CVE-2024-12300` to `CVE-2024-12399`. A name for each of the 300,000 CVEs that have an EPSS would take
+//! more than the facts.
 //!
 //! A database without the file is a database without overlays. Nothing here judges: an overlay lowers a finding only if a
 //! policy says so.

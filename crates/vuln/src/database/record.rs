@@ -1,23 +1,20 @@
 //! The stored form of packages and advisories.
 //!
 //! A *package record* is a list of [`Entry`], one for each affected range of each advisory: all that matching needs.
-//! The [`Detail`] of an advisory, which only findings need, is stored separately in the file, once for all its
+//! The [`Detail`] of an advisory, which only findings need, is a text of its own in the file, once for all its
 //! packages. Texts that repeat from entry to entry are *labels*: they are in one list, and entries contain their
 //! numbers.
-
-use serde::{Deserialize, Serialize};
 
 use super::wire::{Reader, put_list, put_number, put_text};
 use crate::affected::{Affected, End, FixState, Interval, Start};
 use crate::class::Class;
 use crate::severity::{Rating, Severity, SeveritySource};
 
-/// The position of a record in the body of a database file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The position of a text in a database file: in which block, and where in it when it is inflated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
-    pub(crate) offset: u64,
-    pub(crate) length: u32,
+    pub(crate) block: u32,
+    pub(crate) offset: u32,
 }
 
 /// One advisory's statement about one package, borrowed from the package record.
@@ -175,8 +172,10 @@ fn interval<'a>(reader: &mut Reader<'a>) -> Option<Interval<'a>> {
 
 /// Appends a statement that several identifiers share: an erratum makes the same statement about each vulnerability
 /// that it fixes.
-pub(super) fn put_entries(out: &mut Vec<u8>, ids: &[&str], content: &[u8]) {
+pub(super) fn put_entries(out: &mut Vec<u8>, ids: &[&str], detail: Place, content: &[u8]) {
     put_list(out, ids, |out, id| put_text(out, id));
+    put_number(out, detail.block.into());
+    put_number(out, detail.offset.into());
     out.extend_from_slice(content);
 }
 
@@ -187,12 +186,11 @@ pub(super) struct StoredEntry<'a> {
     pub(super) rated_by: Option<u32>,
     pub(super) conditions: ConditionLabels,
     pub(super) class: Class,
-    pub(super) detail: Place,
     pub(super) affected: &'a [u8],
 }
 
 impl StoredEntry<'_> {
-    /// Appends the stored form, without the identifier.
+    /// Appends the stored form, without identifiers and the place of the detail.
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         let (kind, text) = match &self.rating.source {
             SeveritySource::None => (UNRATED, None),
@@ -228,8 +226,6 @@ impl StoredEntry<'_> {
             labels(out, &self.conditions.architectures);
             labels(out, &self.conditions.products);
         }
-        put_number(out, self.detail.offset);
-        put_number(out, u64::from(self.detail.length));
         out.extend_from_slice(self.affected);
     }
 }
@@ -249,7 +245,7 @@ pub(crate) fn visit_entries<'a, E>(
         rated_by: None,
         conditions: ConditionLabels::default(),
         class: Class::default(),
-        detail: Place { offset: 0, length: 0 },
+        detail: Place { block: 0, offset: 0 },
         affected: Affected {
             intervals: Vec::new(),
             doubtful: Vec::new(),
@@ -260,6 +256,8 @@ pub(crate) fn visit_entries<'a, E>(
     let mut ids = Vec::new();
     while !reader.is_at_end() {
         reader.list_into(&mut ids, Reader::text)?;
+        let mut place = || u32::try_from(reader.number()?).ok();
+        entry.detail = Place { block: place()?, offset: place()? };
         read_entry(&mut reader, &mut entry)?;
         if ids.is_empty() {
             return None;
@@ -301,7 +299,6 @@ fn read_entry<'a>(reader: &mut Reader<'a>, entry: &mut Entry<'a>) -> Option<()> 
         reader.list_into(&mut entry.conditions.architectures, label)?;
         reader.list_into(&mut entry.conditions.products, label)?;
     }
-    entry.detail = Place { offset: reader.number()?, length: u32::try_from(reader.number()?).ok()? };
     let affected = &mut entry.affected;
     affected.fix_state = match reader.byte()? {
         0 => FixState::Unknown,
@@ -376,7 +373,7 @@ mod tests {
         let mut encoded = Vec::new();
         affected.encode(&mut encoded);
         let rating = Rating { severity: Severity::High, source: SeveritySource::Alias("GHSA-1".into()) };
-        let detail = Place { offset: 1 << 40, length: 7 };
+        let detail = Place { block: 1 << 30, offset: 7 };
         let mut record = Vec::new();
         let stored = |rating, conditions| StoredEntry {
             feed: 3,
@@ -384,16 +381,15 @@ mod tests {
             rated_by: Some(9),
             conditions,
             class: Class::Malicious,
-            detail,
             affected: &encoded,
         };
         let conditions = ConditionLabels { module: Some(1), architectures: vec![2, 300], products: vec![4] };
         let mut content = Vec::new();
         stored(&rating, conditions.clone()).encode(&mut content);
-        put_entries(&mut record, &["PYSEC-1"], &content);
+        put_entries(&mut record, &["PYSEC-1"], detail, &content);
         content.clear();
         stored(&Rating::default(), ConditionLabels::default()).encode(&mut content);
-        put_entries(&mut record, &["PYSEC-2", "PYSEC-3"], &content);
+        put_entries(&mut record, &["PYSEC-2", "PYSEC-3"], detail, &content);
         let entries = |bytes| {
             let mut read = Vec::new();
             let all = visit_entries(bytes, |entry| {

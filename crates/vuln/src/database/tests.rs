@@ -133,6 +133,58 @@ fn every_flipped_bit_is_noticed() {
 }
 
 #[test]
+fn what_is_written_into_a_file_that_is_open_is_never_believed() {
+    // Another database that is valid by itself, with the same lengths: all its digests and checksums are right.
+    let of_fix = |fix| {
+        let mut writer = Writer::new(Ecosystem::PyPI);
+        let feed = writer.feed(about("test"));
+        let detail = writer.advisory(feed, &Detail::default()).unwrap();
+        let intervals = vec![Interval { from: Start::First, end: End::Before(fix) }];
+        let mut affected = Vec::new();
+        Affected { intervals, doubtful: vec![], versions: vec![], fix_state: FixState::Unknown }
+            .encode(&mut affected);
+        let entry = NewEntry {
+            feed,
+            id: "TEST-1",
+            rating: &Rating::default(),
+            rated_by: None,
+            conditions: Conditions::default(),
+            class: Class::default(),
+            detail,
+            affected: &affected,
+        };
+        // Two of them, so that whatever is read at the first lookup was read.
+        writer.entry("django", &entry);
+        (0..2_000).for_each(|number| writer.entry(&format!("e{number:04}"), &entry));
+        writer.entry("zope", &entry);
+        writer.finish().unwrap().bytes
+    };
+    let (good, bad) = (of_fix("2.0"), of_fix("1.0"));
+    assert_eq!(good.len(), bad.len());
+    let dir = tempfile::tempdir().unwrap();
+    let [path] = &place(dir.path(), &[("pypi", "PyPI", &good)])[..] else { panic!("one file") };
+    let database = Database::open(dir.path()).unwrap();
+    let advisories = database.advisories(Ecosystem::PyPI).unwrap();
+    let fix = |key| -> Result<String, Error> {
+        let package = advisories.package(key)?.unwrap();
+        let mut fix = String::new();
+        advisories.visit(&package, |entry| {
+            fix = format!("{:?}", entry.affected.intervals);
+            advisories.detail(entry.detail).map(|_| ())
+        })?;
+        Ok(fix)
+    };
+    let before = fix("django").unwrap();
+    database.verify().unwrap();
+    // Into the file that is open, not in its place.
+    fs::write(path, &bad).unwrap();
+    let error = fix("zope").unwrap_err();
+    assert!(matches!(error, Error::Damaged { reason: Damage::Digest { part: "block" }, .. }), "{error}");
+    fs::write(path, &good).unwrap();
+    assert_eq!(fix("zope").unwrap(), before);
+}
+
+#[test]
 fn every_truncation_and_every_addition_is_noticed() {
     let good = file(Ecosystem::PyPI, &["django"]).bytes;
     for length in 0..good.len() {
@@ -151,15 +203,32 @@ fn a_header_with_excessive_lengths_is_refused() {
     let good = file(Ecosystem::PyPI, &["django"]).bytes;
     let length = u32::from_le_bytes(good[12..16].try_into().unwrap()) as usize;
     let text = String::from_utf8(good[48..48 + length].to_vec()).unwrap();
-    let mut header: serde_json::Value = serde_json::from_str(&text).unwrap();
-    header["index"]["bytes"] = u64::MAX.into();
-    let header = serde_json::to_vec(&header).unwrap();
-    let mut bad = good[..12].to_vec();
-    bad.extend_from_slice(&u32::try_from(header.len()).unwrap().to_le_bytes());
-    bad.extend_from_slice(Digest::sha256(&header).as_bytes());
-    bad.extend_from_slice(&header);
-    let dir = folder(&bad);
-    assert!(matches!(Database::open(dir.path()), Err(Error::Damaged { reason: Damage::Header(_), .. })));
+    let header: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let open = |set: fn(&mut serde_json::Value)| {
+        let mut header = header.clone();
+        set(&mut header);
+        let header = serde_json::to_vec(&header).unwrap();
+        let mut bad = good[..12].to_vec();
+        bad.extend_from_slice(&u32::try_from(header.len()).unwrap().to_le_bytes());
+        bad.extend_from_slice(Digest::sha256(&header).as_bytes());
+        bad.extend_from_slice(&header);
+        match Database::open(folder(&bad).path()) {
+            Err(Error::Damaged { reason, .. }) => reason,
+            other => panic!("{other:?}"),
+        }
+    };
+    for part in [
+        |it: &mut serde_json::Value| it["packages"]["directory"]["bytes"] = u64::MAX.into(),
+        |it: &mut serde_json::Value| it["texts"]["directory"]["bytes"] = (1_u64 << 32).into(),
+    ] {
+        assert!(matches!(open(part), Damage::Header(_)));
+    }
+    for part in [
+        |it: &mut serde_json::Value| it["packages"]["bytes"] = u64::MAX.into(),
+        |it: &mut serde_json::Value| it["texts"]["bytes"] = u64::MAX.into(),
+    ] {
+        assert!(matches!(open(part), Damage::Length { .. }));
+    }
 }
 
 #[test]
@@ -171,7 +240,7 @@ fn a_renamed_file_does_not_stand_for_another_ecosystem() {
 
 #[test]
 fn other_formats_and_missing_databases_say_what_to_do() {
-    for format in [1, 2, 9] {
+    for format in [1, 2, 5, 9] {
         let mut other = file(Ecosystem::PyPI, &[]).bytes;
         other[8] = format;
         let error = Database::open(folder(&other).path()).unwrap_err();

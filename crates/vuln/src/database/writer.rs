@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use plimsoll_core::{Digest, Ecosystem, LimitExceeded, Timestamp};
 
-use super::format::{self, FORMAT, FeedHeader, Header, MAGIC, MAX_RECORD, Malformed, Section};
+use super::blocks::{PackageBlock, PackageBlocks};
+use super::format::{self, FORMAT, FeedHeader, Header, MAGIC, MAX_RECORD, Malformed, Part, Section};
 use super::list::file_name;
 use super::overlays::{self, CONTENT, Overlay, STEM};
 use super::record::{ConditionLabels, Detail, Place, StoredEntry, put_entries};
+use super::texts::TextBlocks;
 use super::wire::{put_list, put_text};
 use crate::class::Class;
 use crate::conditions::Conditions;
@@ -46,6 +48,10 @@ pub fn key<'a>(release: Option<&str>, name: Cow<'a, str>) -> Cow<'a, str> {
     }
 }
 
+/// What findings show about an advisory, by the number that [`Writer::advisory`] gave it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NewDetail(usize);
+
 /// An advisory's statement about one package.
 #[derive(Debug, Clone)]
 pub struct NewEntry<'a> {
@@ -62,7 +68,7 @@ pub struct NewEntry<'a> {
     /// What kind of statement it is.
     pub class: Class,
     /// The result of [`Writer::advisory`].
-    pub detail: Place,
+    pub detail: NewDetail,
     /// The output of [`crate::affected::Affected::encode`].
     pub affected: &'a [u8],
 }
@@ -72,17 +78,33 @@ pub struct NewEntry<'a> {
 pub struct Writer {
     file: FileWriter,
     labels: Labels,
-    /// The place of each detail, by the digest of its stored form: all vulnerabilities of an erratum share one.
-    details: HashMap<Digest, Place>,
-    /// By lookup name: each entry with its advisory's identifier and its feed, by which they are sorted.
-    packages: BTreeMap<String, Vec<(String, usize, Vec<u8>)>>,
+    /// The stored form of each detail.
+    details: Vec<Vec<u8>>,
+    /// The number of each, by the digest of its stored form: all vulnerabilities of an erratum share one.
+    numbers: HashMap<Digest, NewDetail>,
+    /// By lookup name.
+    packages: BTreeMap<String, Vec<Encoded>>,
+}
+
+/// An entry, in the order of entries.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Encoded {
+    id: String,
+    feed: usize,
+    content: Vec<u8>,
+    detail: NewDetail,
 }
 
 impl Writer {
     /// Starts the file of `ecosystem`.
     pub fn new(ecosystem: Ecosystem) -> Self {
-        let (labels, details, packages) = (Labels::default(), HashMap::new(), BTreeMap::new());
-        Self { file: FileWriter::new(ecosystem.id(), ecosystem.name()), labels, details, packages }
+        Self {
+            file: FileWriter::new(ecosystem.id(), ecosystem.name()),
+            labels: Labels::default(),
+            details: Vec::new(),
+            numbers: HashMap::new(),
+            packages: BTreeMap::new(),
+        }
     }
 
     /// Adds a feed. Returns the number by which its entries refer to it.
@@ -91,19 +113,21 @@ impl Writer {
     }
 
     /// Stores what findings show about an advisory. Call it in the order of the feeds, then of the identifiers.
-    pub fn advisory(&mut self, feed: usize, detail: &Detail) -> Result<Place, Error> {
+    pub fn advisory(&mut self, feed: usize, detail: &Detail) -> Result<NewDetail, Error> {
         if let Some(feed) = self.file.feeds.get_mut(feed) {
             feed.advisories += 1;
         }
         let mut content = Vec::new();
         detail.encode(&mut content);
         let digest = Digest::sha256(&content);
-        if let Some(place) = self.details.get(&digest) {
-            return Ok(*place);
+        if let Some(number) = self.numbers.get(&digest) {
+            return Ok(*number);
         }
-        let place = self.file.record(&content)?;
-        self.details.insert(digest, place);
-        Ok(place)
+        bounded(&content)?;
+        let number = NewDetail(self.details.len());
+        self.details.push(content);
+        self.numbers.insert(digest, number);
+        Ok(number)
     }
 
     /// Stores an advisory's statement about the package at `key`.
@@ -121,12 +145,11 @@ impl Writer {
             rated_by: labels(entry.rated_by.as_slice()).pop(),
             conditions,
             class: entry.class,
-            detail: entry.detail,
             affected: entry.affected,
         };
-        let mut encoded = Vec::new();
-        stored.encode(&mut encoded);
-        let encoded = (entry.id.to_owned(), entry.feed, encoded);
+        let mut content = Vec::new();
+        stored.encode(&mut content);
+        let encoded = Encoded { id: entry.id.to_owned(), feed: entry.feed, content, detail: entry.detail };
         match self.packages.get_mut(key) {
             Some(entries) => entries.push(encoded),
             None => {
@@ -137,32 +160,61 @@ impl Writer {
 
     /// The bytes of the file.
     pub fn finish(mut self) -> Result<File, Error> {
-        let mut names = Vec::with_capacity(self.packages.len());
+        let (mut packages, mut texts) = (PackageBlocks::default(), TextBlocks::new()?);
+        // In the order of the packages that they are about, so that those of one package are next to each other.
+        let mut places: HashMap<NewDetail, Place> = HashMap::new();
+        let keys = self.packages.len() as u64;
         for (name, mut entries) in self.packages {
             entries.sort();
             let mut speaking = vec![false; self.file.feeds.len()];
-            let mut content = Vec::new();
+            let mut record = Vec::new();
             // Content that several identifiers share is stored once, at the place of the first identifier.
-            let mut ids: HashMap<(usize, &[u8]), Vec<&str>> = HashMap::new();
-            for (id, feed, encoded) in &entries {
-                ids.entry((*feed, encoded)).or_default().push(id);
+            let mut ids: HashMap<_, Vec<&str>> = HashMap::new();
+            for Encoded { id, feed, content, detail } in &entries {
+                ids.entry((*feed, content, *detail)).or_default().push(id);
             }
-            for (_, feed, encoded) in &entries {
-                let Some(mut ids) = ids.remove(&(*feed, encoded)) else { continue };
+            for Encoded { feed, content, detail, .. } in &entries {
+                let Some(mut ids) = ids.remove(&(*feed, content, *detail)) else { continue };
                 ids.dedup();
-                put_entries(&mut content, &ids, encoded);
-                let feed = *feed;
-                if let Some(speaks) = speaking.get_mut(feed) {
+                let place = if let Some(place) = places.get(detail) {
+                    *place
+                } else {
+                    let text = self.details.get_mut(detail.0).map(std::mem::take).unwrap_or_default();
+                    let place = texts.push(&text)?;
+                    places.insert(*detail, place);
+                    place
+                };
+                put_entries(&mut record, &ids, place, content);
+                if let Some(speaks) = speaking.get_mut(*feed) {
                     *speaks = true;
                 }
             }
             for (feed, speaks) in self.file.feeds.iter_mut().zip(speaking) {
                 feed.packages += u64::from(speaks);
             }
-            names.push((name, self.file.record(&content)?));
+            push(&mut packages, &name, &record)?;
         }
-        self.file.finish(&names, &self.labels)
+        self.file.finish(keys, packages, texts, &self.labels)
     }
+}
+
+/// Adds a package, within the limits of readers.
+fn push(packages: &mut PackageBlocks, name: &str, record: &[u8]) -> Result<(), Error> {
+    if name.len() > PackageBlock::MAX_NAME {
+        let limit = PackageBlock::MAX_NAME as u64;
+        return Err(LimitExceeded::fixed("name_bytes", limit, "name of a package").into());
+    }
+    bounded(record)?;
+    packages.push(name, record);
+    Ok(())
+}
+
+fn bounded(content: &[u8]) -> Result<(), Error> {
+    let limit = u64::from(MAX_RECORD);
+    if content.len() as u64 > limit {
+        return Err(LimitExceeded::fixed("record_bytes", limit, "record of one package or advisory").into());
+    }
+    Ok(())
 }
 
 /// Collects facts by CVE identifier.
@@ -199,12 +251,12 @@ impl OverlayWriter {
     }
 
     /// The bytes of the file.
-    pub fn finish(mut self) -> Result<File, Error> {
-        let mut names = Vec::with_capacity(self.blocks.len());
-        for (name, block) in self.blocks {
-            names.push((name, self.file.record(&overlays::encode_block(&block))?));
+    pub fn finish(self) -> Result<File, Error> {
+        let mut packages = PackageBlocks::default();
+        for (name, block) in &self.blocks {
+            push(&mut packages, name, &overlays::encode_block(block))?;
         }
-        self.file.finish(&names, &Labels::default())
+        self.file.finish(self.blocks.len() as u64, packages, TextBlocks::new()?, &Labels::default())
     }
 }
 
@@ -265,12 +317,11 @@ struct FileWriter {
     stem: &'static str,
     content: &'static str,
     feeds: Vec<FeedHeader>,
-    body: Vec<u8>,
 }
 
 impl FileWriter {
     fn new(stem: &'static str, content: &'static str) -> Self {
-        Self { stem, content, feeds: Vec::new(), body: Vec::new() }
+        Self { stem, content, feeds: Vec::new() }
     }
 
     fn feed(&mut self, about: FeedDescription) -> usize {
@@ -302,40 +353,45 @@ impl FileWriter {
         self.feeds.len() - 1
     }
 
-    fn record(&mut self, content: &[u8]) -> Result<Place, Error> {
-        let length =
-            u32::try_from(content.len()).ok().filter(|length| *length <= MAX_RECORD).ok_or_else(|| {
-                LimitExceeded::fixed(
-                    "record_bytes",
-                    u64::from(MAX_RECORD),
-                    "record of one package or advisory",
-                )
-            })?;
-        let offset = self.body.len() as u64;
-        self.body.extend_from_slice(&format::checksum(offset, content));
-        self.body.extend_from_slice(content);
-        Ok(Place { offset, length })
-    }
-
-    fn finish(mut self, names: &[(String, Place)], labels: &Labels) -> Result<File, Error> {
-        let labels = labels.encode().map(|content| self.record(&content)).transpose()?;
-        let names: Vec<_> = names.iter().map(|(name, place)| (name.as_str(), *place)).collect();
-        let too_large = || LimitExceeded::fixed("index_bytes", format::MAX_INDEX, "index of the database");
-        let index = format::encode_index(&names).ok_or_else(too_large)?;
-        if index.len() as u64 > format::MAX_INDEX {
-            return Err(too_large().into());
-        }
+    fn finish(
+        self,
+        keys: u64,
+        packages: PackageBlocks,
+        mut texts: TextBlocks,
+        labels: &Labels,
+    ) -> Result<File, Error> {
+        let labels = match labels.encode() {
+            Some(content) => {
+                bounded(&content)?;
+                Some(texts.alone(&content)?)
+            }
+            None => None,
+        };
+        let (packages, package_blocks) = packages.finish();
+        let (texts, text_blocks) = texts.finish()?;
+        let (packages, texts) = (packages.encode(), texts.encode());
+        let part = |directory: &[u8], blocks: &[u8]| {
+            let bytes = directory.len() as u64;
+            if bytes > format::MAX_DIRECTORY {
+                return Err(LimitExceeded::fixed(
+                    "directory_bytes",
+                    format::MAX_DIRECTORY,
+                    "directory of the database",
+                ));
+            }
+            let directory = Section { bytes, digest: Digest::sha256(directory) };
+            Ok(Part { directory, bytes: blocks.len() as u64 })
+        };
         let counts =
             self.feeds.iter().map(|feed| Counts { advisories: feed.advisories, packages: feed.packages });
         let counts = counts.collect();
-        let section = |bytes: &[u8]| Section { bytes: bytes.len() as u64, digest: Digest::sha256(bytes) };
         let header = Header {
             content: self.content.to_owned(),
             feeds: self.feeds,
-            keys: names.len() as u64,
+            keys,
             labels,
-            index: section(&index),
-            body: section(&self.body),
+            packages: part(&packages, &package_blocks)?,
+            texts: part(&texts, &text_blocks)?,
         };
         let too_large =
             || LimitExceeded::fixed("header_bytes", u64::from(format::MAX_HEADER), "header of the database");
@@ -344,14 +400,16 @@ impl FileWriter {
         let length = u32::try_from(header.len()).ok().filter(|length| *length <= format::MAX_HEADER);
         let length = length.ok_or_else(too_large)?;
         let digest = Digest::sha256(&header);
-        let mut bytes = Vec::with_capacity(format::PREAMBLE + header.len() + index.len() + self.body.len());
+        let parts = [&header, &packages, &texts, &package_blocks, &text_blocks];
+        let size = parts.iter().map(|part| part.len()).sum::<usize>();
+        let mut bytes = Vec::with_capacity(format::PREAMBLE + size);
         bytes.extend_from_slice(&MAGIC);
         bytes.extend_from_slice(&FORMAT.to_le_bytes());
         bytes.extend_from_slice(&length.to_le_bytes());
         bytes.extend_from_slice(digest.as_bytes());
-        bytes.extend_from_slice(&header);
-        bytes.extend_from_slice(&index);
-        bytes.extend_from_slice(&self.body);
+        for part in parts {
+            bytes.extend_from_slice(part);
+        }
         let name = file_name(self.stem, digest);
         Ok(File { content: self.content, name, bytes, digest, feeds: counts })
     }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::target::{Target, Targets};
 use super::{Epochs, ScanSettings, Subject, epoch, installed, names};
 use crate::affected::{Affected, End, FixState, Interval, Start, Status};
-use crate::database::{Advisories, Database, Entry};
+use crate::database::{Advisories, Database, Entry, Place as Detailed};
 use crate::error::Error;
 use crate::lookup::{self, Advice};
 use crate::order::VersionOrder;
@@ -200,7 +200,7 @@ pub fn explain(
 }
 
 /// The advisories that were read, by ecosystem and place: whether one has a wanted alias.
-type Details = BTreeMap<(&'static str, u64, u32), bool>;
+type Details = BTreeMap<(&'static str, Detailed), bool>;
 
 struct Place<'a> {
     component: &'a Component,
@@ -218,7 +218,7 @@ impl Place<'_> {
     ) -> Result<(), Error> {
         let Some(record) = advisories.package(&self.subject.key)? else { return Ok(()) };
         advisories.visit(&record, |entry| {
-            let place = (advisories.ecosystem().name(), entry.detail.offset, entry.detail.length);
+            let place = (advisories.ecosystem().name(), entry.detail);
             let by_alias = if let Some(is_wanted) = details.get(&place) {
                 *is_wanted
             } else {

@@ -205,7 +205,7 @@ impl Catalogers {
         found.inventory.layers.clone_from(&set.layers);
         self.finish(set, limits, cancel, &mut found, |_| true)?;
         let untold = found.untold();
-        let Found { system, mut inventory, databases, claims, evidence, .. } = found;
+        let Found { system, mut inventory, databases, claims, evidence, owned, .. } = found;
         inventory.problems.extend(untold);
         let seen = Seen {
             trace: if system.is_none() { self.trace(set) } else { None },
@@ -218,11 +218,11 @@ impl Catalogers {
         inventory.problems.extend(self.off.iter().map(|member| switched_off(*member)));
         inventory.problems.extend(set.unhashed_layers.iter().filter_map(|index| unhashed(set, *index)));
         cancel.check()?;
-        let owned = ownership::relationships(&claims, &evidence, &inventory.components);
-        inventory.relationships.extend(owned);
+        let owners = ownership::relationships(&claims, &evidence, &inventory.components);
+        inventory.relationships.extend(owners);
         if let Some(list) = &set.listed {
-            let files =
-                ListedFiles::new(Arc::clone(list), claims.iter().map(|claim| (claim.path, claim.owner)));
+            let claims = claims.iter().map(|claim| (claim.path, claim.owner));
+            let files = ListedFiles::new(Arc::clone(list), claims, &owned);
             inventory.problems.extend(files.problems());
             inventory.files = Some(Arc::new(files));
             cancel.check()?;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
+use plimsoll_core::rootfs::listing::FileList;
 use plimsoll_core::rootfs::{Bound, Fact, FileSet, FoundFile, Need, Oversized, Purpose, Unreadable};
 use plimsoll_core::{Cancel, Distribution, LimitExceeded, Limits};
 use serde::{Deserialize, Serialize};
@@ -82,6 +83,8 @@ pub(crate) struct Found<'f> {
     /// Which package claims which files, of those that no cataloger may read: hashes of paths, and of paths with the
     /// digests recorded for them.
     pub(crate) places: Vec<(&'f [u64], ComponentIndex)>,
+    /// The numbers of listed files that packages of languages own.
+    pub(crate) owned: Vec<(usize, ComponentIndex)>,
     /// The real paths of programs that a cataloger has read, or reported as unreadable.
     pub(crate) read: HashSet<&'f str>,
     /// Files that were read, but do not identify themselves. They count like unread files.
@@ -214,6 +217,11 @@ impl<'c, 'f> Context<'c, 'f> {
         let unread =
             |file: &'f Unreadable| Unread { path: &file.path, why: WhyUnread::Unreadable(&file.reason) };
         oversized.map(too_large).chain(unreadable.map(unread))
+    }
+
+    /// Every file, if they are listed.
+    pub(crate) fn listed(&self) -> Option<&'f FileList> {
+        self.files.set.listed.as_deref()
     }
 
     /// The operating system's release, if it is known.

@@ -400,3 +400,40 @@ fn every_file_is_listed_on_request_of_images_and_folders_and_not_otherwise() {
     let run = place.run(&["sbom", "convert", &document, "-o", "cyclonedx-json"]).exits(0);
     run.says("files (1)");
 }
+
+#[test]
+fn a_wheel_owns_the_files_that_were_recorded_and_changed_ones_are_noted() {
+    use base64::Engine as _;
+    let place = Place::new();
+    let recorded = |content: &str| {
+        let digest = Digest::sha256(content.as_bytes());
+        format!("sha256={}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(digest.as_bytes()))
+    };
+    let at = |path: &str| format!("src/usr/lib/python3/site-packages/{path}");
+    let record = format!(
+        "x/__init__.py,{},3\nx/changed.py,{},3\n../../../bin/x,,\nx-1.0.dist-info/RECORD,,\n../../../../../../etc/passwd,,\n",
+        recorded("one"),
+        recorded("as it was installed"),
+    );
+    place.write(&at("x-1.0.dist-info/METADATA"), "Name: x\nVersion: 1.0\n");
+    place.write(&at("x-1.0.dist-info/RECORD"), &record);
+    place.write(&at("x/__init__.py"), "one");
+    place.write(&at("x/changed.py"), "two");
+    place.write(&at("x/new.py"), "three");
+    place.write("src/usr/bin/x", "four");
+    let folder = format!("dir:{}", place.root().join("src").display());
+    let run = place.run(&["sbom", &folder, "--files", "-o", "cyclonedx-json"]).exits(0);
+    let document = run.json();
+    let names = |of: &Value| -> Vec<String> {
+        let files = of.as_array().into_iter().flatten().filter(|it| it["type"] == "file");
+        files.map(|it| it["name"].as_str().unwrap().rsplit('/').next().unwrap().to_owned()).collect()
+    };
+    let package = document["components"].as_array().unwrap().iter().find(|it| it["name"] == "x").unwrap();
+    assert_eq!(names(&package["components"]), ["x", "RECORD", "__init__.py", "changed.py"]);
+    assert_eq!(names(&document["components"]), ["METADATA", "new.py"]);
+    run.says("1 files are not those that were installed: usr/lib/python3/site-packages/x/changed.py");
+    // It hides nothing, and nobody asks for it without the list of files.
+    place.run(&["sbom", &folder, "--files", "--strict", "-o", "spdx-json"]).exits(0);
+    let plain = place.run(&["sbom", &folder, "-o", "cyclonedx-json"]).exits(0);
+    assert!(!plain.stderr.contains("installed"));
+}

@@ -1,7 +1,8 @@
 //! The inventory of files, with the packages that own them.
 //!
 //! A package owns a file if its package database lists the path, or the same path if `/bin`, `/lib` and so on are links to the
-//! directories below `/usr`. Whether the file was changed since it was installed is not checked here.
+//! directories below `/usr`. A package of a language owns the files that its installer recorded. Whether the file was changed
+//! since it was installed is not checked here.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,10 +21,12 @@ pub struct Files {
 }
 
 impl Files {
-    /// The files of a list. Their owners are the packages that claim them.
+    /// The files of a list. Their owners are the packages that claim them by their paths, and those of `owned` by the
+    /// numbers of files.
     pub(crate) fn new<'c>(
         list: Arc<FileList>,
         claims: impl Iterator<Item = (&'c str, ComponentIndex)>,
+        owned: &[(usize, ComponentIndex)],
     ) -> Self {
         let mut by_place: Vec<(bool, &str, &str, u32)> = Vec::new();
         for (path, owner) in claims {
@@ -48,6 +51,11 @@ impl Files {
             let own = same().filter(|(_, _, claimed, _)| !is_exact || *claimed == path);
             owners.extend(own.map(|(.., owner)| (*owner, number)));
         }
+        let owned = owned.iter();
+        owners
+            .extend(owned.filter_map(|(file, owner)| {
+                Some((u32::try_from(owner.0).ok()?, u32::try_from(*file).ok()?))
+            }));
         owners.sort_unstable();
         owners.dedup();
         Self { list, owners }

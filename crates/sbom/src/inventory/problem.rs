@@ -143,7 +143,7 @@ pub enum ProblemCode {
     UnreadableFile,
     /// A package's metadata lacks a name or version.
     UnparsableMetadata,
-    /// A package's metadata and the name of its directory disagree.
+    /// A package's metadata disagrees with the name of its directory, or with its files.
     MetadataDisagrees,
     /// A package is unpacked but its installation was not completed.
     PackageNotConfigured,
@@ -165,7 +165,7 @@ pub enum ProblemCode {
     SetAside,
     /// A cataloger was switched off, so that its packages were not searched for.
     SwitchedOff,
-    /// A file is not in the inventory of files, or only some runtimes show it.
+    /// A file is not in the inventory of files, only some runtimes show it, or its owner is not known.
     FileNotListed,
     /// A layer was read by its table of contents, and its own digest was not computed: the layer may contain other
     /// files.

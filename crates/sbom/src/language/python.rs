@@ -16,6 +16,7 @@
 mod archive;
 mod metadata;
 pub(crate) mod place;
+mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,16 +28,18 @@ use serde::{Deserialize, Serialize};
 use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
-use crate::inventory::{Component, Location, ProblemCode};
+use crate::inventory::{Component, ComponentIndex, Location, ProblemCode};
 use crate::ownership::{Evidence, FileDigests};
 use crate::path::folder_of;
+use record::Recorded;
 
 const METADATA: u16 = 0;
-const SIGN: u16 = 1;
-const ARCHIVE: u16 = 2;
-const PATHS: u16 = 3;
-const VENDORED: u16 = 4;
-const FOLDER: u16 = 5;
+const RECORD: u16 = 1;
+const SIGN: u16 = 2;
+const ARCHIVE: u16 = 3;
+const PATHS: u16 = 4;
+const VENDORED: u16 = 5;
+const FOLDER: u16 = 6;
 
 const SELECTIONS: &[Selection] = &[
     Selection::whole(
@@ -51,6 +54,8 @@ const SELECTIONS: &[Selection] = &[
         // Package metadata contains the whole README; the largest known are about 1 MiB.
         Bound::Metadata,
     ),
+    // Before the signs, of which it is one if the files are not listed.
+    Selection::whole(RECORDS, Bound::Metadata),
     // The names of `place::SIGNS`.
     Selection {
         paths: &[
@@ -106,6 +111,9 @@ const SELECTIONS: &[Selection] = &[
         need: Need::Name,
     },
 ];
+
+/// The lists of the files of distributions.
+const RECORDS: &[&str] = &["**/*.dist-info/RECORD"];
 
 /// Finds distributions.
 pub(crate) struct Python;
@@ -178,7 +186,7 @@ impl Cataloger for Python {
     }
 
     fn version(&self) -> u32 {
-        5
+        6
     }
 
     fn room(&self) -> Room {
@@ -193,6 +201,10 @@ impl Cataloger for Python {
         SELECTIONS
     }
 
+    fn is_only_for_owners(&self, selection: &Selection) -> bool {
+        selection.paths == RECORDS
+    }
+
     fn facts(&self) -> &'static [FactKind] {
         const {
             &[
@@ -200,6 +212,7 @@ impl Cataloger for Python {
                 FactKind::for_type::<Sign>(),
                 FactKind::for_type::<Archive>(),
                 FactKind::for_type::<Imported>(),
+                FactKind::for_type::<Recorded>(),
             ]
         }
     }
@@ -211,6 +224,7 @@ impl Cataloger for Python {
                 let component = metadata::read(content);
                 Some(Arc::new(Distribution { component, digests: FileDigests::of_content(content) }))
             }
+            RECORD => Some(Arc::new(record::read(content))),
             SIGN | VENDORED | FOLDER => Some(Arc::new(Sign)),
             ARCHIVE => {
                 let found = archive::metadata(content)?.map(|found| {
@@ -228,7 +242,8 @@ impl Cataloger for Python {
     fn finish(&self, context: &mut Context<'_, '_>) {
         context.tell_unread_names([METADATA]);
         context.tell_unread([ARCHIVE, PATHS]);
-        installed(context);
+        let components = installed(context);
+        record::own(context, RECORD, &components);
         without_metadata(context);
         archives(context);
         vendored(context);
@@ -239,8 +254,9 @@ impl Cataloger for Python {
     }
 }
 
-/// Adds unpacked distributions.
-fn installed(context: &mut Context<'_, '_>) {
+/// Adds unpacked distributions. Returns them by the real paths of their folders.
+fn installed<'f>(context: &mut Context<'_, 'f>) -> BTreeMap<&'f str, ComponentIndex> {
+    let mut components = BTreeMap::new();
     let mut folders: BTreeMap<&str, Vec<(&FoundFile, &Distribution)>> = BTreeMap::new();
     for (file, distribution) in context.facts::<Distribution>(METADATA) {
         folders.entry(place::folder(&file.path)).or_default().push((file, distribution));
@@ -264,9 +280,11 @@ fn installed(context: &mut Context<'_, '_>) {
             if let Some(detail) = disagreement(&file.path, found) {
                 context.problem(ProblemCode::MetadataDisagrees, &file.path, detail);
             }
-            context.add_shown(found, file, &distribution.digests);
+            let component = context.add_shown(found, file, &distribution.digests);
+            components.entry(place::folder(&file.real_path)).or_insert(component);
         }
     }
+    components
 }
 
 /// Reports folders without metadata, even if other files of installers are there: Python still lists the distribution,
@@ -276,7 +294,9 @@ fn without_metadata(context: &mut Context<'_, '_>) {
     known.extend(context.facts::<Distribution>(METADATA).map(|(file, _)| place::folder(&file.path)));
     known.extend(context.unread(METADATA).map(|unread| place::folder(unread.path)));
     let signs = context.facts::<Sign>(SIGN).map(|(file, Sign)| file.path.as_str());
-    let signs = signs.chain(context.unread(SIGN).map(|unread| unread.path));
+    let signs = signs.chain(context.facts::<Recorded>(RECORD).map(|(file, _)| file.path.as_str()));
+    let unread = context.unread(SIGN).chain(context.unread(RECORD)).map(|unread| unread.path);
+    let signs = signs.chain(unread);
     let mut folders: BTreeSet<&str> =
         signs.map(place::folder).filter(|folder| !known.contains(folder)).collect();
     for (file, Sign) in context.facts::<Sign>(FOLDER) {

@@ -277,7 +277,7 @@ fn the_owner_of_an_archive_owns_its_content() {
     let line = format!("{}  {path}\n", hex::encode(digest));
     set.add(select(), "var/lib/dpkg/info/python3-x-whl.md5sums", None, line.as_bytes());
     let inventory = crate::catalog(&set, &plimsoll_core::Limits::default());
-    let owners = (0..inventory.components.len()).filter_map(|n| inventory.owner(crate::ComponentIndex(n)));
+    let owners = (0..inventory.components.len()).filter_map(|n| inventory.owner(ComponentIndex(n)));
     let evidence: Vec<_> = owners.map(|owner| owner.evidence).collect();
     assert_eq!(evidence, [crate::OwnerEvidence::DigestsMatch; 2]);
 }

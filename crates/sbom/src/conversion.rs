@@ -47,6 +47,12 @@ pub fn unread(bytes: &[u8], document: &ReadDocument, limits: &Limits) -> Result<
     if unusable > 0 {
         count.lost.insert("components without a usable package URL".to_owned(), unusable);
     }
+    let unusable = document.stated.unusable_files;
+    if unusable > 0 {
+        count
+            .lost
+            .insert("files without SHA-1 and SHA-256, or twice with different ones".to_owned(), unusable);
+    }
     Ok(count.finish())
 }
 
@@ -91,7 +97,11 @@ fn facts(inventory: &Inventory) -> Facts {
     let related = |kind: fn(RelationshipKind) -> bool| {
         inventory.relationships.iter().filter(|relationship| kind(relationship.kind)).count()
     };
+    let files = || inventory.files.iter().flat_map(|files| files.list().iter());
     Facts::from([
+        ("files", files().count()),
+        ("layers of files", files().filter(|file| file.layer.is_some()).count()),
+        ("owners of files", inventory.files.iter().flat_map(|files| files.owners()).count()),
         ("components", components().count()),
         // Some formats join several into one expression.
         ("licences", components().flat_map(|one| &one.licenses).map(|licence| licence.terms().len()).sum()),
@@ -215,6 +225,7 @@ mod tests {
                 "components/hashes/MD5 1",
                 "components/hashes/SHA-1 1",
                 "components/licenses/license/url 1",
+                "files without SHA-1 and SHA-256, or twice with different ones 1",
                 "metadata/authors 1",
                 "vulnerabilities 2",
             ]
@@ -231,7 +242,11 @@ mod tests {
         let spdx = r#"{"spdxVersion":"SPDX-2.3","packages":[{"SPDXID":"SPDXRef-a","name":"a","homepage":"x","copyrightText":"NOASSERTION"}],"files":[{},{}]}"#;
         assert_eq!(
             lost(spdx),
-            ["components without a usable package URL 1", "files 2", "packages/homepage 1"]
+            [
+                "components without a usable package URL 1",
+                "files without SHA-1 and SHA-256, or twice with different ones 2",
+                "packages/homepage 1"
+            ]
         );
         assert_eq!(
             lost("SPDXVersion: SPDX-2.3\nPackageName: a\nPackageHomePage: x\n"),
@@ -246,8 +261,14 @@ mod tests {
         );
         assert_eq!(lost(&statement), ["in-toto statement 1", "vulnerabilities 1"]);
         let spdx = r#"{"spdxVersion":"SPDX-2.3","packages":[],"files":[{}]}"#;
-        assert_eq!(lost(&format!(r#"{{"sbom":{spdx}}}"#)), ["files 1"]);
-        assert_eq!(lost("spdxVersion: SPDX-2.3\nfiles:\n- fileName: a\n"), ["files 1"]);
+        assert_eq!(
+            lost(&format!(r#"{{"sbom":{spdx}}}"#)),
+            ["files without SHA-1 and SHA-256, or twice with different ones 1"]
+        );
+        assert_eq!(
+            lost("spdxVersion: SPDX-2.3\nfiles:\n- fileName: a\n"),
+            ["files without SHA-1 and SHA-256, or twice with different ones 1"]
+        );
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod object;
 mod placed;
 mod spdx;
 pub(crate) mod stated;
+pub(crate) mod stated_files;
 mod syft;
 pub(crate) mod xml;
 mod xml_tags;

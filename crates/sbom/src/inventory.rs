@@ -5,6 +5,7 @@
 
 mod declaration;
 pub(crate) mod detected;
+pub(crate) mod file_builder;
 pub(crate) mod files;
 mod identifier;
 pub(crate) mod origin;

@@ -1,5 +1,8 @@
 //! Merges several inventories into one, with every component once.
 
+use std::sync::Arc;
+
+use crate::inventory::file_builder::FileBuilder;
 use crate::inventory::{ComponentIndex, Inventory, Problem, ProblemCode, Relationship};
 
 /// Merges inventories of one subject, such as those of several tools, or of parts of one product.
@@ -14,6 +17,7 @@ pub fn merge(inventories: Vec<Inventory>) -> Inventory {
     let agreed = layers.first().filter(|first| layers.iter().all(|other| other == *first));
     merged.layers = agreed.map(|layers| (*layers).clone()).unwrap_or_default();
     let keeps_layers = !merged.layers.is_empty();
+    let mut files = FileBuilder::default();
     for inventory in inventories {
         match (&merged.os, inventory.os) {
             (None, os) => merged.os = os,
@@ -31,12 +35,21 @@ pub fn merge(inventories: Vec<Inventory>) -> Inventory {
             kind: it.kind,
             to: moved(it.to),
         }));
+        if let Some(listed) = &inventory.files {
+            files.append_files(listed, offset);
+        }
         merged.components.extend(inventory.components);
         merged.problems.extend(inventory.problems);
     }
     if !keeps_layers {
         let locations = merged.components.iter_mut().flat_map(|component| &mut component.locations);
         locations.for_each(|location| location.layer = None);
+    }
+    let (files, contradictions) = files.finish(merged.layers.len());
+    merged.files = files.map(Arc::new);
+    if contradictions > 0 {
+        let detail = format!("{contradictions} files differ from those at the same path in another document");
+        merged.problems.push(Problem::new(ProblemCode::FileNotListed, "", detail));
     }
     merged.sort();
     merged.merge_where(|last, next| last.locations.is_empty() || last.locations == next.locations);

@@ -571,7 +571,7 @@ fn every_file_is_listed_with_its_digests_and_its_owners() {
 }
 
 #[test]
-fn a_document_with_files_is_read_like_one_without() {
+fn a_document_with_files_is_read_like_one_without_and_its_files() {
     let inventory = listed();
     let plain = Inventory { files: None, ..inventory.clone() };
     let (with, without) = (forms(&document(&inventory)), forms(&document(&plain)));
@@ -580,7 +580,14 @@ fn a_document_with_files_is_read_like_one_without() {
         assert_eq!(*with, forms(&document(&inventory)).into_iter().find(|it| it.0 == *name).unwrap().1);
         let read = |bytes: &[u8]| read_whole(bytes, &Limits::default()).unwrap();
         let (with, without) = (read(with), read(without));
-        assert_eq!(with.inventory, without.inventory, "{name}");
+        let files = with.inventory.files.clone();
+        // The size is in no document.
+        let told = |files: &plimsoll_sbom::Files| -> Vec<_> {
+            files.list().iter().map(|it| (it.path.to_vec(), it.content.sha1, it.content.sha256)).collect()
+        };
+        let stated = inventory.files.as_deref().map(told);
+        assert!(stated.is_some() && files.as_deref().map(told) == stated, "{name}: {files:?}");
+        assert_eq!(Inventory { files: None, ..with.inventory }, without.inventory, "{name}");
         assert_eq!((with.subject_digest, with.completeness), (without.subject_digest, without.completeness));
     }
     for (name, bytes) in

@@ -187,6 +187,11 @@ impl FileList {
         Self { logs, of_layers: true, ..Self::default() }
     }
 
+    /// A list for logs that are of no layers. It is empty.
+    pub fn of_logs(logs: Vec<Arc<FileLog>>) -> Self {
+        Self { logs, ..Self::default() }
+    }
+
     /// The list of a folder: all of its log, which must be settled.
     pub fn of_folder(log: FileLog) -> Self {
         let mut list = Self { logs: vec![Arc::new(log)], ..Self::default() };

@@ -396,9 +396,10 @@ fn every_file_is_listed_on_request_of_images_and_folders_and_not_otherwise() {
     let bytes = std::fs::read(&document).unwrap();
     let files = told(&serde_json::from_slice(&bytes).unwrap());
     assert_eq!(files, [("./a/b.txt".to_owned(), Digest::sha256(b"b").hex())]);
-    // Other commands read it, and report that files are not carried over.
+    // Other commands read it, and carry them over.
     let run = place.run(&["sbom", "convert", &document, "-o", "cyclonedx-json"]).exits(0);
-    run.says("files (1)");
+    assert!(run.stdout.contains("\"a/b.txt\"") && !run.stderr.contains("files ("), "{}", run.stderr);
+    place.run(&["sbom", "convert", &document, "-o", "purl-list"]).exits(0).says("files (1)");
 }
 
 #[test]

@@ -45,6 +45,7 @@ pub(super) fn kind_of(kind: &'static str, value: &Value) -> &'static str {
     let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
     match kind {
         "cyclonedx component" if text("type") == "operating-system" => "cyclonedx system",
+        "cyclonedx component" if text("type") == "file" && value.get("purl").is_none() => "cyclonedx file",
         "spdx package" if text("primaryPackagePurpose") == "CONTAINER" => "spdx subject",
         "spdx package" if text("SPDXID").starts_with("SPDXRef-OperatingSystem") => "spdx system",
         // Conclusions of this program are in the comment of the package as well.
@@ -66,6 +67,7 @@ pub(super) fn kind_of_element(element_type: &str) -> Option<&'static str> {
         "CreationInfo" => "spdx3 creation",
         "SpdxDocument" | "software_Sbom" | "Bom" => "spdx3 document",
         "software_Package" => "spdx3 package",
+        "software_File" => "spdx3 file",
         "Relationship" | "LifecycleScopedRelationship" => "spdx3 relationship",
         "Annotation" => "spdx3 annotation",
         "Tool" | "SoftwareAgent" | "Agent" | "Person" | "Organization" => "spdx3 agent",
@@ -188,6 +190,13 @@ fn checksum(value: &Value, _: bool) -> Option<&str> {
 fn verified(value: &Value, _: bool) -> Option<&str> {
     let digits = text(value, "hashValue");
     Some(text(value, "algorithm")).filter(|algorithm| Checksum::stated(algorithm, digits).is_none())
+}
+
+/// Of a file, SHA-1 and SHA-256 are carried over.
+fn hash_of_file(value: &Value, _: bool) -> Option<&str> {
+    let algorithm = ["alg", "algorithm"].into_iter().map(|name| text(value, name)).find(|it| !it.is_empty());
+    algorithm
+        .filter(|it| !matches!(it.to_ascii_uppercase().as_str(), "SHA1" | "SHA-1" | "SHA256" | "SHA-256"))
 }
 
 fn syft_cpe(value: &Value, _: bool) -> Option<&str> {
@@ -324,6 +333,17 @@ const KINDS: &[(&str, Members)] = &[
             ("components", Of("cyclonedx component")),
         ],
     ),
+    (
+        "cyclonedx file",
+        &[
+            ("type", Whole),
+            ("bom-ref", Whole),
+            ("name", Whole),
+            ("hashes", Partly(hash_of_file)),
+            ("properties", Partly(property)),
+            ("components", Of("cyclonedx component")),
+        ],
+    ),
     ("cyclonedx supplier", &[("name", Whole), ("bom-ref", Whole)]),
     ("cyclonedx evidence", &[("occurrences", Partly(occurrence)), ("licenses", Partly(evidence_licence))]),
     (
@@ -345,6 +365,7 @@ const KINDS: &[(&str, Members)] = &[
             ("annotations", Partly(annotation)),
             ("creationInfo", Of("spdx creation")),
             ("packages", Of("spdx package")),
+            ("files", Of("spdx file")),
             ("relationships", Partly(relationship)),
             ("hasExtractedLicensingInfos", Partly(extracted)),
         ],
@@ -367,6 +388,18 @@ const KINDS: &[(&str, Members)] = &[
             ("externalRefs", Partly(reference)),
             ("primaryPackagePurpose", Whole),
             ("filesAnalyzed", Whole),
+            ("hasFiles", Whole),
+            // It follows from the files.
+            ("packageVerificationCode", Whole),
+        ],
+    ),
+    (
+        "spdx file",
+        &[
+            ("fileName", Whole),
+            ("SPDXID", Whole),
+            ("checksums", Partly(hash_of_file)),
+            ("comment", Partly(comment)),
         ],
     ),
     (
@@ -428,6 +461,15 @@ const KINDS: &[(&str, Members)] = &[
             ("originatedBy", Whole),
             ("externalIdentifier", Partly(identifier)),
             ("verifiedUsing", Partly(verified)),
+        ],
+    ),
+    (
+        "spdx3 file",
+        &[
+            ("name", Whole),
+            ("software_fileKind", Whole),
+            ("verifiedUsing", Partly(hash_of_file)),
+            ("comment", Partly(comment)),
         ],
     ),
     (

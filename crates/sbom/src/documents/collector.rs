@@ -5,6 +5,7 @@
 //! not seen.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::{panic, thread};
 
 use plimsoll_core::rootfs::LayerRef;
@@ -15,6 +16,7 @@ use crate::Error;
 use crate::documents::format::{Extent, ReadDocument, Reading};
 use crate::documents::json::items;
 use crate::documents::stated::{Element, StatedComponent, SubjectKind};
+use crate::documents::stated_files::StatedFiles;
 use crate::inventory::{
     Component, ComponentIndex, Inventory, OsRelease, OwnerEvidence, Problem, ProblemCode, Relationship,
     RelationshipKind, SourcePackage,
@@ -50,9 +52,12 @@ pub(crate) struct Collector {
     /// Relationships between such identifiers.
     related: Vec<(String, RelationshipKind, String)>,
     relationships_limit: usize,
+    file_list_bytes: u64,
     /// Components that are stated to depend on nothing.
     leaves: Vec<String>,
     contained: Vec<(ComponentIndex, ComponentIndex)>,
+    /// The files, if the whole document is read.
+    pub(crate) files: StatedFiles,
     /// The statements of components, if the whole document is read.
     pub(crate) stated: Vec<StatedComponent>,
 }
@@ -123,6 +128,8 @@ impl Collector {
             relationships_limit: reading.limits.relationships,
             extent: reading.extent,
             cancel: reading.cancel.clone(),
+            files: StatedFiles::new(reading.limits.file_list_bytes),
+            file_list_bytes: reading.limits.file_list_bytes,
             ..Self::default()
         }
     }
@@ -206,6 +213,7 @@ impl Collector {
             cancel: self.cancel.clone(),
             seen: self.seen,
             extent: self.extent,
+            files: StatedFiles::new(self.file_list_bytes),
             ..Self::default()
         };
         other.inventory.components.reserve(second.len());
@@ -229,6 +237,7 @@ impl Collector {
         let contained = other.contained.into_iter();
         self.contained.extend(contained.map(|(outer, inner)| (moved(outer), moved(inner))));
         self.stated.append(&mut other.stated);
+        self.files.append(other.files, offset)?;
         self.lists_images |= other.lists_images;
         inventory.components.append(&mut other.inventory.components);
         inventory.os = inventory.os.take().or(other.inventory.os);
@@ -282,13 +291,16 @@ impl Collector {
     }
 
     /// Turns relationships between identifiers into those of the inventory.
-    fn resolve(&mut self) {
+    fn resolve(&mut self) -> Result<(), Error> {
         let places: HashMap<&str, ComponentIndex> =
             self.ids.iter().map(|(id, index)| (id.as_str(), *index)).collect();
         let between = self.related.iter().filter_map(|(from, kind, to)| {
             let (from, to) = (*places.get(from.as_str())?, *places.get(to.as_str())?);
             (from != to).then_some(Relationship { from, kind: *kind, to })
         });
+        let contained = self.related.iter().filter(|(_, kind, _)| *kind == RelationshipKind::Contains);
+        self.files
+            .relate(contained.filter_map(|(from, _, to)| Some((*places.get(from.as_str())?, to.as_str()))))?;
         let contains = |(from, to): &(ComponentIndex, ComponentIndex)| Relationship {
             from: *from,
             kind: RelationshipKind::Contains,
@@ -302,12 +314,16 @@ impl Collector {
                 stated.insert(Element::Dependencies);
             }
         }
+        Ok(())
     }
 
     /// Completes `document`: names the operating system by its packages if the document does not, and adds problems.
-    pub(crate) fn finish(mut self, subject_is_image: bool, document: &mut ReadDocument) {
+    pub(crate) fn finish(mut self, subject_is_image: bool, document: &mut ReadDocument) -> Result<(), Error> {
         self.own();
-        self.resolve();
+        self.resolve()?;
+        let (files, unusable) = std::mem::take(&mut self.files).finish(self.inventory.layers.len());
+        self.inventory.files = files.map(Arc::new);
+        document.stated.unusable_files = unusable;
         document.stated.components = std::mem::take(&mut self.stated);
         document.stated.unusable = self.without_purl.count + self.bad_purl.count;
         if subject_is_image && document.stated.subject == SubjectKind::Other {
@@ -356,6 +372,7 @@ impl Collector {
             .flatten(),
         );
         document.inventory = self.inventory;
+        Ok(())
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Stated {
     pub components: Vec<StatedComponent>,
     /// How many of them are not in the inventory, because they have no readable package URL.
     pub unusable: usize,
+    /// How many files are not in the inventory: without SHA-1 and SHA-256, or twice with different ones.
+    pub unusable_files: usize,
 }
 
 /// The kind of a document's subject.

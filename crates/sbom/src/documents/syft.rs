@@ -224,7 +224,7 @@ fn read(
     let subject =
         DocumentSubject { architecture: image.architecture.map(Cow::into_owned), ..document.subject() };
     document.subject_purl = subject.purl();
-    collector.finish(is_image, &mut document);
+    collector.finish(is_image, &mut document)?;
     Ok(document)
 }
 

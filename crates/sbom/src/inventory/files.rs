@@ -74,6 +74,11 @@ impl Files {
         own.filter_map(|(_, number)| Some((*number as usize, self.list.get(*number as usize)?)))
     }
 
+    /// Components, each with the number of a file that it owns, in order.
+    pub(crate) fn owners(&self) -> impl Iterator<Item = (ComponentIndex, usize)> {
+        self.owners.iter().map(|(owner, number)| (ComponentIndex(*owner as usize), *number as usize))
+    }
+
     /// For each file, the first component that owns it.
     pub(crate) fn first_owners(&self) -> Vec<Option<u32>> {
         let mut first = vec![None; self.list.len()];

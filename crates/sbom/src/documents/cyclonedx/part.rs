@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::conventions::{
-    CODENAME, COMPLETE, CPE, CPE_OF_SYFT, DECLARED, DETECTED, INCOMPLETE, LAYER, LOCATION, OWNER,
+    CODENAME, COMPLETE, CPE, CPE_OF_SYFT, DECLARED, DETECTED, FILE_LAYER, INCOMPLETE, LAYER, LOCATION, OWNER,
     OWNER_EVIDENCE, PROBLEM, TRIVY,
 };
 use crate::Error;
@@ -18,6 +18,7 @@ use crate::documents::format::ReadDocument;
 use crate::documents::json::{Few, Filled};
 use crate::documents::placed;
 use crate::documents::stated::{Element, StatedComponent, SubjectKind};
+use crate::documents::stated_files::StatedFile;
 use crate::inventory::{
     Component, ComponentIndex, Declaration, DetectedLicence, Location, Origin, OsRelease, OwnerEvidence,
     Problem, RelationshipKind, SourcePackage,
@@ -225,7 +226,7 @@ pub(super) fn finish(
         }
         document.subject_name = Some(subject.name.into_owned());
     }
-    collector.finish(subject_is_image, &mut document);
+    collector.finish(subject_is_image, &mut document)?;
     Ok(document)
 }
 
@@ -277,6 +278,25 @@ pub(super) fn component(collector: &mut Collector, part: &Part<'_>) -> Option<Co
         collector.name(reference, index);
     }
     Some(index)
+}
+
+/// Adds a component that is a file, if the whole document is read.
+pub(super) fn file(
+    collector: &mut Collector,
+    part: &Part<'_>,
+    owner: Option<ComponentIndex>,
+) -> Result<(), Error> {
+    if part.r#type != "file" || part.purl.is_some() || !collector.is_whole() {
+        return Ok(());
+    }
+    let layer = part.properties.0.iter().find(|property| property.name.as_deref() == Some(FILE_LAYER));
+    collector.files.add(StatedFile {
+        name: &part.name,
+        id: part.reference.as_deref().unwrap_or_default(),
+        layer: layer.and_then(|property| property.value.as_deref()?.parse().ok()),
+        hashes: part.hashes.0.iter().map(|hash| (&*hash.alg, &*hash.content)),
+        owner,
+    })
 }
 
 /// Who supplies, makes or publishes a component. cdxgen writes an empty text if it does not know.
@@ -351,6 +371,7 @@ pub(crate) fn is_read(name: &str, has_layers: bool) -> bool {
                     | CPE_OF_SYFT
                     | DECLARED
                     | DETECTED
+                    | FILE_LAYER
                     | OWNER
                     | OWNER_EVIDENCE
                     | LOCATION

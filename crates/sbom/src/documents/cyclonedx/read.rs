@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::part::{Composition, Dependency, Metadata, Part, component, depend, finish};
+use super::part::{Composition, Dependency, Metadata, Part, component, depend, file, finish};
 use crate::Error;
 use crate::documents::collector::Collector;
 use crate::documents::format::{ReadDocument, Reading};
@@ -54,8 +54,10 @@ fn with_nested(collector: &mut Collector, raw: &RawValue) -> Result<(), Error> {
         let part: Part<'_> = parsed(raw)?;
         let nested = collector.nested(part.components)?;
         let index = component(collector, &part);
-        if let (Some(outer), Some(index)) = (outer, index) {
-            collector.contain(outer, index);
+        match (outer, index) {
+            (Some(outer), Some(index)) => collector.contain(outer, index),
+            (outer, None) => file(collector, &part, outer)?,
+            (None, Some(_)) => {}
         }
         waiting.extend(nested.into_iter().map(|raw| (raw, index.or(outer))));
         next = waiting.pop();

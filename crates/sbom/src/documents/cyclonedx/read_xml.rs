@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::part::{
     Composition, Dependency, Evidence, Hash, LicenceChoice, Metadata, Named, NamedLicence, Occurrence, Part,
-    Property, component, depend, finish,
+    Property, component, depend, file, finish,
 };
 use crate::Error;
 use crate::documents::collector::{Collector, dangling};
@@ -103,15 +103,17 @@ impl<'a> Walk<'_, 'a> {
             }
             self.collector.check()?;
             self.collector.count(1)?;
+            let files = self.collector.files.len();
             let (part, mut inside) = self.part(&child)?;
-            match component(&mut self.collector, &part) {
-                Some(outer) => {
-                    for inner in inside {
-                        self.collector.contain(outer, inner);
-                    }
-                    found.push(outer);
+            if let Some(outer) = component(&mut self.collector, &part) {
+                self.collector.files.own_from(files, outer)?;
+                for inner in inside {
+                    self.collector.contain(outer, inner);
                 }
-                None => found.append(&mut inside),
+                found.push(outer);
+            } else {
+                file(&mut self.collector, &part, None)?;
+                found.append(&mut inside);
             }
         }
         Ok(found)

@@ -40,9 +40,13 @@ pub(crate) fn is_read_annotation(comment: &str, has_layers: bool) -> bool {
         || (has_layers && comment.starts_with(LAYER_DIFF_ID))
 }
 
+/// The comment of a file before the number of its layer.
+pub(crate) const FILE_LAYER: &str = "layer ";
+
 /// Whether the comment of an element or of a relationship is read, or can be written again.
 pub(crate) fn is_read_comment(comment: &str) -> bool {
     matches!(comment, INCOMPLETE | COMPLETE)
+        || comment.strip_prefix(FILE_LAYER).is_some_and(|layer| layer.parse::<usize>().is_ok())
         || comment.starts_with(OWNERSHIP)
         || comment.lines().all(|line| [FOUND, DECLARED, DETECTED].iter().any(|it| line.starts_with(it)))
 }

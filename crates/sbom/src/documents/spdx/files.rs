@@ -12,7 +12,7 @@ use plimsoll_core::rootfs::listing::ListedFile;
 use serde::Serialize;
 use sha1::{Digest as _, Sha1};
 
-use super::conventions::NOASSERTION;
+use super::conventions::{FILE_LAYER, NOASSERTION};
 use crate::documents::file_name;
 
 #[derive(Serialize)]
@@ -54,7 +54,7 @@ impl File {
             ],
             license_concluded: NOASSERTION,
             copyright_text: NOASSERTION,
-            comment: file.layer.map(|layer| format!("layer {layer}")),
+            comment: file.layer.map(|layer| format!("{FILE_LAYER}{layer}")),
         }
     }
 }

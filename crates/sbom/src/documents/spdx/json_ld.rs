@@ -19,7 +19,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::conventions::NOASSERTION;
-use super::parts::{Annotation, Checksum, ExternalReference, ExtractedLicence, Package, Parts, Relationship};
+use super::parts::{
+    Annotation, Checksum, ExternalReference, ExtractedLicence, File, Package, Parts, Relationship,
+};
 use crate::Error;
 use crate::documents::collector::{Repeated, within_relationships};
 use crate::documents::format::{Format, ReadDocument, Reading};
@@ -195,6 +197,7 @@ struct Graph<'a> {
     document: Option<Element<'a>>,
     creations: Vec<Element<'a>>,
     packages: Vec<Element<'a>>,
+    files: Vec<Element<'a>>,
     relationships: Vec<Element<'a>>,
     annotations: Vec<Element<'a>>,
     roots: Vec<Cow<'a, str>>,
@@ -231,6 +234,7 @@ impl<'a> Graph<'a> {
                 self.boms.extend(element.spdx_id);
             }
             "software_Package" => self.packages.push(element),
+            "software_File" => self.files.push(element),
             "Relationship" | "LifecycleScopedRelationship" => self.relationships.push(element),
             "Annotation" => self.annotations.push(element),
             kind => {
@@ -327,13 +331,6 @@ impl<'a> Graph<'a> {
             let references = own.chain(further).map(|(reference_type, reference_locator)| {
                 ExternalReference { reference_type, reference_locator }
             });
-            let hash = |hash: Hash<'a>| {
-                let is_hash = hash.r#type.or(hash.at_type).as_deref() == Some("Hash");
-                is_hash.then_some(Checksum {
-                    algorithm: hash.algorithm?.to_ascii_uppercase().into(),
-                    checksum_value: hash.value?,
-                })
-            };
             let supplier = element.supplied_by.and_then(|raw| parsed::<Cow<'_, str>>(raw).ok());
             let supplier = supplier.and_then(|id| texts.get(&id));
             let originator = element.originated_by.0.first().and_then(|id| texts.get(id));
@@ -348,7 +345,7 @@ impl<'a> Graph<'a> {
                 license_declared: declared.remove(&id),
                 summary: element.summary,
                 comment: element.comment,
-                checksums: Few(element.verified_using.0.into_iter().filter_map(hash).collect()),
+                checksums: Few(element.verified_using.0.into_iter().filter_map(checksum).collect()),
                 external_refs: Few(references.collect()),
                 annotations: Few(by_subject.remove(&id).unwrap_or_default()),
                 primary_package_purpose: element.purpose.map(|purpose| old_name(&purpose)),
@@ -357,11 +354,26 @@ impl<'a> Graph<'a> {
             })
         };
         let packages = self.packages.into_iter().map(&mut package).collect::<Result<Vec<_>, Error>>()?;
+        let file = |element: Element<'a>| File {
+            name: element.name.unwrap_or_default(),
+            id: element.spdx_id.unwrap_or_default(),
+            checksums: Few(element.verified_using.0.into_iter().filter_map(checksum).collect()),
+            comment: element.comment,
+        };
+        parts.files = self.files.into_iter().filter(|_| reading.is_whole()).map(file).collect();
         // Annotations of all other elements count as annotations of the document.
         parts.annotations = Few(by_subject.into_values().flatten().collect());
         parts.describes = Few(self.roots.into_iter().filter(|root| !self.boms.contains(root)).collect());
         Ok((parts, packages))
     }
+}
+
+fn checksum(hash: Hash<'_>) -> Option<Checksum<'_>> {
+    let is_hash = hash.r#type.or(hash.at_type).as_deref() == Some("Hash");
+    is_hash.then_some(Checksum {
+        algorithm: hash.algorithm?.to_ascii_uppercase().into(),
+        checksum_value: hash.value?,
+    })
 }
 
 /// The value of a property that has two names. Both must have the same value, because readers prefer different ones.

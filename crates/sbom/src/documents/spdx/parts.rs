@@ -9,8 +9,8 @@ use plimsoll_core::rootfs::LayerRef;
 use serde::Deserialize;
 
 use super::conventions::{
-    BUILT_FROM, COMPLETE, DECLARED, DETECTED, FOUND, INCOMPLETE, LAYER, NOASSERTION, OS, OWNERSHIP, PROBLEM,
-    UNNAMED,
+    BUILT_FROM, COMPLETE, DECLARED, DETECTED, FILE_LAYER, FOUND, INCOMPLETE, LAYER, NOASSERTION, OS,
+    OWNERSHIP, PROBLEM, UNNAMED,
 };
 use crate::Error;
 use crate::document::Completeness;
@@ -21,6 +21,7 @@ use crate::documents::format::{ReadDocument, Reading};
 use crate::documents::json::Few;
 use crate::documents::placed;
 use crate::documents::stated::{Element, StatedComponent, SubjectKind};
+use crate::documents::stated_files::StatedFile;
 use crate::inventory::{
     Component, ComponentIndex, Declaration, DetectedLicence, Location, Origin, OsRelease, OwnerEvidence,
     Problem, RelationshipKind, SourcePackage,
@@ -96,6 +97,23 @@ pub(super) struct Package<'a> {
     pub(super) annotations: Few<Annotation<'a>>,
     #[serde(borrow)]
     pub(super) primary_package_purpose: Option<Cow<'a, str>>,
+    /// Identifiers of its files, which other documents state by relationships.
+    #[serde(borrow, default)]
+    pub(super) has_files: Few<Cow<'a, str>>,
+}
+
+/// A file.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct File<'a> {
+    #[serde(borrow, default, rename = "fileName")]
+    pub(super) name: Cow<'a, str>,
+    #[serde(borrow, default, rename = "SPDXID")]
+    pub(super) id: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub(super) checksums: Few<Checksum<'a>>,
+    #[serde(borrow)]
+    pub(super) comment: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -136,6 +154,8 @@ pub(super) struct Parts<'a> {
     /// The subjects that the document states.
     pub(super) describes: Few<Cow<'a, str>>,
     pub(super) licences: Few<ExtractedLicence<'a>>,
+    /// The files, if the whole document is read.
+    pub(super) files: Vec<File<'a>>,
     /// The identifiers of everything except packages, if relationships must be checked against them.
     pub(super) declared: Option<Vec<Cow<'a, str>>>,
 }
@@ -151,7 +171,8 @@ pub(super) fn read<'a>(
     let mut collector = Collector::new(reading);
     collector.count(count)?;
     about_itself(&mut document, parts.comment.as_deref(), std::mem::take(&mut parts.creation));
-    let Parts { name, annotations, relationships, describes, licences, declared, .. } = parts;
+    let Parts { name, annotations, relationships, describes, licences, files, declared, .. } = parts;
+    files.iter().try_for_each(|file| self::file(&mut collector, file))?;
     document.subject_name = name.and_then(stated_name);
     collector.inventory.problems.extend(values(&annotations.0, PROBLEM).map(Problem::from_document));
 
@@ -242,15 +263,38 @@ pub(super) fn read<'a>(
             // Only the first gets it, or any number of package URLs would multiply it.
             component.origin = origin.take();
         }
-        if concerned.contains(&*package.id) && index < collector.inventory.components.len() {
+        let has_files = contain_files(&mut collector, &package)?;
+        if (has_files || concerned.contains(&*package.id)) && index < collector.inventory.components.len() {
             collector.name(&package.id, ComponentIndex(index));
         }
     }
     if let Some(declared) = declared.filter(|_| collector.is_whole()) {
         document.stated.dangling = undeclared(&declared, &set_aside, &relationships, &collector);
     }
-    collector.finish(subject_is_image, &mut document);
+    collector.finish(subject_is_image, &mut document)?;
     Ok(document)
+}
+
+/// Adds a file. The layer is in its comment.
+fn file(collector: &mut Collector, file: &File<'_>) -> Result<(), Error> {
+    collector.check()?;
+    let layer = file.comment.as_deref().and_then(|comment| comment.strip_prefix(FILE_LAYER)?.parse().ok());
+    collector.files.add(StatedFile {
+        name: &file.name,
+        id: &file.id,
+        layer,
+        hashes: file.checksums.0.iter().map(|it| (&*it.algorithm, &*it.checksum_value)),
+        owner: None,
+    })
+}
+
+/// Relates a package to the files that it lists itself. Returns whether there are any.
+fn contain_files(collector: &mut Collector, package: &Package<'_>) -> Result<bool, Error> {
+    let files = package.has_files.0.iter().filter(|_| collector.is_whole()).collect::<Vec<_>>();
+    for file in &files {
+        collector.relate(&package.id, RelationshipKind::Contains, file)?;
+    }
+    Ok(!files.is_empty())
 }
 
 /// Adds the comment of a package, and its supplier.

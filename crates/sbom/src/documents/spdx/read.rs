@@ -14,6 +14,7 @@ pub(super) const MEMBERS: &[Member] = &[
     Member::Value("documentDescribes"),
     Member::Value("annotations"),
     Member::Items("packages"),
+    Member::Value("files"),
     Member::Value("relationships"),
     Member::Value("hasExtractedLicensingInfos"),
 ];
@@ -33,6 +34,11 @@ pub(super) fn read(
         annotations: members.value_or_default("annotations")?,
         relationships: members.items("relationships", "relationships", reading.limits.relationships)?,
         describes: members.value_or_default("documentDescribes")?,
+        files: if reading.is_whole() {
+            members.items("files", "relationships", reading.limits.relationships)?
+        } else {
+            Vec::new()
+        },
         licences: members.value_or_default("hasExtractedLicensingInfos")?,
         declared: None,
     };

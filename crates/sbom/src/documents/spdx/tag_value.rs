@@ -17,7 +17,9 @@ use std::borrow::Cow;
 
 use plimsoll_core::LimitExceeded;
 
-use super::parts::{Annotation, Checksum, ExternalReference, ExtractedLicence, Package, Parts, Relationship};
+use super::parts::{
+    Annotation, Checksum, ExternalReference, ExtractedLicence, File, Package, Parts, Relationship,
+};
 use crate::Error;
 use crate::documents::collector::within_relationships;
 use crate::documents::format::{Format, ReadDocument, Reading};
@@ -75,7 +77,8 @@ pub(super) fn read(format: &dyn Format, text: &str, reading: &Reading<'_>) -> Re
 enum Section {
     Document,
     Package,
-    /// A file or a snippet, which is not read.
+    File,
+    /// A snippet, which is not read.
     Other,
 }
 
@@ -100,7 +103,15 @@ impl<'a> Walk<'a, '_> {
                 self.packages.push(Package { name: value.into(), ..Package::default() });
                 self.section = Section::Package;
             }
-            "FileName" | "SnippetSPDXID" => self.section = Section::Other,
+            "FileName" => {
+                let limit = self.reading.limits.relationships;
+                within_relationships(self.parts.files.len(), limit)?;
+                self.section = Section::File;
+                if self.reading.is_whole() {
+                    self.parts.files.push(File { name: value.into(), ..File::default() });
+                }
+            }
+            "SnippetSPDXID" => self.section = Section::Other,
             VERSION => {
                 self.version = Some(value);
                 self.section = Section::Document;
@@ -138,6 +149,18 @@ impl<'a> Walk<'a, '_> {
             }
             tag => match (&self.section, self.packages.last_mut()) {
                 (Section::Package, Some(package)) => package_field(package, tag, field)?,
+                (Section::File, package) => {
+                    if tag == "SPDXID" {
+                        self.parts.declared.get_or_insert_default().push(value.into());
+                        // A file after a package belongs to it.
+                        if let Some(package) = package.filter(|_| self.reading.is_whole()) {
+                            package.has_files.0.push(value.into());
+                        }
+                    }
+                    if let Some(file) = self.parts.files.last_mut() {
+                        file_field(file, tag, field)?;
+                    }
+                }
                 _ if tag == "SPDXID" => self.parts.declared.get_or_insert_default().push(value.into()),
                 _ => {}
             },
@@ -164,6 +187,24 @@ impl<'a> Walk<'a, '_> {
     }
 }
 
+fn file_field<'a>(file: &mut File<'a>, tag: &str, field: &Field<'a>) -> Result<(), Error> {
+    match tag {
+        "SPDXID" if file.id.is_empty() => file.id = field.value.into(),
+        "SPDXID" => return Err(field.wrong("a file has a second identifier")),
+        "FileComment" => once(&mut file.comment, field)?,
+        "FileChecksum" => file.checksums.0.push(checksum(field)?),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// `SHA1: 85ed0817af83a24ad8da68c2b5094de69833983c`.
+fn checksum<'a>(field: &Field<'a>) -> Result<Checksum<'a>, Error> {
+    let (algorithm, value) =
+        field.value.split_once(':').ok_or_else(|| field.wrong("a checksum without its algorithm"))?;
+    Ok(Checksum { algorithm: algorithm.trim().into(), checksum_value: value.trim().into() })
+}
+
 fn package_field<'a>(package: &mut Package<'a>, tag: &str, field: &Field<'a>) -> Result<(), Error> {
     let value = field.value;
     match tag {
@@ -179,14 +220,7 @@ fn package_field<'a>(package: &mut Package<'a>, tag: &str, field: &Field<'a>) ->
         "PackageSummary" => once(&mut package.summary, field)?,
         "PackageComment" => once(&mut package.comment, field)?,
         "PrimaryPackagePurpose" => once(&mut package.primary_package_purpose, field)?,
-        "PackageChecksum" => {
-            let (algorithm, value) =
-                value.split_once(':').ok_or_else(|| field.wrong("a checksum without its algorithm"))?;
-            package
-                .checksums
-                .0
-                .push(Checksum { algorithm: algorithm.trim().into(), checksum_value: value.trim().into() });
-        }
+        "PackageChecksum" => package.checksums.0.push(checksum(field)?),
         "ExternalRef" => {
             let mut words = value.splitn(3, char::is_whitespace).map(str::trim);
             let (Some(_), Some(kind), Some(locator)) = (words.next(), words.next(), words.next()) else {

@@ -83,6 +83,7 @@ fn unknown() -> Evidence {
         sbom_search: SbomSearch::default(),
         database: DatabaseFacts::default(),
         vex: VexFacts::default(),
+        attestations: plimsoll_policy::AttestationFacts::default(),
         vulnerabilities: VulnerabilityFacts::Unavailable { reason: reason() },
         narrowed: Vec::new(),
     }

@@ -17,7 +17,19 @@ use anyhow::Context as _;
 const INTENDED: &[(&str, &[&str], &str)] = &[
     (
         "policy",
-        &["applicable", "deny", "evidence", "lint", "policy", "rule", "rules", "spec", "verdict", "waiver"],
+        &[
+            "applicable",
+            "deny",
+            "evidence",
+            "lint",
+            "policy",
+            "quorum",
+            "rule",
+            "rules",
+            "spec",
+            "verdict",
+            "waiver",
+        ],
         "a policy contains the settings of each rule by their types, and a rule reads the policy",
     ),
     (

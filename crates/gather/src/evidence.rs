@@ -10,12 +10,13 @@ use plimsoll_image::artifact::{Absent, Artifact, Image};
 use plimsoll_image::layers::LayerDigests;
 use plimsoll_image::{Progress, Source, rootdir};
 use plimsoll_policy::{
-    Evidence, ImageDigests, InventorySource, Narrowed, SbomFacts, SbomSearch, Signatures, SignaturesByPolicy,
-    SubjectFacts, SubjectKind, VexFacts, VulnerabilityFacts,
+    AttestationFacts, Evidence, ImageDigests, InventorySource, Narrowed, SbomFacts, SbomSearch, Signatures,
+    SignaturesByPolicy, SubjectFacts, SubjectKind, VexFacts, VulnerabilityFacts,
 };
 use plimsoll_sbom::{Inventory, Problem, ProblemCode};
 use plimsoll_vuln::ScanSettings;
 
+use crate::asked_attestations::AskedAttestations;
 use crate::attested_sbom::{AttestedSboms, Outcome};
 use crate::attested_vex::AttestedVex;
 use crate::collection::{Collection, Layers, with_hint};
@@ -138,7 +139,7 @@ fn of_image(
         stated: around.stated,
         aliases: image.aliases.clone(),
     };
-    let Collected { signatures, inventory, from, sbom_search, vex, aliases } =
+    let Collected { signatures, inventory, from, sbom_search, vex, attestations, aliases } =
         match AttestedSboms::new(subject, image, collection) {
             Some(sboms) => attested_or_read(source, image, &digests, sboms, collection)?,
             None => with_layers(source, image, &digests, collection)?,
@@ -161,6 +162,7 @@ fn of_image(
             |inventory| vulnerabilities(inventory, collection),
         ),
         vex,
+        attestations,
         narrowed: inventory
             .as_ref()
             .map_or_else(Vec::new, |inventory| narrowed(inventory, &from, None, collection)),
@@ -178,6 +180,7 @@ struct Collected {
     from: InventorySource,
     sbom_search: SbomSearch,
     vex: VexFacts,
+    attestations: AttestationFacts,
     /// Digests of layers by another algorithm.
     aliases: Vec<Digest>,
 }
@@ -190,8 +193,10 @@ fn with_layers(
     collection: &Collection<'_>,
 ) -> Result<Collected, Error> {
     let mut vex = AttestedVex::new(digests.manifest, collection);
+    let mut asked = AskedAttestations::new(collection);
     let (signatures, read) = thread::scope(|scope| {
-        let signatures = scope.spawn(|| signatures(source, digests, collection, None, vex.as_mut()));
+        let signatures =
+            scope.spawn(|| signatures(source, digests, collection, None, vex.as_mut(), asked.as_mut()));
         let needs_inventory = collection.needs().inventory;
         let read = if collection.has_denials_by_another_name(image) {
             let read = collection.layers.shared.read_with_aliases(source, image, collection.progress);
@@ -209,11 +214,16 @@ fn with_layers(
     let signatures = signatures.unwrap_or_else(|_| {
         // What was found before may be corrected by what was not.
         vex = None;
+        if let Some(asked) = &mut asked {
+            asked.failed(SEARCH_FAILED);
+        }
         Signatures::Unavailable { reason: SEARCH_FAILED.to_owned() }.into()
     });
     let from = InventorySource::Cataloged;
     let vex = vex.map(AttestedVex::finish).unwrap_or_default();
-    Ok(Collected { signatures, inventory, from, sbom_search: SbomSearch::default(), vex, aliases })
+    let attestations = asked.map(AskedAttestations::finish).unwrap_or_default();
+    let sbom_search = SbomSearch::default();
+    Ok(Collected { signatures, inventory, from, sbom_search, vex, attestations, aliases })
 }
 
 /// One after the other, because an attested SBOM makes reading the layers unnecessary. Foreign bundles are read on a
@@ -229,16 +239,19 @@ fn attested_or_read(
     let searched = thread::scope(|scope| {
         let search = scope.spawn(move || {
             let mut vex = AttestedVex::new(digests.manifest, collection);
-            let signatures = signatures(source, digests, collection, Some(&mut sboms), vex.as_mut());
-            (signatures, sboms.finish(), vex.map(AttestedVex::finish).unwrap_or_default())
+            let mut asked = AskedAttestations::new(collection);
+            let signatures =
+                signatures(source, digests, collection, Some(&mut sboms), vex.as_mut(), asked.as_mut());
+            let vex = vex.map(AttestedVex::finish).unwrap_or_default();
+            (signatures, sboms.finish(), vex, asked.map(AskedAttestations::finish).unwrap_or_default())
         });
         search.join()
     });
-    let (signatures, outcome, vex) = searched.unwrap_or_else(|_| {
+    let (signatures, outcome, vex, attestations) = searched.unwrap_or_else(|_| {
         let image_read = Some(format!("could not search for attested SBOMs: {SEARCH_FAILED}"));
         let search = SbomSearch { refused: Vec::new(), image_read };
         let signatures = Signatures::Unavailable { reason: SEARCH_FAILED.to_owned() }.into();
-        (signatures, Outcome::NotFound(search), VexFacts::default())
+        (signatures, Outcome::NotFound(search), VexFacts::default(), AttestationFacts::default())
     });
     let (inventory, from, sbom_search) = match outcome {
         Outcome::Found(attestation, inventory) => {
@@ -249,7 +262,8 @@ fn attested_or_read(
             (read, InventorySource::Cataloged, search)
         }
     };
-    Ok(Collected { signatures, inventory: Some(inventory), from, sbom_search, vex, aliases: Vec::new() })
+    let (inventory, aliases) = (Some(inventory), Vec::new());
+    Ok(Collected { signatures, inventory, from, sbom_search, vex, attestations, aliases })
 }
 
 /// What is known without the image itself. No rule can pass for it, so that a verdict about all platforms includes this
@@ -266,6 +280,7 @@ fn of_absent(absent: &Absent, subject: &Subject, collection: &Collection<'_>) ->
         database: database(collection),
         vulnerabilities: vulnerabilities(&inventory, collection),
         vex: VexFacts::default(),
+        attestations: AttestationFacts::default(),
         narrowed: Vec::new(),
     }
 }
@@ -347,6 +362,7 @@ fn without_image(
         database: database(collection),
         vulnerabilities: vulnerabilities(inventory, collection),
         vex: VexFacts::default(),
+        attestations: AttestationFacts::default(),
         narrowed: narrowed(inventory, &source, document, collection),
     }
 }

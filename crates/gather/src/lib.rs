@@ -5,6 +5,7 @@
 //! evidence that could not be gathered is marked as missing, and the policy's rules deal with it. Only an artifact that
 //! cannot be read completely is an error: there is no verdict on half an image.
 
+mod asked_attestations;
 mod attached;
 mod attested_sbom;
 mod attested_vex;

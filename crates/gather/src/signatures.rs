@@ -10,13 +10,14 @@ use plimsoll_policy::{
 };
 use plimsoll_verify::TrustedRoot;
 
+use crate::asked_attestations::AskedAttestations;
 use crate::attached::on_all_processors;
 use crate::attested_sbom::AttestedSboms;
 use crate::attested_vex::AttestedVex;
 use crate::collection::{Collection, UnderPolicy, with_hint};
 
 /// Searches for signatures of the index and the platform's manifest, place by place as in [`Search`], until every
-/// policy is satisfied. For `sboms` and `vex` it searches every place, because a later document may contradict an earlier
+/// policy is satisfied, and what rules ask for is `asked`. For `sboms` and `vex` it searches every place, because a later document may contradict an earlier
 /// one. Each bundle is fetched once, and verified for each policy with its own keys and roots. A failed search is not the
 /// same as finding none: it makes the signatures unavailable, whatever else was found.
 pub(crate) fn signatures(
@@ -25,9 +26,10 @@ pub(crate) fn signatures(
     collection: &Collection<'_>,
     mut sboms: Option<&mut AttestedSboms<'_>>,
     mut vex: Option<&mut AttestedVex<'_>>,
+    mut asked: Option<&mut AskedAttestations<'_>>,
 ) -> SignaturesByPolicy {
     let needs_signatures = collection.needs().signatures;
-    if !needs_signatures && sboms.is_none() && vex.is_none() {
+    if !needs_signatures && sboms.is_none() && vex.is_none() && asked.is_none() {
         return unneeded();
     }
     let source = collection.evidence_repository.unwrap_or(source);
@@ -39,7 +41,8 @@ pub(crate) fn signatures(
     loop {
         let mut unsatisfied: Vec<_> = policies.iter_mut().filter(|policy| !policy.satisfied).collect();
         let (sboms, vex) = (sboms.as_deref_mut(), vex.as_deref_mut());
-        if unsatisfied.is_empty() && sboms.is_none() && vex.is_none() {
+        let asked = asked.as_deref_mut().filter(|asked| !asked.is_satisfied());
+        if unsatisfied.is_empty() && sboms.is_none() && vex.is_none() && asked.is_none() {
             break;
         }
         match search.next_place() {
@@ -53,6 +56,9 @@ pub(crate) fn signatures(
                     for (subject, found) in &place {
                         vex.add(subject, found);
                     }
+                }
+                if let Some(asked) = asked {
+                    asked.add(&place, digests);
                 }
                 for policy in unsatisfied {
                     for (subject, found) in &place {
@@ -68,6 +74,9 @@ pub(crate) fn signatures(
                 }
                 if let Some(vex) = vex {
                     vex.failed(&with_hint(&error));
+                }
+                if let Some(asked) = asked {
+                    asked.failed(&with_hint(&error));
                 }
                 for policy in &mut unsatisfied {
                     policy.failed = Some(with_hint(&error));

@@ -54,6 +54,24 @@ pub enum Detail {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         carried: Vec<String>,
     },
+    /// An attestation that satisfies a rule.
+    Attestation {
+        /// Who made it, by the policy's name for them.
+        authority: String,
+        /// The key or certificate behind the name, and when it signed.
+        #[serde(flatten)]
+        by: SignerRecord,
+        /// The digest of the bundle.
+        #[schemars(with = "String")]
+        bundle: Digest,
+        /// The digest of the manifest or index that it is about.
+        #[schemars(with = "String")]
+        signed: Digest,
+        /// The type of its predicate.
+        predicate_type: String,
+        /// What was not checked: `transparency log`, `trusted time`, `certificate log`.
+        not_checked: Vec<String>,
+    },
     /// The attested SBOM that the inventory is from. The image's files were not read.
     AttestedSbom {
         /// Who attested it, by the policy's name for them.

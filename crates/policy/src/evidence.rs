@@ -4,6 +4,8 @@
 //! missing, because a rule that needs it is then `unknown`. Signatures arrive as [`Verified`] values, which
 //! only a verifier can make.
 
+mod attestations;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,6 +16,7 @@ use plimsoll_vuln::Scan;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use self::attestations::{AttestationFacts, AttestationSearch, RefusedAttestation};
 use crate::exclusion::{Excluded, Exclusions};
 use crate::policy::Policy;
 
@@ -34,6 +37,8 @@ pub struct Evidence {
     pub database: DatabaseFacts,
     /// VEX that is attached to the image.
     pub vex: VexFacts,
+    /// Attestations that rules ask for.
+    pub attestations: AttestationFacts,
     /// Inventory and findings once more for policies that leave out paths. For a policy whose own are not here, nothing is
     /// left out.
     pub narrowed: Vec<Narrowed>,

@@ -11,6 +11,7 @@
 //! - [`Verdict`]: the answer, with every rule's outcome and reason. [`Verdict::combine`] joins platforms.
 //! - [`Diagnostic`]: what [`Policy::lint`] finds. [`mod@schema`]: the JSON Schemas of documents and verdict.
 
+mod action;
 mod applicable;
 mod assignment;
 mod authority;
@@ -29,6 +30,7 @@ mod metadata;
 mod pattern;
 mod policy;
 mod preset;
+mod quorum;
 mod report;
 mod rule;
 mod rules;
@@ -47,9 +49,9 @@ pub use draft::WaiverDraft;
 pub use error::Error;
 pub use evaluate::{evaluate, evaluate_until};
 pub use evidence::{
-    Collected, DatabaseFacts, Evidence, ImageDigests, InventorySource, Narrowed, RejectedSignature,
-    SbomAttestation, SbomFacts, SbomSearch, Signatures, SignaturesByPolicy, SubjectFacts, SubjectKind,
-    VexFacts, VulnerabilityFacts,
+    AttestationFacts, AttestationSearch, Collected, DatabaseFacts, Evidence, ImageDigests, InventorySource,
+    Narrowed, RefusedAttestation, RejectedSignature, SbomAttestation, SbomFacts, SbomSearch, Signatures,
+    SignaturesByPolicy, SubjectFacts, SubjectKind, VexFacts, VulnerabilityFacts,
 };
 pub use exclusion::{Excluded, Exclusions};
 pub use import::{Import, ImportNote, ImportedPolicy, OtherDocument, Refusal, import, importable};

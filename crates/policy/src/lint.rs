@@ -10,11 +10,12 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use crate::action::Action;
 use crate::authority::{Authority, KeyOrIdentity, Window};
 use crate::exclusion::Exclusions;
 use crate::pattern::Pattern;
 use crate::policy::Policy;
-use crate::preset::Tier;
+use crate::preset::{Phase, Tier};
 use crate::setting::OnUnknown;
 
 /// One finding about a policy.
@@ -136,6 +137,12 @@ codes! {
     ExclusionAnywhere = "PL029",
     /// Layers may be read by their tables of contents.
     LayersUnhashed = "PL030",
+    /// A rule only warns or records, although the phase is beta or ga.
+    ActionLenient = "PL031",
+    /// Somebody who deploys may also be a signer of provenances.
+    DeployerBuilds = "PL032",
+    /// A provenance counts whatever repository was built.
+    ProvenanceWithoutSource = "PL033",
 }
 
 impl fmt::Display for Code {
@@ -185,6 +192,14 @@ impl Lint {
                 message,
                 "remove `onUnknown: warn` once evidence is complete",
             );
+        }
+    }
+
+    /// Reports a rule of the policy's own that blocks nothing, which may have been forgotten after a trial.
+    pub(crate) fn action(&mut self, path: &str, action: Action, phase: Phase) {
+        if phase >= Phase::Beta && !action.is_deny() {
+            let message = "images that do not satisfy this rule pass, although the phase is no longer pilot";
+            self.warn(Code::ActionLenient, path, message, "remove the line, so that the rule denies");
         }
     }
 
@@ -291,10 +306,13 @@ impl Lint {
                 let databases = policy.vulnerabilities.database.signed_by.iter();
                 let databases = databases.map(|signer| (signer, "signs databases"));
                 let vex = policy.vulnerabilities.vex.signed_by.iter().map(|signer| (signer, "signs VEX"));
+                let asked = policy.rules().filter_map(|rule| rule.attestations(policy));
+                let asked = asked.flat_map(|it| it.signed_by).map(|signer| (signer, "attests"));
                 let signer = images
                     .chain(sboms)
                     .chain(databases)
                     .chain(vex)
+                    .chain(asked)
                     .find(|(signer, _)| signer.overlaps(approver) || signer.is_named(&approver.name));
                 if let Some((signer, does)) = signer {
                     let message = format!("{} approves waivers and {does} as {}", approver.name, signer.name);

@@ -16,18 +16,22 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use plimsoll_core::{Algorithm, Digest, json, yaml};
 use plimsoll_verify::{Requirements, TrustedRoot};
 use serde::Serialize;
 
-use self::authorities::{Keys, signatures};
+use self::authorities::{Keys, attestations, provenance, signatures};
 use crate::authority::Authority;
 use crate::deny::Denial;
 use crate::error::Error;
+use crate::evidence::{AttestationSearch, ImageDigests};
 use crate::exclusion::Exclusions;
 use crate::pattern::{self, Pattern};
 use crate::preset::Presets;
 use crate::preset::{Phase, Tier};
+use crate::rules::attestation::AttestationRule;
+use crate::rules::provenance::ProvenancePolicy;
 use crate::rules::sbom::{LayerDigestNotComputed, SbomPolicy};
 use crate::rules::signatures::SignaturePolicy;
 use crate::rules::vulnerabilities::VulnerabilityPolicy;
@@ -80,6 +84,11 @@ pub struct Policy {
     #[serde(skip_serializing_if = "TrustPolicy::is_preset")]
     pub(crate) trust: TrustPolicy,
     pub(crate) signatures: SignaturePolicy,
+    /// In the order of their names, so that their order in the document does not matter.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) attestations: Vec<AttestationRule>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) provenance: Option<ProvenancePolicy>,
     #[serde(skip_serializing_if = "Exclusions::is_empty")]
     pub(crate) exclude: Exclusions,
     pub(crate) sbom: SbomPolicy,
@@ -217,6 +226,32 @@ impl Policy {
         Signers::new(self.waivers.approvers.iter().chain(&self.waivers.second), self.trust.requirements())
     }
 
+    /// The signers for whom attestations of this type are verified; none if no rule asks for one.
+    pub fn attestation_signers(&self, predicate_type: &str) -> Option<Signers> {
+        let asking = self.rules().filter_map(|rule| rule.attestations(self));
+        let mut signers =
+            asking.filter(|it| it.kind.includes(predicate_type)).flat_map(|it| it.signed_by).peekable();
+        signers.peek()?;
+        Some(Signers::new(signers, self.trust.requirements()))
+    }
+
+    /// Whether a rule looks at the content of attestations of this type.
+    pub(crate) fn reads_predicates_of(&self, predicate_type: &str) -> bool {
+        let mut asking = self.rules().filter_map(|rule| rule.attestations(self));
+        asking.any(|it| it.reads_predicate && it.kind.includes(predicate_type))
+    }
+
+    /// Whether these attestations already satisfy every rule that asks for some, so that no other place must be searched. This
+    /// decides nothing; [`crate::evaluate()`] does.
+    pub fn has_enough_attestations(
+        &self,
+        found: &AttestationSearch,
+        digests: &ImageDigests,
+        now: Timestamp,
+    ) -> bool {
+        self.rules().all(|rule| rule.has_enough(self, found, digests, now))
+    }
+
     /// The policy's own trusted root, if it names one.
     pub fn trusted_root(&self) -> Option<&TrustedRoot> {
         self.trust.root.as_deref()
@@ -230,7 +265,8 @@ impl Policy {
         let vulnerabilities = &self.vulnerabilities;
         let attesters = self.sbom.attested_by.iter().chain(&vulnerabilities.database.signed_by);
         let attesters = attesters.chain(&vulnerabilities.vex.signed_by);
-        let mut all = self.signatures.entries().chain(attesters).chain(approvers);
+        let asked = self.rules().filter_map(|rule| rule.attestations(self)).flat_map(|it| it.signed_by);
+        let mut all = self.signatures.entries().chain(attesters).chain(approvers).chain(asked);
         all.any(Authority::wants_root)
     }
 
@@ -263,6 +299,8 @@ fn resolve(doc: PolicyDocument, origin: &str, digest: Digest, files: &dyn KeyFil
         registries: spec.registries.allow.into_option(),
         trust: keys.trust(spec.trust)?,
         signatures: signatures(spec.signatures, presets.strict(), &keys)?,
+        attestations: attestations(spec.attestations, &keys)?,
+        provenance: provenance(spec.provenance, &keys)?,
         exclude: Exclusions::new(spec.exclude.into_option().unwrap_or_default()),
         sbom: {
             let attested_by = std::mem::take(&mut spec.sbom.attested_by);

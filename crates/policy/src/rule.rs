@@ -3,12 +3,16 @@
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::Cancel;
 
+use crate::action::Action;
 use crate::applicable::ApplicableWaivers;
 use crate::deny::DenyList;
 use crate::detail::Detail;
-use crate::evidence::{Evidence, InventorySource, Narrowed, SbomAttestation, SbomFacts};
+use crate::evidence::{
+    AttestationSearch, Evidence, ImageDigests, InventorySource, Narrowed, SbomAttestation, SbomFacts,
+};
 use crate::lint::Lint;
 use crate::policy::Policy;
+use crate::quorum::Wanted;
 use crate::rules::RuleName;
 use crate::rules::sbom::Attester;
 use crate::setting::{Level, OnUnknown};
@@ -20,13 +24,29 @@ pub(crate) trait Rule: Sync {
     fn name(&self) -> RuleName;
 
     /// What is true if it passes, in one line.
-    fn about(&self) -> &'static str;
+    fn about(&self) -> &str;
 
     /// The part of the policy document that it reads, as in `spec.signatures`.
     fn section(&self) -> &'static str;
 
     /// The evidence that it needs under this policy.
     fn needs(&self, policy: &Policy) -> Needs;
+
+    /// The attestations that it asks for.
+    fn attestations<'a>(&'a self, _policy: &'a Policy) -> Option<Wanted<'a>> {
+        None
+    }
+
+    /// Whether these attestations are enough, so that no other place must be searched.
+    fn has_enough(
+        &self,
+        _policy: &Policy,
+        _found: &AttestationSearch,
+        _digests: &ImageDigests,
+        _now: Timestamp,
+    ) -> bool {
+        true
+    }
 
     /// What a waiver can accept of it.
     fn waivable(&self) -> Waivable {
@@ -71,6 +91,8 @@ pub(crate) enum Role {
 pub struct Needs {
     /// Signatures by the signers that each policy names.
     pub signatures: bool,
+    /// Attestations of the types and by the signers that each policy names.
+    pub attestations: bool,
     /// The inventory.
     pub inventory: bool,
     /// Findings, from advisory data that is no older than this.
@@ -83,6 +105,7 @@ impl Needs {
     pub fn and(self, other: Self) -> Self {
         Self {
             signatures: self.signatures || other.signatures,
+            attestations: self.attestations || other.attestations,
             inventory: self.inventory || other.inventory,
             findings: [self.findings, other.findings].into_iter().flatten().min(),
         }
@@ -204,6 +227,15 @@ pub(crate) fn effect(required: bool) -> Effect {
     if required { Effect::Block } else { Effect::Report }
 }
 
+/// The effect of a rule that a policy gives an action.
+pub(crate) fn effect_of(action: Action) -> Effect {
+    match action {
+        Action::Deny => Effect::Block,
+        Action::Warn => Effect::Warn,
+        Action::Audit => Effect::Report,
+    }
+}
+
 /// The effect of an unknown outcome if the policy may relax it.
 pub(crate) fn effect_of_unknown(required: bool, on_unknown: OnUnknown) -> Effect {
     effect(required && on_unknown == OnUnknown::Block)
@@ -236,6 +268,7 @@ mod tests {
             sbom_search: crate::SbomSearch::default(),
             database: crate::DatabaseFacts::default(),
             vex: crate::VexFacts::default(),
+            attestations: crate::AttestationFacts::default(),
             narrowed: Vec::new(),
         };
         let cancel = Cancel::never();
@@ -264,7 +297,11 @@ mod tests {
     #[test]
     fn what_one_of_two_needs_both_need_and_the_shorter_age_counts() {
         let [day, week] = [24, 7 * 24].map(SignedDuration::from_hours);
-        let needs = |signatures, inventory, findings| Needs { signatures, inventory, findings };
+        let needs =
+            |signatures, inventory, findings| Needs { signatures, inventory, findings, ..Needs::default() };
+        let attested = Needs { attestations: true, ..Needs::default() };
+        assert_eq!(attested.and(Needs::default()), attested);
+        assert_eq!(Needs::default().and(attested), attested);
         for (one, other, both) in [
             (needs(true, false, None), needs(false, true, None), needs(true, true, None)),
             (needs(false, false, Some(week)), needs(false, false, Some(day)), needs(false, false, Some(day))),

@@ -4,10 +4,12 @@
 //! lints, the evidence that it needs, and its answer. Only [`BUILT_IN`] and the fields of the document name a
 //! rule. A policy's own rule is another implementation of [`Rule`], with its own name.
 
+pub(crate) mod attestation;
 pub(crate) mod deny_list;
 pub(crate) mod digest;
 mod name;
 pub(crate) mod policy_match;
+pub(crate) mod provenance;
 pub(crate) mod registries;
 pub(crate) mod sbom;
 pub(crate) mod signatures;
@@ -16,6 +18,7 @@ pub(crate) mod vulnerabilities;
 pub use self::name::RuleName;
 use crate::policy::Policy;
 use crate::rule::{Needs, Rule, Waivable};
+use crate::setting::Name;
 
 /// Every built-in rule, in the order in which they are applied and shown.
 pub(crate) const BUILT_IN: &[&dyn Rule] = &[
@@ -24,6 +27,7 @@ pub(crate) const BUILT_IN: &[&dyn Rule] = &[
     &digest::DigestRule,
     &registries::RegistriesRule,
     &signatures::SignaturesRule,
+    &provenance::ProvenanceRule,
     &sbom::SbomRule,
     &vulnerabilities::VulnerabilitiesRule,
 ];
@@ -51,6 +55,21 @@ pub fn built_in() -> impl Iterator<Item = RuleInfo> {
     })
 }
 
+/// The rules that policies define, each kind by what its names begin with, what is true if one passes, and what a waiver can
+/// accept of it.
+pub(crate) const OF_POLICIES: &[(&str, &str, Waivable)] =
+    &[(attestation::PREFIX, "It has this attestation.", Waivable::Failure)];
+
+/// The rule of this name, built-in or of a policy, and what a waiver can accept of it.
+pub(crate) fn named(name: &str) -> Option<(RuleName, Waivable)> {
+    if let Some(rule) = find(name) {
+        return Some((rule.name(), rule.waivable()));
+    }
+    let (prefix, _, waivable) = OF_POLICIES.iter().find(|(prefix, ..)| name.starts_with(prefix))?;
+    let own: Name = name.strip_prefix(prefix)?.parse().ok()?;
+    Some((RuleName::of_policy(prefix, &own), *waivable))
+}
+
 /// The rule of this name.
 pub(crate) fn find(name: &str) -> Option<&'static dyn Rule> {
     BUILT_IN.iter().copied().find(|rule| rule.name() == *name)
@@ -58,9 +77,9 @@ pub(crate) fn find(name: &str) -> Option<&'static dyn Rule> {
 
 impl Policy {
     /// The rules in force under it, in the order in which they are applied.
-    #[expect(clippy::unused_self, reason = "a policy's own rules come after these")]
     pub(crate) fn rules(&self) -> impl Iterator<Item = &dyn Rule> {
-        BUILT_IN.iter().copied()
+        let own = self.attestations.iter().map(|rule| -> &dyn Rule { rule });
+        BUILT_IN.iter().copied().chain(own)
     }
 
     /// The evidence that its rules need.
@@ -81,7 +100,16 @@ mod tests {
         let shown: Vec<&str> = names.iter().map(RuleName::as_str).collect();
         assert_eq!(
             shown,
-            ["deny-list", "policy", "digest", "registries", "signatures", "sbom", "vulnerabilities"]
+            [
+                "deny-list",
+                "policy",
+                "digest",
+                "registries",
+                "signatures",
+                "provenance",
+                "sbom",
+                "vulnerabilities"
+            ]
         );
         assert!(names.is_sorted());
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());

@@ -42,6 +42,8 @@ fn schema<T: JsonSchema>(settings: SchemaSettings) -> Value {
         if schema.get("default").is_some_and(Value::is_null) {
             schema.remove("default");
         }
+        // What the effective policy states in another form is a field like any other to who writes a document.
+        schema.remove("writeOnly");
     });
     settings.with_transform(without_null_defaults).into_generator().into_root_schema_for::<T>().to_value()
 }

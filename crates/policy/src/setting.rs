@@ -30,6 +30,13 @@ impl<T> Setting<T> {
         self.0.unwrap_or(preset)
     }
 
+    pub(crate) fn or_default(self) -> T
+    where
+        T: Default,
+    {
+        self.0.unwrap_or_default()
+    }
+
     pub(crate) fn is_set(&self) -> bool {
         self.0.is_some()
     }
@@ -81,14 +88,25 @@ pub(crate) struct Name(pub(crate) String);
 
 impl<'de> Deserialize<'de> for Name {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl Name {
+    pub(crate) const PATTERN: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$";
+}
+
+impl FromStr for Name {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
         let sound = (1..=128).contains(&text.len())
             && text.starts_with(|c: char| c.is_ascii_alphanumeric())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
         if sound {
-            Ok(Self(text))
+            Ok(Self(text.to_owned()))
         } else {
-            Err(D::Error::custom("expected a name of 1 to 128 letters, digits, `-`, `_` and `.`"))
+            Err("expected a name of 1 to 128 letters, digits, `-`, `_` and `.`")
         }
     }
 }
@@ -99,7 +117,7 @@ impl JsonSchema for Name {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" })
+        json_schema!({ "type": "string", "pattern": Self::PATTERN })
     }
 }
 

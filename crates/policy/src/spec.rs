@@ -22,6 +22,16 @@
 //!     allOf:
 //!       - name: build system
 //!         key: { file: keys/build.pub }
+//!   attestations:
+//!     - name: tests
+//!       predicateType: https://in-toto.io/attestation/test-result/v0.1
+//!       signedBy: [{ name: ci, key: { file: keys/ci.pub } }]
+//!       conditions: [{ path: /result, equals: PASSED }]
+//!   provenance:
+//!     signedBy: [{ name: release workflow, identity: { issuer: …, subject: … } }]
+//!     sourceRepository: https://github.com/team/app
+//!     sourceRef: { pattern: 'refs/tags/v.*' }
+//!     deployers: [{ name: deploy robot, key: { file: keys/deploy.pub } }]
 //!   exclude: [{ path: "usr/local/go/**/testdata/**", reason: "…" }]
 //!   sbom:
 //!     required: true
@@ -53,9 +63,11 @@ use crate::authority::AuthoritySpec;
 use crate::exclusion::ExclusionSpec;
 use crate::metadata::{ApiVersion, Metadata};
 use crate::preset::{Phase, Tier};
+use crate::rules::attestation::AttestationSpec;
 use crate::rules::deny_list::DenySpec;
 use crate::rules::digest::DigestSpec;
 use crate::rules::policy_match::MatchSpec;
+use crate::rules::provenance::ProvenanceSpec;
 use crate::rules::registries::RegistriesSpec;
 use crate::rules::sbom::SbomSpec;
 use crate::rules::signatures::SignaturesSpec;
@@ -100,6 +112,12 @@ pub(crate) struct PolicySpec {
     pub(crate) trust: TrustSpec,
     #[serde(default, deserialize_with = "given")]
     pub(crate) signatures: SignaturesSpec,
+    /// Attestations that images must have, each a rule of its own.
+    #[serde(default)]
+    pub(crate) attestations: Setting<Vec<AttestationSpec>>,
+    /// How images must have been built. Anyhow, when left out.
+    #[serde(default)]
+    pub(crate) provenance: Setting<ProvenanceSpec>,
     /// Paths that are left out of the inventory and of the findings, each with a reason.
     #[serde(default)]
     pub(crate) exclude: Setting<Vec<ExclusionSpec>>,

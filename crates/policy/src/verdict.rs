@@ -180,6 +180,8 @@ pub enum Outcome {
 pub enum Effect {
     /// Fail denies, unknown makes the verdict indeterminate.
     Block,
+    /// Whoever asked is warned.
+    Warn,
     /// No effect; it is only reported.
     Report,
 }
@@ -286,7 +288,7 @@ pub struct DatabaseRecord {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct EvidenceRecord {
-    /// `signature`, `statement` (signed, and no signature), `trusted-root`, `sbom`, `attested-sbom` (the bundle that the
+    /// `signature`, `statement` (signed, and no signature), `attestation` (one that satisfies a rule), `trusted-root`, `sbom`, `attested-sbom` (the bundle that the
     /// inventory is from), `database` (the list of the advisory database's files), `database-signature`, `waiver`.
     pub kind: String,
     /// The digest of its bytes.

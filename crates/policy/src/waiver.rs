@@ -41,10 +41,10 @@ use crate::authority::Signed;
 use crate::error::Error;
 use crate::metadata::{ApiVersion, Metadata};
 use crate::pattern::Pattern;
-use crate::rule::{Rule, Waivable};
+use crate::rule::Waivable;
 use crate::rules::{self, RuleName};
 use crate::setting::Instant;
-use crate::setting::given;
+use crate::setting::{Name, given};
 
 /// A waiver document with its signatures.
 #[derive(Debug, Clone)]
@@ -285,8 +285,8 @@ struct WaivedRule(RuleName);
 impl<'de> Deserialize<'de> for WaivedRule {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        match rules::find(&name) {
-            Some(rule) => Ok(Self(rule.name())),
+        match rules::named(&name) {
+            Some((rule, _)) => Ok(Self(rule)),
             None => Err(D::Error::custom(format!("unknown rule `{name}`, expected {}", waivable()))),
         }
     }
@@ -299,18 +299,23 @@ impl JsonSchema for WaivedRule {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let names = rules::built_in().filter(|rule| rule.waivable).map(|rule| rule.name);
-        json_schema!({
-            "description": "A rule that can be waived.",
-            "type": "string",
-            "enum": names.collect::<Vec<_>>(),
-        })
+        let of_policies = rules::OF_POLICIES.iter().filter(|(.., waivable)| *waivable != Waivable::Nothing);
+        let of_policies = of_policies.map(|(prefix, ..)| {
+            let pattern = format!("^{prefix}{}", Name::PATTERN.trim_start_matches('^'));
+            json_schema!({ "type": "string", "pattern": pattern })
+        });
+        let built_in = json_schema!({ "type": "string", "enum": names.collect::<Vec<_>>() });
+        let all: Vec<Schema> = [built_in].into_iter().chain(of_policies).collect();
+        json_schema!({ "description": "A rule that can be waived.", "oneOf": all })
     }
 }
 
 /// `registries, sbom or vulnerabilities`.
 fn waivable() -> String {
+    let built_in = rules::built_in().filter(|rule| rule.waivable).map(|rule| rule.name.to_string());
+    let of_policies = rules::OF_POLICIES.iter().filter(|(.., waivable)| *waivable != Waivable::Nothing);
     let names: Vec<String> =
-        rules::built_in().filter(|rule| rule.waivable).map(|rule| rule.name.to_string()).collect();
+        built_in.chain(of_policies.map(|(prefix, ..)| format!("{prefix}NAME"))).collect();
     match names.split_last() {
         Some((last, [])) => last.clone(),
         Some((last, others)) => format!("{} or {last}", others.join(", ")),
@@ -329,7 +334,7 @@ impl WaiverSpec {
         let mut rules = BTreeSet::new();
         let mut about_findings = false;
         for WaivedRule(name) in self.rules {
-            let waived = rules::find(name.as_str()).map(Rule::waivable);
+            let waived = rules::named(name.as_str()).map(|(_, waivable)| waivable);
             if matches!(waived, None | Some(Waivable::Nothing)) {
                 let reason = format!("the rule {name} cannot be waived, expected {}", waivable());
                 return invalid("rules", reason);

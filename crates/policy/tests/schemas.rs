@@ -145,6 +145,7 @@ fn fits(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
                     "array" => value.is_array(),
                     "string" => value.is_string(),
                     "integer" => value.is_i64() || value.is_u64(),
+                    "number" => value.is_number(),
                     "boolean" => value.is_boolean(),
                     "null" => value.is_null(),
                     other => panic!("unexpected type {other}"),
@@ -204,6 +205,9 @@ fn fits(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
                     return wrong("pattern");
                 }
             }
+            "pattern" if !value.as_str().is_some_and(|text| text.starts_with(&beginning(argument))) => {
+                return wrong("pattern");
+            }
             // These are satisfied, otherwise the arms above would have returned. The other keywords only
             // annotate.
             "const"
@@ -225,4 +229,10 @@ fn fits(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The literal text that everything begins with that a pattern matches.
+fn beginning(pattern: &Value) -> String {
+    let pattern = pattern.as_str().unwrap().trim_start_matches('^');
+    pattern.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '-')).collect()
 }

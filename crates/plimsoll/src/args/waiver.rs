@@ -107,6 +107,8 @@ pub(crate) enum Rule {
     Vulnerabilities,
     /// The content of the image is known
     Sbom,
+    /// It was built as expected
+    Provenance,
     /// The image comes from an allowed repository
     Registries,
 }
@@ -117,6 +119,7 @@ impl Rule {
         match self {
             Self::Vulnerabilities => "vulnerabilities",
             Self::Sbom => "sbom",
+            Self::Provenance => "provenance",
             Self::Registries => "registries",
         }
     }

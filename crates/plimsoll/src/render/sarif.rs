@@ -208,9 +208,10 @@ impl Log {
                 _ => {}
             }
         }
-        if result.effect == Effect::Report && matches!(result.outcome, Outcome::Fail | Outcome::Unknown) {
+        if result.effect != Effect::Block && matches!(result.outcome, Outcome::Fail | Outcome::Unknown) {
             let id = format!("plimsoll/{}", result.rule);
-            self.notify("note", &id, &format!("{subject}: {}: {}", result.rule, result.reason));
+            let level = if result.effect == Effect::Warn { "warning" } else { "note" };
+            self.notify(level, &id, &format!("{subject}: {}: {}", result.rule, result.reason));
         }
     }
 

@@ -168,8 +168,8 @@ impl Told<'_> {
         match (self.result.outcome, self.result.effect) {
             (Outcome::Fail, Effect::Block) => 0,
             (Outcome::Unknown, Effect::Block) => 1,
-            (Outcome::Fail, Effect::Report) => 2,
-            (Outcome::Unknown, Effect::Report) => 3,
+            (Outcome::Fail, Effect::Warn | Effect::Report) => 2,
+            (Outcome::Unknown, Effect::Warn | Effect::Report) => 3,
             (Outcome::Waived, _) => 4,
             (Outcome::Pass, _) => 5,
             (Outcome::NotApplicable, _) => 6,
@@ -192,8 +192,10 @@ impl Told<'_> {
     /// The rule, and who signed or attested.
     fn short_name(&self) -> Cow<'_, str> {
         let rule = self.result.rule.as_str();
-        let is_signed =
-            |detail: &Detail| matches!(detail, Detail::Signature { .. } | Detail::AttestedSbom { .. });
+        let is_signed = |detail: &Detail| {
+            let signed = matches!(detail, Detail::Signature { .. } | Detail::AttestedSbom { .. });
+            signed || matches!(detail, Detail::Attestation { .. })
+        };
         let signed = self.result.details.iter().any(is_signed);
         if signed { format!("{rule} ({})", safe(&self.result.reason)).into() } else { rule.into() }
     }
@@ -255,6 +257,10 @@ fn notes(result: &RuleResult) -> Vec<String> {
             let what = safe(&not_checked.join(", ")).into_owned();
             Some(format!("signature by {}: not checked: {what}", safe(authority)))
         }
+        Detail::Attestation { authority, not_checked, .. } if !not_checked.is_empty() => {
+            let what = safe(&not_checked.join(", ")).into_owned();
+            Some(format!("attestation by {}: not checked: {what}", safe(authority)))
+        }
         Detail::AttestedSbom { authority, not_checked, .. } if !not_checked.is_empty() => {
             let what = safe(&not_checked.join(", ")).into_owned();
             Some(format!("SBOM attested by {}: not checked: {what}", safe(authority)))
@@ -306,6 +312,7 @@ fn write_rule(told: &Told<'_>, style: Style, out: &mut dyn Write) -> io::Result<
         (Outcome::NotApplicable, _) => ("n/a", Tone::Quiet),
         (Outcome::Fail, Effect::Block) => ("FAIL", Tone::Bad),
         (Outcome::Unknown, Effect::Block) => ("UNKNOWN", Tone::Bad),
+        (Outcome::Fail | Outcome::Unknown, Effect::Warn) => ("WARN", Tone::Doubt),
         (Outcome::Fail, Effect::Report) => ("reported", Tone::Doubt),
         (Outcome::Unknown, Effect::Report) => ("unknown", Tone::Doubt),
     };
@@ -534,6 +541,13 @@ fn signed_detail(detail: &Detail, explain: bool) -> Option<String> {
             };
             let (authority, format) = (safe(authority), safe(format));
             Some(format!("SBOM ({format}{made}) attested by {authority} ({}){more}{skipped}", signer(by)))
+        }
+        Detail::Attestation { authority, by, bundle, signed, predicate_type, not_checked } => {
+            let skipped = safe(&not_checked.join(", ")).into_owned();
+            let skipped = if skipped.is_empty() { skipped } else { format!("; not checked: {skipped}") };
+            let more = if explain { format!(", bundle {bundle}, about {signed}") } else { String::new() };
+            let (authority, kind) = (safe(authority), safe(predicate_type));
+            Some(format!("{kind} attested by {authority} ({}){more}{skipped}", signer(by)))
         }
         Detail::SignedDatabase { authority, by, bundle, signed, not_checked } => {
             let skipped = safe(&not_checked.join(", ")).into_owned();

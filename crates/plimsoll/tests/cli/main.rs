@@ -11,6 +11,7 @@
 )]
 
 mod alpine;
+mod attestations;
 mod attested_sboms;
 mod bad_input;
 mod cache;

@@ -12,6 +12,9 @@ use crate::authority::{Authority, KeyOrIdentity};
 use crate::authority::{AuthoritySpec, KeySpec};
 use crate::error::Error;
 use crate::identity::IdentitySpec;
+use crate::rule::Rule;
+use crate::rules::attestation::{AttestationRule, AttestationSpec};
+use crate::rules::provenance::{DEPLOYERS, ProvenancePolicy, ProvenanceSpec, SIGNED_BY};
 use crate::rules::signatures::{SignaturePolicy, SignaturesSpec};
 use crate::setting::Setting;
 use crate::spec::TrustSpec;
@@ -61,6 +64,52 @@ pub(super) fn signatures(
         return invalid("spec.signatures.allOf", reason);
     }
     Ok(policy)
+}
+
+/// The most attestations that a policy can ask for: far more than images have.
+const MAX_ATTESTATIONS: usize = 64;
+
+/// Reads which attestations images must have.
+pub(super) fn attestations(
+    specs: Setting<Vec<AttestationSpec>>,
+    keys: &Keys<'_>,
+) -> Result<Vec<AttestationRule>, Error> {
+    const LIST: &str = "spec.attestations";
+    let invalid =
+        |(path, reason): (String, String)| Error::Invalid { origin: keys.origin.to_owned(), path, reason };
+    let specs = specs.into_option().unwrap_or_default();
+    if specs.len() > MAX_ATTESTATIONS {
+        let reason = format!("got {}, expected at most {MAX_ATTESTATIONS}", specs.len());
+        return Err(invalid((LIST.to_owned(), reason)));
+    }
+    let mut rules: Vec<AttestationRule> = Vec::new();
+    let mut names = BTreeSet::new();
+    for (index, mut spec) in specs.into_iter().enumerate() {
+        let path = format!("{LIST}[{index}]");
+        if !names.insert(spec.name.0.clone()) {
+            let reason = format!("got {}, which another entry of the list is called", spec.name.0);
+            return Err(invalid((format!("{path}.name"), reason)));
+        }
+        let signed_by = std::mem::take(&mut spec.signed_by);
+        let signed_by = keys.authorities(signed_by, &format!("{path}.signedBy"))?;
+        let distinct = distinct(&signed_by);
+        rules.push(spec.resolve(&path, signed_by, distinct).map_err(invalid)?);
+    }
+    rules.sort_by_key(Rule::name);
+    Ok(rules)
+}
+
+/// Reads how images must have been built.
+pub(super) fn provenance(
+    spec: Setting<ProvenanceSpec>,
+    keys: &Keys<'_>,
+) -> Result<Option<ProvenancePolicy>, Error> {
+    let Some(mut spec) = spec.into_option() else { return Ok(None) };
+    let signed_by = keys.authorities(std::mem::take(&mut spec.signed_by), SIGNED_BY)?;
+    let deployers = keys.authorities(std::mem::take(&mut spec.deployers), DEPLOYERS)?;
+    let resolved = spec.resolve(signed_by, deployers);
+    let invalid = |(path, reason)| Error::Invalid { origin: keys.origin.to_owned(), path, reason };
+    resolved.map(Some).map_err(invalid)
 }
 
 /// How many of these are neither the same key nor the same identity as an earlier one.

@@ -7,7 +7,8 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
-use super::BUILT_IN;
+use super::{BUILT_IN, OF_POLICIES};
+use crate::setting::Name;
 
 /// The stable name of a rule. Ordered as rules are applied and shown.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
@@ -17,6 +18,11 @@ pub struct RuleName(Cow<'static, str>);
 impl RuleName {
     pub(crate) const fn built_in(name: &'static str) -> Self {
         Self(Cow::Borrowed(name))
+    }
+
+    /// The name of a rule that a policy defines: `attestation/tests`.
+    pub(crate) fn of_policy(prefix: &str, name: &Name) -> Self {
+        Self(Cow::Owned(format!("{prefix}{}", name.0)))
     }
 
     /// As documents write it: `deny-list`.
@@ -69,9 +75,13 @@ impl JsonSchema for RuleName {
         let known = BUILT_IN.iter().map(|rule| {
             json_schema!({ "type": "string", "const": rule.name().as_str(), "description": rule.about() })
         });
+        let of_policies = OF_POLICIES.iter().map(|(prefix, about, _)| {
+            let pattern = format!("^{prefix}{}", Name::PATTERN.trim_start_matches('^'));
+            json_schema!({ "type": "string", "pattern": pattern, "description": about })
+        });
         json_schema!({
             "description": "The rules, in the order in which they are applied and shown. The names are stable.",
-            "oneOf": known.collect::<Vec<_>>(),
+            "oneOf": known.chain(of_policies).collect::<Vec<_>>(),
         })
     }
 }

@@ -1,0 +1,99 @@
+//! `check` under policies that ask for attestations, which `attest` made.
+
+use plimsoll_testkit::Registry;
+use serde_json::Value;
+
+use crate::fixture::{Place, Run, digest_of, patched};
+use crate::schemas::Schemas;
+
+const TESTS: &str = "https://ci.example/tests/v1";
+
+fn policy(place: &Place, attestations: &str) -> String {
+    place.write(
+        "policy.yaml",
+        format!(
+            "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {{name: shop}}\nspec:\n  phase: pilot\n  \
+             attestations: [{attestations}]\n"
+        ),
+    )
+}
+
+fn by_ci(more: &str) -> String {
+    format!(
+        "{{ name: tests, predicateType: '{TESTS}', signedBy: [{{ name: ci, key: {{ file: ci.pub }} }}]{more} }}"
+    )
+}
+
+fn attest(place: &Place, key: &str, predicate: &str, reference: &str) {
+    let (file, key) = (place.write("predicate.json", predicate), place.path(&format!("{key}.key")));
+    place.run(&["attest", "--key", &key, "--type", TESTS, "--predicate", &file, reference]).exits(0);
+}
+
+fn rule(run: &Run, name: &str) -> Value {
+    let verdict = &run.json()["results"][0]["verdict"];
+    let rules = verdict["platforms"][0]["rules"].as_array().unwrap();
+    rules.iter().find(|rule| rule["rule"] == name).unwrap().clone()
+}
+
+#[test]
+fn an_image_without_the_attestation_that_the_policy_asks_for_is_denied_until_the_right_one_is_attached() {
+    let (place, registry) = (Place::new(), Registry::start());
+    place.key("ci");
+    place.key("somebody");
+    let reference = patched(&registry);
+    let policy = policy(&place, &by_ci(", conditions: [{ path: /result, equals: PASSED }]"));
+    let check =
+        |code, more: &[&str]| place.check(&[&[&*reference, "--policy", &policy], more].concat()).exits(code);
+    let hint = format!("plimsoll attest --key KEY --type {TESTS} --predicate FILE");
+    check(10, &[]).says("FAIL     attestation/tests").says("there is no attestation of type").says(&hint);
+    attest(&place, "somebody", r#"{"result": "PASSED"}"#, &reference);
+    check(10, &[]).says("does not count");
+    attest(&place, "ci", r#"{"result": "FAILED"}"#, &reference);
+    let run = check(10, &["-o", "json"]);
+    let told = rule(&run, "attestation/tests");
+    let reasons = told["details"].to_string();
+    assert!(reasons.contains(r#"/result: got \"FAILED\", expected \"PASSED\""#), "{reasons}");
+    attest(&place, "ci", r#"{"result": "PASSED"}"#, &reference);
+    check(0, &[]).says("attestation/tests (attested by ci)").says("attestation by ci: not checked");
+    check(0, &["-v"]).says(&format!("{TESTS} attested by ci (key "));
+    let run = check(0, &["-o", "json"]);
+    Schemas(&place).fits("verdict", &run.json()["results"][0]["verdict"]);
+    let told = rule(&run, "attestation/tests");
+    assert_eq!(told["outcome"], "pass", "{told}");
+    assert_eq!(told["details"][0]["type"], "attestation", "{told}");
+    assert_eq!(told["details"][0]["predicateType"], TESTS);
+    assert_eq!(told["details"][0]["signed"], digest_of(&reference));
+}
+
+#[test]
+fn a_registry_that_fails_or_a_limit_that_is_hit_leaves_it_unknown() {
+    let (place, registry) = (Place::new(), Registry::start());
+    place.key("ci");
+    place.key("somebody");
+    let reference = patched(&registry);
+    let policy = policy(&place, &by_ci(""));
+    for number in 0..3 {
+        attest(&place, "somebody", &format!("{{\"n\": {number}}}"), &reference);
+    }
+    place
+        .check(&[&reference, "--policy", &policy, "--limit", "referrers=2"])
+        .exits(11)
+        .says("UNKNOWN  attestation/tests")
+        .says("more attachments than the limits allow");
+    place.check(&[&reference, "--policy", &policy]).exits(10).says("of 3 found");
+}
+
+#[test]
+fn a_rule_that_warns_is_seen_and_blocks_nothing() {
+    let (place, registry) = (Place::new(), Registry::start());
+    place.key("ci");
+    let reference = patched(&registry);
+    for (action, mark) in [("warn", "WARN     attestation/tests"), ("audit", "reported attestation/tests")] {
+        let policy = policy(&place, &by_ci(&format!(", action: {action}")));
+        place.check(&[&reference, "--policy", &policy]).exits(0).says(mark);
+        let run = place.check(&[&reference, "--policy", &policy, "-o", "json"]).exits(0);
+        Schemas(&place).fits("verdict", &run.json()["results"][0]["verdict"]);
+        let sarif = place.check(&[&reference, "--policy", &policy, "-o", "sarif"]).exits(0);
+        sarif.says("plimsoll/attestation/tests");
+    }
+}

@@ -244,7 +244,7 @@ pub(crate) fn answer(
         return Answer::new(rule, Outcome::Unknown, effect, reason).hint("judge the image in its registry");
     };
     let Some(search) = context.evidence.attestations.under(context.policy) else {
-        let reason = format!("nobody searched for {what}s under this policy");
+        let reason = format!("nobody searched for {what} under this policy");
         return Answer::new(rule, Outcome::Unknown, effect, reason);
     };
     let quorum = Quorum::new(search, wanted, digests, context.now, accepts);

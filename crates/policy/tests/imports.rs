@@ -356,7 +356,7 @@ fn what_a_cluster_policy_cannot_say_here_is_refused_with_its_path() {
             format!("{at}.skipImageReferences"),
         ),
         (image, "type", json!("Notary"), format!("{at}.type")),
-        (image, "attestations", json!([{ "type": "t" }]), format!("{at}.attestations")),
+        (image, "attestations", json!([{ "type": "t" }]), format!("{at}.attestations[0].attestors")),
         (image, "annotations", json!({ "a": "b" }), format!("{at}.annotations")),
         (image, "repository", json!("registry.example/signatures"), format!("{at}.repository")),
         (
@@ -546,4 +546,59 @@ fn published_policies_are_carried_over_or_refused() {
         assert!(imported.iter().any(|known| known == name), "{name}: {imported:?}");
     }
     assert!(refused > 50, "{refused}");
+}
+
+/// Attestations without conditions: what is there is there in both. With conditions in another language, nothing is imported.
+#[test]
+fn attestations_without_conditions_are_carried_over() {
+    let named = key();
+    let signer = json!({ "publicKeys": pem(&named), "rekor": { "ignoreTlog": true } });
+    let attested = |conditions: bool| {
+        let mut sigstore = cluster_image_policy(&pem(&named));
+        let mut wanted = json!({ "name": "scan", "predicateType": "https://scan.example/v1" });
+        if conditions {
+            wanted["policy"] = json!({ "type": "cue", "data": "predicateType: string" });
+        }
+        sigstore["spec"]["images"] = json!([{ "glob": "**" }]);
+        sigstore["spec"]["authorities"] =
+            json!([{ "key": { "data": pem(&named) }, "attestations": [wanted] }]);
+        let mut kyverno = cluster_policy(&pem(&named));
+        let entry = &mut kyverno["spec"]["rules"][0]["verifyImages"][0];
+        entry.as_object_mut().unwrap().remove("attestors");
+        entry["imageReferences"] = json!(["*"]);
+        let mut wanted = json!({ "name": "scan", "type": "https://scan.example/v1", "attestors": [{ "entries": [{ "keys": signer }] }] });
+        if conditions {
+            wanted["conditions"] =
+                json!([{ "all": [{ "key": "{{ result }}", "operator": "Equals", "value": "ok" }] }]);
+        }
+        entry["attestations"] = json!([wanted]);
+        [sigstore, kyverno]
+    };
+    for document in attested(false) {
+        let import = read(&document);
+        assert_eq!(import.refused, []);
+        let text = &import.policies[0].document;
+        for part in [
+            "required: false",
+            "- name: scan",
+            "predicateType: \"https://scan.example/v1\"",
+            "threshold: 1",
+            "pem: |",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        // Nobody searched, so that it is unknown whether there is one.
+        let verdict = judge(&policy(&document), &evidence());
+        assert_eq!(rule(&verdict, "attestation/scan").outcome, Outcome::Unknown);
+        assert_eq!(verdict.decision, Decision::Indeterminate);
+    }
+    for (document, path) in attested(true).iter().zip([
+        "spec.authorities[0].attestations[0].policy",
+        "spec.rules[0].verifyImages[0].attestations[0].conditions",
+    ]) {
+        assert_eq!(refused(document)[0].0, path);
+    }
+    let mut two = cluster_image_policy(&pem(&named));
+    two["spec"]["authorities"][1]["attestations"] = json!([{ "name": "a", "predicateType": "vuln" }]);
+    assert_eq!(refused(&two)[0].0, "spec.authorities[1].attestations");
 }

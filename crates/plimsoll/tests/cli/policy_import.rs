@@ -60,6 +60,30 @@ fn imported_policies_allow_what_is_signed_and_nothing_else() {
 }
 
 #[test]
+fn imported_attestations_are_asked_for() {
+    let (place, registry) = (Place::new(), Registry::start());
+    place.key("release");
+    place.key("stranger");
+    let reference = patched(&registry);
+    let [sigstore, _] = dialects(&place, &registry);
+    let text = fs::read_to_string(sigstore).unwrap()
+        + "    attestations:\n    - name: scan\n      predicateType: https://scan.example/v1\n";
+    let (file, policy) = (place.write("attested.yaml", text), place.path("imported.yaml"));
+    place.run(&["policy", "import", &file, "--output-file", &policy]).exits(0);
+    let predicate = place.write("scan.json", "{}");
+    let attest = |key: &str, kind: &str| {
+        let key = place.path(key);
+        place.run(&["attest", "--key", &key, "--type", kind, "--predicate", &predicate, &reference]).exits(0);
+    };
+    place.check(&["--policy", &policy, &reference]).exits(10).says("attestation/scan");
+    attest("stranger.key", "https://scan.example/v1");
+    attest("release.key", "https://other.example/v1");
+    place.check(&["--policy", &policy, &reference]).exits(10);
+    attest("release.key", "https://scan.example/v1");
+    place.check(&["--policy", &policy, &reference]).exits(0);
+}
+
+#[test]
 fn what_cannot_be_carried_over_is_told_and_nothing_is_written() {
     let (place, registry) = (Place::new(), Registry::start());
     place.key("release");

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `images[].glob` | `match.images` |
 //! | `authorities` | `signatures.anyOf`, one entry for each key and each identity |
+//! | `attestations` without a condition, of the only authority | `attestations` |
 //! | `ctlog.url` of a key | `transparencyLog: true` |
 //! | `insecureIgnoreSCT` | `trust.certificateLog: false` |
 //! | `mode: warn`, `static: { action: pass }` | `required: false` |
@@ -13,7 +14,7 @@ use serde_json::{Map, Value};
 
 use super::fields::{Fields, Findings, Node};
 use super::images::Stars;
-use super::written::{Signer, Text, Who, Written};
+use super::written::{Attestation, Signer, Text, Who, Written};
 use super::{Importer, common};
 
 pub(super) struct ClusterImagePolicies;
@@ -82,21 +83,45 @@ fn policy(name: String, mut spec: Fields<'_>, findings: &mut Findings) -> Option
             "one authority passes everything, so that signatures are only reported",
         );
     }
+    let required = mode == "enforce" && !read.passes_all;
+    for attestation in &mut read.attestations {
+        attestation.required = required;
+    }
     Some(Written {
         name,
         images: images?,
         pinned: false,
-        required: mode == "enforce" && !read.passes_all,
+        required,
         certificate_log: !read.ignores_certificate_log,
         threshold: 1,
         any_of: common::distinct_names(read.signers),
         all_of: Vec::new(),
+        attestations: common::distinct_attestations(read.attestations),
     })
+}
+
+/// An attestation by one of the signers. Without a condition, it is enough that there is one of its type.
+fn attestation(node: &Node<'_>, signers: &[Signer], findings: &mut Findings) -> Option<Attestation> {
+    let mut fields = node.fields(findings)?;
+    let name = common::plain_name(fields.text("name", findings).unwrap_or("attestation"));
+    let predicate_type = fields.text("predicateType", findings);
+    if predicate_type.is_none() {
+        findings.refuse(&format!("{}.predicateType", node.path), "is missing");
+    }
+    let condition = "is a condition in CUE or Rego; import the policy without it, and add `conditions` here";
+    fields.refuse("policy", condition, findings);
+    fields.finish(findings);
+    let (predicate_type, signed_by) = (predicate_type?.to_owned(), signers.to_vec());
+    Some(Attestation { name, predicate_type, threshold: 1, signed_by, required: true })
 }
 
 #[derive(Default)]
 struct Authorities {
+    count: usize,
     signers: Vec<Signer>,
+    attestations: Vec<Attestation>,
+    /// Where the last attestations are asked for.
+    attested: String,
     passes_all: bool,
     /// Whether some, and others, go without a certificate's log.
     ignores_certificate_log: bool,
@@ -107,8 +132,7 @@ impl Authorities {
     fn authority(&mut self, index: usize, node: &Node<'_>, findings: &mut Findings) {
         let Some(mut fields) = node.fields(findings) else { return };
         let name = fields.text("name", findings).map_or_else(|| format!("authority-{index}"), str::to_owned);
-        let attested = "asks for an attestation, with conditions in CUE or Rego";
-        fields.refuse("attestations", attested, findings);
+        let attestations = fields.items("attestations", findings);
         fields.refuse("rfc3161timestamp", OWN_ROOT, findings);
         sources(&mut fields, findings);
         let format = fields.text("signatureFormat", findings).unwrap_or("legacy");
@@ -122,11 +146,22 @@ impl Authorities {
             fields.fields("static", findings),
         );
         fields.finish(findings);
+        let before = self.signers.len();
         match (key, keyless, fixed) {
             (Some(key), None, None) => self.signers.extend(by_key(name, key, log, findings)),
             (None, Some(keyless), None) => self.keyless(&name, keyless, findings),
             (None, None, Some(fixed)) => self.fixed(fixed, findings),
             _ => findings.refuse(&node.path, "expected one of key, keyless and static"),
+        }
+        if !attestations.is_empty() {
+            // Then nothing but attestations by these signers is asked for.
+            let signers = common::distinct_names(self.signers.split_off(before));
+            let read = |node: &Node<'_>| attestation(node, &signers, findings);
+            self.attestations.extend(attestations.iter().filter_map(read));
+        }
+        self.count += 1;
+        if !attestations.is_empty() {
+            self.attested = format!("{}.attestations", node.path);
         }
     }
 
@@ -178,6 +213,10 @@ impl Authorities {
 
     /// What is one setting of a policy here, and one of each authority there.
     fn check(&self, findings: &mut Findings) {
+        if !self.attestations.is_empty() && self.count > 1 {
+            let reason = "is one of several ways to pass, and here all attestations have to be there; split the policy";
+            findings.refuse(&self.attested, reason);
+        }
         if self.ignores_certificate_log && self.wants_certificate_log {
             findings.refuse(
                 "spec.authorities",

@@ -2,7 +2,7 @@
 
 use super::fields::{Fields, Findings, Node};
 use super::images::{Stars, patterns};
-use super::written::{Signer, Text};
+use super::written::{Attestation, Signer, Text};
 
 /// The name in the metadata. Nothing else there decides.
 pub(super) fn name(document: &mut Fields<'_>, findings: &mut Findings) -> String {
@@ -88,6 +88,24 @@ pub(super) fn anywhere(expression: &str, path: &str, findings: &mut Findings) ->
 /// Whether this is the address of the public instance's transparency log.
 pub(super) fn is_public_log(url: &str) -> bool {
     url.trim_end_matches('/') == "https://rekor.sigstore.dev"
+}
+
+/// The attestations, no two of which have the same name.
+pub(super) fn distinct_attestations(attestations: Vec<Attestation>) -> Vec<Attestation> {
+    let mut known = std::collections::BTreeSet::new();
+    let mut distinct = Vec::new();
+    for mut attestation in attestations {
+        let name: String = attestation.name.chars().take(100).collect();
+        let mut next = name.clone();
+        let mut number = 2;
+        while !known.insert(next.to_lowercase()) {
+            next = format!("{name}-{number}");
+            number += 1;
+        }
+        attestation.name = next;
+        distinct.push(attestation);
+    }
+    distinct
 }
 
 /// The signers, of whom no two have the same name.

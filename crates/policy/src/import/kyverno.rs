@@ -6,6 +6,7 @@
 //! | `imageReferences` | `match.images` |
 //! | one set of attestors, `count` of its entries | `signatures.anyOf` with a threshold |
 //! | several sets, each as a whole | `signatures.allOf` |
+//! | `attestations` without conditions | `attestations` |
 //! | `failureAction: Audit`, which is the default | `required: false` |
 //! | `mutateDigest: false` with `verifyDigest: true` | `digest.pinned: true` |
 //! | `keys` without `rekor.ignoreTlog` | `transparencyLog: true` |
@@ -18,7 +19,7 @@ use serde_json::{Map, Value};
 use self::attestors::{Attestors, Set, combined};
 use super::fields::{Fields, Findings, Node};
 use super::images::Stars;
-use super::written::Written;
+use super::written::{Attestation, Written};
 use super::{Importer, common};
 
 pub(super) struct ClusterPolicies;
@@ -235,7 +236,7 @@ fn verify_images(
         "asks for extensions of the certificate; use `claims` of an identity here",
         findings,
     );
-    fields.refuse("attestations", "asks for attestations, with conditions in JMESPath", findings);
+    let attestations = fields.items("attestations", findings);
     fields.refuse("validate", "is a condition over attestations", findings);
     let mutates = fields.flag("mutateDigest", findings).unwrap_or(true);
     let verifies = fields.flag("verifyDigest", findings).unwrap_or(true);
@@ -265,13 +266,16 @@ fn verify_images(
     let mut sets: Vec<Set> = nodes.iter().filter_map(|set| read.set(set, findings)).collect();
     sets.extend(read.old_form(&mut fields, findings));
     fields.finish(findings);
-    if nodes.is_empty() && sets.is_empty() && !pinned {
+    if nodes.is_empty() && sets.is_empty() && attestations.is_empty() && !pinned {
         findings
             .refuse(&format!("{}.attestors", node.path), "names nobody, so that no signature is verified");
     }
     // Without attestors, only the digest is looked at.
     let required = action == Action::Enforce && !sets.is_empty();
     let (threshold, any_of, all_of) = combined(sets, findings)?;
+    let required_of_all = action == Action::Enforce;
+    let attested = |node: &Node<'_>| attestation(node, &mut read, required_of_all, findings);
+    let attestations = attestations.iter().filter_map(attested).collect();
     if read.ignores_certificate_log && read.wants_certificate_log {
         findings.refuse(
             &node.path,
@@ -291,5 +295,41 @@ fn verify_images(
         threshold,
         any_of: named,
         all_of,
+        attestations: common::distinct_attestations(attestations),
+    })
+}
+
+/// An attestation by its own attestors. With conditions, all of a type have to satisfy them there, and one here.
+fn attestation(
+    node: &Node<'_>,
+    read: &mut Attestors,
+    required: bool,
+    findings: &mut Findings,
+) -> Option<Attestation> {
+    let mut fields = node.fields(findings)?;
+    let name = common::plain_name(fields.text("name", findings).unwrap_or("attestation"));
+    let (new, old) = (fields.text("type", findings), fields.text("predicateType", findings));
+    let predicate_type = new.or(old);
+    if predicate_type.is_none() {
+        findings.refuse(&format!("{}.type", node.path), "is missing");
+    }
+    fields.refuse(
+        "conditions",
+        "is in JMESPath; import the policy without it, and add `conditions` here",
+        findings,
+    );
+    let nodes = fields.items("attestors", findings);
+    fields.finish(findings);
+    if nodes.len() != 1 {
+        let reason = "expected one set: without any, nobody's signature is verified, and several cannot be written here";
+        findings.refuse(&format!("{}.attestors", node.path), reason);
+    }
+    let set = read.set(nodes.first()?, findings)?;
+    Some(Attestation {
+        name,
+        predicate_type: predicate_type?.to_owned(),
+        threshold: set.count,
+        signed_by: common::distinct_names(set.signers),
+        required,
     })
 }

@@ -1,6 +1,4 @@
-//! A policy that is written from another tool's: only signatures decide, as there.
-
-use std::fmt::Write as _;
+//! A policy that is written from another tool's: only signatures and attestations decide, as there.
 
 use super::fields::ImportNote;
 use crate::draft::{push, quoted};
@@ -18,6 +16,18 @@ pub(super) struct Written {
     pub(super) threshold: usize,
     pub(super) any_of: Vec<Signer>,
     pub(super) all_of: Vec<Signer>,
+    pub(super) attestations: Vec<Attestation>,
+}
+
+/// An attestation that images must have. Whether it is required is as for signatures.
+#[derive(Debug)]
+pub(super) struct Attestation {
+    pub(super) name: String,
+    pub(super) predicate_type: String,
+    pub(super) threshold: usize,
+    pub(super) signed_by: Vec<Signer>,
+    /// Whether it denies, or only reports.
+    pub(super) required: bool,
 }
 
 /// Someone whose signature counts.
@@ -104,12 +114,25 @@ impl Written {
         if !self.certificate_log {
             push(&mut text, "  trust:\n    certificateLog: false");
         }
-        push(&mut text, &format!("  signatures:\n    required: {}", self.required));
+        let signers_named = !self.any_of.is_empty() || !self.all_of.is_empty();
+        push(&mut text, &format!("  signatures:\n    required: {}", self.required && signers_named));
         if !self.any_of.is_empty() {
             push(&mut text, &format!("    threshold: {}", self.threshold));
         }
-        signers(&mut text, "anyOf", &self.any_of);
-        signers(&mut text, "allOf", &self.all_of);
+        signers(&mut text, "    ", "anyOf", &self.any_of);
+        signers(&mut text, "    ", "allOf", &self.all_of);
+        if !self.attestations.is_empty() {
+            push(&mut text, "  attestations:");
+        }
+        for attestation in &self.attestations {
+            push(&mut text, &format!("    - name: {}", quoted(&attestation.name)));
+            push(&mut text, &format!("      predicateType: {}", quoted(&attestation.predicate_type)));
+            push(&mut text, &format!("      threshold: {}", attestation.threshold));
+            if !attestation.required {
+                push(&mut text, "      action: audit");
+            }
+            signers(&mut text, "      ", "signedBy", &attestation.signed_by);
+        }
         push(&mut text, "  # Only reported, as the policy that this is from says nothing about them.");
         push(&mut text, "  sbom:\n    required: false\n    onUnknown: warn");
         push(&mut text, "  vulnerabilities:\n    block: []\n    onUnknown: warn");
@@ -117,29 +140,28 @@ impl Written {
     }
 }
 
-fn signers(text: &mut String, list: &str, signers: &[Signer]) {
+fn signers(text: &mut String, indent: &str, list: &str, signers: &[Signer]) {
     if signers.is_empty() {
         return;
     }
-    push(text, &format!("    {list}:"));
+    push(text, &format!("{indent}{list}:"));
     for signer in signers {
-        push(text, &format!("      - name: {}", quoted(&signer.name)));
+        push(text, &format!("{indent}  - name: {}", quoted(&signer.name)));
         match &signer.who {
             Who::Key { pem, logged } => {
-                push(text, "        key:");
+                push(text, &format!("{indent}    key:"));
                 if *logged {
-                    push(text, "          transparencyLog: true");
+                    push(text, &format!("{indent}      transparencyLog: true"));
                 }
-                push(text, "          pem: |");
+                push(text, &format!("{indent}      pem: |"));
                 for line in pem.lines().map(str::trim).filter(|line| !line.is_empty()) {
-                    push(text, &format!("            {line}"));
+                    push(text, &format!("{indent}        {line}"));
                 }
             }
             Who::Identity { issuer, subject } => {
-                push(text, "        identity:");
-                // Writing to a String cannot fail.
-                let _ = writeln!(text, "          issuer: {}", issuer.to_yaml());
-                let _ = writeln!(text, "          subject: {}", subject.to_yaml());
+                push(text, &format!("{indent}    identity:"));
+                push(text, &format!("{indent}      issuer: {}", issuer.to_yaml()));
+                push(text, &format!("{indent}      subject: {}", subject.to_yaml()));
             }
         }
     }

@@ -13,8 +13,8 @@ const END: &str = "-----END PUBLIC KEY-----";
 /// One set of attestors: so many of these.
 pub(super) struct Set {
     path: String,
-    count: usize,
-    signers: Vec<Signer>,
+    pub(super) count: usize,
+    pub(super) signers: Vec<Signer>,
 }
 
 /// All sets have to be satisfied: one of them by a part of its entries, the others as a whole.

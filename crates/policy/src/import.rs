@@ -41,6 +41,10 @@ trait Importer: Sync {
 /// Every importer.
 const IMPORTERS: &[&dyn Importer] = &[&cluster_image_policy::ClusterImagePolicies, &kyverno::ClusterPolicies];
 
+/// Policies about images that nobody here reads: without them, a part of what decides is missing.
+const ELSEWHERE: &[&str] =
+    &["ImageValidatingPolicy", "NamespacedImageValidatingPolicy", "ImagePolicy", "ClusterAdmissionPolicy"];
+
 /// What became of a file.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -134,6 +138,14 @@ fn one(value: &Value, line: usize, origin: &str, now: Timestamp, import: &mut Im
         (kind, name) => format!("{kind} {name}"),
     };
     let importer = IMPORTERS.iter().find(|known| known.group() == group && known.kinds().contains(&kind));
+    let known = ELSEWHERE.contains(&kind)
+        || (kind != "Policy" && IMPORTERS.iter().any(|known| known.kinds().contains(&kind)));
+    if importer.is_none() && known {
+        let mut findings = Findings::new(&called);
+        findings.refuse("apiVersion", "is a policy about images in a form that is not imported");
+        import.refused.extend(findings.into_refusals());
+        return;
+    }
     let (Some(importer), Some(document)) = (importer, value.as_object()) else {
         import.others.push(OtherDocument { document: called, line });
         return;

@@ -374,6 +374,7 @@ fn what_a_cluster_policy_cannot_say_here_is_refused_with_its_path() {
             format!("{at}.attestors[0].count"),
         ),
         (entry, "annotations", json!({ "a": "b" }), format!("{at}.attestors[0].entries[0].annotations")),
+        (entry, "keys", json!({}), format!("{at}.attestors[0].entries[0].keys.publicKeys")),
         (entry, "keys", json!({ "kms": "awskms:///x" }), format!("{at}.attestors[0].entries[0].keys.kms")),
         (
             entry,
@@ -492,7 +493,9 @@ fn a_file_holds_many_documents() {
     // The same kind of another group is another thing: OpenShift has one.
     let mut foreign = cluster_image_policy(&pem);
     foreign["apiVersion"] = json!("config.openshift.io/v1");
-    assert_eq!(read(&foreign).others[0].document, "ClusterImagePolicy signed");
+    assert_eq!(refused(&foreign)[0].0, "apiVersion");
+    let newer = json!({ "apiVersion": "policies.kyverno.io/v1", "kind": "ImageValidatingPolicy", "metadata": { "name": "x" } });
+    assert_eq!(refused(&newer)[0].0, "apiVersion");
 }
 
 #[test]
@@ -601,4 +604,67 @@ fn attestations_without_conditions_are_carried_over() {
     let mut two = cluster_image_policy(&pem(&named));
     two["spec"]["authorities"][1]["attestations"] = json!([{ "name": "a", "predicateType": "vuln" }]);
     assert_eq!(refused(&two)[0].0, "spec.authorities[1].attestations");
+}
+
+/// In Kyverno, one entry that enforces makes its rule enforce.
+#[test]
+fn an_entry_that_enforces_makes_its_rule_enforce() {
+    let pem = pem(&key());
+    for (actions, required) in [
+        ([Some("Enforce"), None], true),
+        ([Some("Enforce"), Some("Audit")], true),
+        ([Some("Audit"), Some("enforce")], true),
+        ([Some("Audit"), None], false),
+        ([None, None], false),
+    ] {
+        let mut document = cluster_policy(&pem);
+        document["spec"].as_object_mut().unwrap().remove("validationFailureAction");
+        let entries = &mut document["spec"]["rules"][0]["verifyImages"];
+        let entry = entries[0].clone();
+        *entries = json!([entry, entry]);
+        for (entry, action) in entries.as_array_mut().unwrap().iter_mut().zip(actions) {
+            if let Some(action) = action {
+                entry["failureAction"] = json!(action);
+            }
+        }
+        let import = read(&document);
+        let names: Vec<&str> = import.policies.iter().map(|policy| policy.name.as_str()).collect();
+        assert_eq!(names, ["verify.1", "verify.2"], "{:?}", import.refused);
+        for policy in &import.policies {
+            assert!(
+                policy.document.contains(&format!("required: {required}")),
+                "{actions:?} {}",
+                policy.document
+            );
+        }
+    }
+}
+
+#[test]
+fn only_the_digest_is_asked_for_where_nobody_has_to_have_signed() {
+    let mut document = cluster_policy(&pem(&key()));
+    let entry = &mut document["spec"]["rules"][0]["verifyImages"][0];
+    entry.as_object_mut().unwrap().remove("attestors");
+    entry["mutateDigest"] = json!(false);
+    assert_eq!(refused(&document)[0].0, "spec.rules[0].verifyImages[0].required");
+    document["spec"]["rules"][0]["verifyImages"][0]["required"] = json!(false);
+    let text = read(&document).policies[0].document.clone();
+    assert!(text.contains("pinned: true") && text.contains("required: false"), "{text}");
+}
+
+/// Many patterns and many signers of one name: a limit, and no squares.
+#[test]
+fn long_lists_are_read_in_time() {
+    let started = std::time::Instant::now();
+    let mut document = cluster_policy(&pem(&key()));
+    let entry = &mut document["spec"]["rules"][0]["verifyImages"][0];
+    entry["imageReferences"] = (0..20_000).map(|n| json!(format!("a*{n}/b*c/d*e/f:*"))).collect();
+    assert_eq!(refused(&document)[0].0, "spec.rules[0].verifyImages[0].imageReferences");
+    let mut document = cluster_policy(&pem(&key()));
+    let one = json!({ "keyless": { "issuer": "i", "subject": "s" } });
+    document["spec"]["rules"][0]["verifyImages"][0]["attestors"] =
+        json!([{ "count": 1, "entries": vec![one; 3_000] }]);
+    let import = read(&document);
+    assert_eq!(import.policies.len(), 1, "{:?}", import.refused);
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
 }

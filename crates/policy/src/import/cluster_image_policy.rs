@@ -83,6 +83,7 @@ fn policy(name: String, mut spec: Fields<'_>, findings: &mut Findings) -> Option
             "one authority passes everything, so that signatures are only reported",
         );
     }
+    findings.note("spec", common::TAGS);
     let required = mode == "enforce" && !read.passes_all;
     for attestation in &mut read.attestations {
         attestation.required = required;
@@ -139,6 +140,7 @@ impl Authorities {
         if !matches!(format, "legacy" | "bundle") {
             findings.refuse(&format!("{}.signatureFormat", node.path), "expected legacy or bundle");
         }
+        let bundles = format == "bundle";
         let log = log(&mut fields, findings);
         let (key, keyless, fixed) = (
             fields.fields("key", findings),
@@ -148,6 +150,10 @@ impl Authorities {
         fields.finish(findings);
         let before = self.signers.len();
         match (key, keyless, fixed) {
+            (Some(_), None, None) if bundles => findings.refuse(
+                &format!("{}.signatureFormat", node.path),
+                "is not there for keys: policy-controller refuses every image",
+            ),
             (Some(key), None, None) => self.signers.extend(by_key(name, key, log, findings)),
             (None, Some(keyless), None) => self.keyless(&name, keyless, findings),
             (None, None, Some(fixed)) => self.fixed(fixed, findings),
@@ -258,6 +264,9 @@ fn by_key(name: String, mut key: Fields<'_>, log: bool, findings: &mut Findings)
         );
     }
     let data = key.take("data");
+    if data.is_none() {
+        findings.refuse(&format!("{path}.data"), "is missing");
+    }
     key.finish(findings);
     let pem = common::pem(&data?, findings)?;
     Some(Signer { name, who: Who::Key { pem, logged: log } })

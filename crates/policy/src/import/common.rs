@@ -1,8 +1,17 @@
 //! What importers share.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::fields::{Fields, Findings, Node};
-use super::images::{Stars, patterns};
+use super::images::{Images, Stars, patterns};
 use super::written::{Attestation, Signer, Text};
+
+/// What is told of a policy under which images may be asked for by tag.
+pub(super) const TAGS: &str =
+    "the cluster writes the digest into what runs; here, a tag is looked up each time that it is asked for";
+
+/// Patterns of one policy.
+const MAX_PATTERNS: usize = 1_000;
 
 /// The name in the metadata. Nothing else there decides.
 pub(super) fn name(document: &mut Fields<'_>, findings: &mut Findings) -> String {
@@ -35,7 +44,8 @@ pub(super) fn images(
         findings.refuse(path, "names no images");
         return None;
     }
-    let (mut all, mut everything, mut sound) = (Vec::<String>::new(), false, true);
+    let (mut all, mut everything, mut sound) = (Vec::new(), false, true);
+    let mut known = BTreeSet::new();
     for node in nodes {
         let Some(text) = node.text(findings) else {
             sound = false;
@@ -46,10 +56,10 @@ pub(super) fn images(
                 if let Some(note) = note {
                     findings.note(path, &note);
                 }
-                everything |= found.is_none();
-                for pattern in found.unwrap_or_default() {
-                    if !all.contains(&pattern) {
-                        all.push(pattern);
+                match found {
+                    Images::Everything => everything = true,
+                    Images::Matching(patterns) => {
+                        all.extend(patterns.into_iter().filter(|pattern| known.insert(pattern.clone())));
                     }
                 }
             }
@@ -57,6 +67,10 @@ pub(super) fn images(
                 findings.refuse(&node.path, &reason);
                 sound = false;
             }
+        }
+        if all.len() > MAX_PATTERNS {
+            findings.refuse(path, &format!("stands for more than {MAX_PATTERNS} patterns; split the policy"));
+            return None;
         }
     }
     sound.then(|| if everything { Vec::new() } else { all })
@@ -91,37 +105,41 @@ pub(super) fn is_public_log(url: &str) -> bool {
 }
 
 /// The attestations, no two of which have the same name.
-pub(super) fn distinct_attestations(attestations: Vec<Attestation>) -> Vec<Attestation> {
-    let mut known = std::collections::BTreeSet::new();
-    let mut distinct = Vec::new();
-    for mut attestation in attestations {
-        let name: String = attestation.name.chars().take(100).collect();
-        let mut next = name.clone();
-        let mut number = 2;
-        while !known.insert(next.to_lowercase()) {
-            next = format!("{name}-{number}");
-            number += 1;
-        }
-        attestation.name = next;
-        distinct.push(attestation);
+pub(super) fn distinct_attestations(mut attestations: Vec<Attestation>) -> Vec<Attestation> {
+    let mut names = Names::default();
+    for attestation in &mut attestations {
+        attestation.name = names.distinct(&attestation.name, "-");
     }
-    distinct
+    attestations
 }
 
-/// The signers, of whom no two have the same name.
-pub(super) fn distinct_names(signers: Vec<Signer>) -> Vec<Signer> {
-    let mut known = std::collections::BTreeSet::new();
-    let mut distinct = Vec::new();
-    for mut signer in signers {
-        let name: String = signer.name.trim().chars().take(200).collect();
-        let mut next = name.clone();
-        let mut number = 2;
-        while !known.insert(next.to_lowercase()) {
-            next = format!("{name} {number}");
-            number += 1;
-        }
-        signer.name = next;
-        distinct.push(signer);
+/// The signers, no two of whom have the same name.
+pub(super) fn distinct_names(mut signers: Vec<Signer>) -> Vec<Signer> {
+    let mut names = Names::default();
+    for signer in &mut signers {
+        signer.name = names.distinct(&signer.name, " ");
     }
-    distinct
+    signers
+}
+
+/// Names that are given, and how often each was wanted.
+#[derive(Default)]
+struct Names {
+    given: BTreeSet<String>,
+    wanted: BTreeMap<String, usize>,
+}
+
+impl Names {
+    /// The name, or the first with a number that is free. Letters count alike in both cases.
+    fn distinct(&mut self, name: &str, before_number: &str) -> String {
+        let name: String = name.trim().chars().take(100).collect();
+        let times = self.wanted.entry(name.to_lowercase()).or_default();
+        loop {
+            *times += 1;
+            let next = if *times == 1 { name.clone() } else { format!("{name}{before_number}{times}") };
+            if self.given.insert(next.to_lowercase()) {
+                return next;
+            }
+        }
+    }
 }

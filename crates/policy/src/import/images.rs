@@ -15,17 +15,26 @@ pub(super) enum Stars {
     Crossing,
 }
 
-/// The patterns that match the same repositories. `None` stands for everything; the note says what differs.
-pub(super) fn patterns(text: &str, stars: Stars) -> Result<(Option<Vec<String>>, Option<String>), String> {
-    let (name, note) = name_part(text, stars)?;
-    if matches!((name, stars), ("*", Stars::Crossing) | ("**", Stars::TwoKinds)) {
-        return Ok((None, note));
-    }
-    let name = match (name, stars) {
+/// What a pattern over references stands for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Images {
+    Everything,
+    /// Any of these patterns over `registry/repository`.
+    Matching(Vec<String>),
+}
+
+/// The patterns that match the same repositories, and what differs.
+pub(super) fn patterns(text: &str, stars: Stars) -> Result<(Images, Option<String>), String> {
+    // Exactly these two are about Docker Hub.
+    let text = match (text, stars) {
         ("*", Stars::TwoKinds) => "index.docker.io/library/*",
         ("*/*", Stars::TwoKinds) => "index.docker.io/*/*",
-        (name, _) => name,
+        (text, _) => text,
     };
+    let (name, note) = name_part(text, stars)?;
+    if matches!((name, stars), ("*", Stars::Crossing) | ("**", Stars::TwoKinds)) {
+        return Ok((Images::Everything, note));
+    }
     if !name.contains('/') {
         return Err(
             "names no registry, so that it depends on how an image is written; write the registry".to_owned()
@@ -53,15 +62,31 @@ pub(super) fn patterns(text: &str, stars: Stars) -> Result<(Option<Vec<String>>,
             return Err(format!("stands for more than {MAX_ALTERNATIVES} patterns; write shorter ones"));
         }
     }
-    Ok((Some(alternatives), note))
+    if stars == Stars::Crossing {
+        // Kyverno reads `nginx` as `docker.io/nginx`, and everybody else as `docker.io/library/nginx`.
+        let official = |name: &String| {
+            let (registry, rest) = name.split_once('/')?;
+            let hub =
+                matches!(registry, "docker.io" | "index.docker.io") && !rest.contains('/') && rest != "**";
+            hub.then(|| format!("{registry}/library/{rest}"))
+        };
+        let official: Vec<String> = alternatives.iter().filter_map(official).collect();
+        alternatives.extend(official);
+    }
+    Ok((Images::Matching(alternatives), note))
 }
 
 /// The part before tag and digest.
 fn name_part(text: &str, stars: Stars) -> Result<(&str, Option<String>), String> {
     let last = text.rfind('/').map_or(0, |slash| slash + 1);
     let Some(mark) = text.get(last..).and_then(|rest| rest.find([':', '@'])).map(|at| at + last) else {
-        if text.ends_with('*') {
+        let before = text.get(last..).unwrap_or_default().trim_end_matches('*');
+        if text.ends_with('*') && !before.contains('*') {
             return Ok((text, None));
+        }
+        if text.ends_with('*') {
+            let reason = "has a star that may stand for the beginning of a tag; write the end of the name, and the tag as";
+            return Err(format!("{reason} :* or @*"));
         }
         let reach = if stars == Stars::Crossing { "*" } else { "**" };
         return Err(format!("matches no tag and no digest; write {text}:{reach} or {text}{reach}"));
@@ -71,6 +96,11 @@ fn name_part(text: &str, stars: Stars) -> Result<(&str, Option<String>), String>
     let any = ["*", "**", "sha256:*", "sha256:**"];
     if !version.get(1..).is_some_and(|version| any.contains(&version)) {
         return Err("is about a tag or a digest, and patterns here are about repositories".to_owned());
+    }
+    // A star runs over `@sha256` too, if what follows it is the end of that.
+    let after = name.rsplit('*').next().unwrap_or_default();
+    if name.contains('*') && !after.is_empty() && "@sha256".ends_with(after) {
+        return Err("matches every digest by the end of `sha256`; write the end of the name".to_owned());
     }
     let note = if version.starts_with(':') {
         "some are about repositories by tag; here they are about them by digest too"
@@ -114,8 +144,8 @@ mod tests {
 
     fn applies(text: &str, stars: Stars, name: &str) -> bool {
         match patterns(text, stars).unwrap().0 {
-            None => true,
-            Some(all) => {
+            Images::Everything => true,
+            Images::Matching(all) => {
                 let all: Vec<Pattern> = all.iter().map(|one| Pattern::parse(one).unwrap()).collect();
                 pattern::any(&all, name)
             }
@@ -137,6 +167,9 @@ mod tests {
             ("ghcr.io/*/app:*", Crossing, "ghcr.io/a/b/app", "ghcr.io/app"),
             ("ghcr.io/team/a*z:*", Crossing, "ghcr.io/team/a/b/cz", "ghcr.io/team/az/b"),
             ("*/team/app:*", Crossing, "ghcr.io/team/app", "ghcr.io/team/app/x"),
+            ("*/*:**", TwoKinds, "ghcr.io/app", "ghcr.io/team/app"),
+            ("docker.io/nginx*", Crossing, "docker.io/library/nginx", "docker.io/library/debian"),
+            ("docker.io/nginx*", Crossing, "docker.io/nginxinc/unit", "docker.io/team/nginx"),
             ("localhost:5000/app*", Crossing, "localhost:5000/app", "localhost:5001/app"),
         ] {
             assert!(applies(text, stars, yes), "{text} {yes} {:?}", patterns(text, stars));
@@ -155,6 +188,10 @@ mod tests {
             ("ghcr.io/team/app", TwoKinds, "no tag and no digest"),
             ("ghcr.io/team/app", Crossing, "no tag and no digest"),
             ("nginx*", Crossing, "no registry"),
+            ("*:**", TwoKinds, "no registry"),
+            ("ghcr.io/team/*-prod*", Crossing, "beginning of a tag"),
+            ("gcr.io/p/*a*", TwoKinds, "beginning of a tag"),
+            ("ghcr.io/team/*56:*", Crossing, "every digest"),
             ("images.*", TwoKinds, "no registry"),
             ("ghcr.io/team/app-?:*", Crossing, "`?`"),
             ("ghcr.io/a*b*c*d*:*", Crossing, "too many stars"),

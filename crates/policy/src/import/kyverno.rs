@@ -111,6 +111,7 @@ fn rules(name: &str, mut spec: Fields<'_>, findings: &mut Findings) -> Vec<Writt
         }
         rule.refuse("imageExtractors", BY_WORKLOAD, findings);
         rule.finish(findings);
+        let action = action_of_rule(&images, action);
         for (index, image) in images.iter().enumerate() {
             let mut called = vec![name.to_owned()];
             if nodes.len() > 1 {
@@ -143,6 +144,19 @@ fn action(fields: &mut Fields<'_>, name: &str, findings: &mut Findings) -> Optio
             findings.refuse(&format!("{}.{name}", fields.path()), "expected Enforce or Audit");
             None
         }
+    }
+}
+
+/// One entry that enforces makes the whole rule do so; otherwise the first that says anything decides.
+fn action_of_rule(entries: &[Node<'_>], of_policy: Action) -> Action {
+    let stated = |entry: &Node<'_>| {
+        let text = entry.value.get("failureAction")?.as_str()?;
+        Some(if text.eq_ignore_ascii_case("enforce") { Action::Enforce } else { Action::Audit })
+    };
+    let mut stated = entries.iter().filter_map(stated);
+    match stated.next() {
+        Some(Action::Audit) if stated.any(|action| action == Action::Enforce) => Action::Enforce,
+        first => first.unwrap_or(of_policy),
     }
 }
 
@@ -203,7 +217,7 @@ fn plain_kind(text: &str) -> &str {
 fn verify_images(
     name: String,
     node: &Node<'_>,
-    action_of_all: Action,
+    rule_action: Action,
     findings: &mut Findings,
 ) -> Option<Written> {
     let mut fields = node.fields(findings)?;
@@ -212,50 +226,25 @@ fn verify_images(
     references.extend(fields.take("image"));
     let images =
         common::images(&references, &format!("{}.imageReferences", node.path), Stars::Crossing, findings);
-    let action = action(&mut fields, "failureAction", findings).unwrap_or(action_of_all);
-    if fields.text("type", findings) == Some("Notary") {
-        findings.refuse(
-            &format!("{}.type", node.path),
-            "is about signatures of Notary, which are not verified here",
-        );
+    // Read for its form; what it means is decided for the rule.
+    action(&mut fields, "failureAction", findings);
+    if rule_action == Action::Audit {
+        let message = "only reports, and here too; there, an image that cannot be looked up may be refused all the same";
+        findings.note(&format!("{}.failureAction", node.path), message);
     }
-    fields.refuse(
-        "skipImageReferences",
-        "takes images out again, and patterns here only put them in",
-        findings,
-    );
-    fields.refuse(
-        "repository",
-        "signatures are looked for beside the image, or where --evidence-repository says",
-        findings,
-    );
-    fields.refuse("annotations", "asks for annotations in the signature", findings);
-    fields.refuse("roots", OWN_INSTANCE, findings);
-    fields.refuse(
-        "additionalExtensions",
-        "asks for extensions of the certificate; use `claims` of an identity here",
-        findings,
-    );
+    without_counterpart(&mut fields, findings);
     let attestations = fields.items("attestations", findings);
-    fields.refuse("validate", "is a condition over attestations", findings);
     let mutates = fields.flag("mutateDigest", findings).unwrap_or(true);
     let verifies = fields.flag("verifyDigest", findings).unwrap_or(true);
-    if fields.flag("required", findings) == Some(false) {
+    let remembered = fields.flag("required", findings).unwrap_or(true);
+    if !remembered {
         findings.note(
             &format!("{}.required", node.path),
             "is about what the cluster remembers; signatures are verified either way",
         );
     }
-    if let Some(mut credentials) = fields.fields("imageRegistryCredentials", findings) {
-        findings.note(credentials.path(), "credentials are those of whoever runs plimsoll");
-        credentials.without_effect(&["providers", "secrets"]);
-        if credentials.flag("allowInsecureRegistry", findings) == Some(true) {
-            findings.note(credentials.path(), "an insecure registry is named with --insecure-registry");
-        }
-        credentials.finish(findings);
-    }
     let pinned = verifies && !mutates;
-    if pinned && action == Action::Audit {
+    if pinned && rule_action == Action::Audit {
         findings.refuse(
             &format!("{}.verifyDigest", node.path),
             "only reports an image that is asked for by tag, and here that is denied or not looked at",
@@ -270,10 +259,18 @@ fn verify_images(
         findings
             .refuse(&format!("{}.attestors", node.path), "names nobody, so that no signature is verified");
     }
+    if nodes.is_empty() && sets.is_empty() && attestations.is_empty() && pinned && remembered {
+        let reason = "asks for images that another entry verified, and this one names nobody; with `required: false`, only \
+                      the digest is asked for";
+        findings.refuse(&format!("{}.required", node.path), reason);
+    }
+    if !pinned {
+        findings.note(&format!("{}.mutateDigest", node.path), common::TAGS);
+    }
     // Without attestors, only the digest is looked at.
-    let required = action == Action::Enforce && !sets.is_empty();
+    let required = rule_action == Action::Enforce && !sets.is_empty();
     let (threshold, any_of, all_of) = combined(sets, findings)?;
-    let required_of_all = action == Action::Enforce;
+    let required_of_all = rule_action == Action::Enforce;
     let attested = |node: &Node<'_>| attestation(node, &mut read, required_of_all, findings);
     let attestations = attestations.iter().filter_map(attested).collect();
     if read.ignores_certificate_log && read.wants_certificate_log {
@@ -297,6 +294,44 @@ fn verify_images(
         all_of,
         attestations: common::distinct_attestations(attestations),
     })
+}
+
+/// What only the other tool knows.
+fn without_counterpart(fields: &mut Fields<'_>, findings: &mut Findings) {
+    let path = format!("{}.type", fields.path());
+    match fields.text("type", findings) {
+        None | Some("Cosign" | "SigstoreBundle") => {}
+        Some("Notary") => {
+            findings.refuse(&path, "is about signatures of Notary, which are not verified here");
+        }
+        Some(_) => findings.refuse(&path, "expected Cosign or SigstoreBundle"),
+    }
+    fields.refuse(
+        "skipImageReferences",
+        "takes images out again, and patterns here only put them in",
+        findings,
+    );
+    fields.refuse(
+        "repository",
+        "signatures are looked for beside the image, or where --evidence-repository says",
+        findings,
+    );
+    fields.refuse("annotations", "asks for annotations in the signature", findings);
+    fields.refuse("roots", OWN_INSTANCE, findings);
+    fields.refuse(
+        "additionalExtensions",
+        "asks for extensions of the certificate; use `claims` of an identity here",
+        findings,
+    );
+    fields.refuse("validate", "is a condition over attestations", findings);
+    if let Some(mut credentials) = fields.fields("imageRegistryCredentials", findings) {
+        findings.note(credentials.path(), "credentials are those of whoever runs plimsoll");
+        credentials.without_effect(&["providers", "secrets"]);
+        if credentials.flag("allowInsecureRegistry", findings) == Some(true) {
+            findings.note(credentials.path(), "an insecure registry is named with --insecure-registry");
+        }
+        credentials.finish(findings);
+    }
 }
 
 /// An attestation by its own attestors. With conditions, all of a type have to satisfy them there, and one here.

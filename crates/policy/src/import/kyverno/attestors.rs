@@ -113,7 +113,10 @@ impl Attestors {
         let who: Vec<Who> = match (keys, keyless) {
             (Some(keys), None) => by_keys(keys, findings),
             (None, Some(keyless)) => self.keyless(keyless, findings).into_iter().collect(),
-            (None, None) => Vec::new(),
+            (None, None) => {
+                findings.refuse(&node.path, "names nobody");
+                Vec::new()
+            }
             (Some(_), Some(_)) => {
                 findings.refuse(&node.path, "expected one of keys and keyless");
                 Vec::new()
@@ -194,6 +197,7 @@ fn algorithm(fields: &mut Fields<'_>, findings: &mut Findings) {
 }
 
 fn by_keys(mut keys: Fields<'_>, findings: &mut Findings) -> Vec<Who> {
+    let path = keys.path().to_owned();
     let elsewhere =
         "is not in the document; write the public key into `publicKeys` (`plimsoll key public` prints it)";
     keys.refuse("kms", elsewhere, findings);
@@ -203,8 +207,14 @@ fn by_keys(mut keys: Fields<'_>, findings: &mut Findings) -> Vec<Who> {
     certificate_log(&mut keys, false, findings);
     let node = keys.take("publicKeys");
     keys.finish(findings);
-    let Some(node) = node else { return Vec::new() };
+    let Some(node) = node else {
+        findings.refuse(&format!("{path}.publicKeys"), "is missing");
+        return Vec::new();
+    };
     let Some(text) = node.text(findings) else { return Vec::new() };
+    if text.trim().is_empty() {
+        findings.refuse(&node.path, "is empty");
+    }
     if text.trim().starts_with("k8s://") || text.trim().contains("kms://") {
         findings.refuse(&node.path, elsewhere);
         return Vec::new();

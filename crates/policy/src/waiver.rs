@@ -310,7 +310,7 @@ impl JsonSchema for WaivedRule {
     }
 }
 
-/// `registries, sbom or vulnerabilities`.
+/// `registries, provenance, sbom, vulnerabilities or attestation/NAME`.
 fn waivable() -> String {
     let built_in = rules::built_in().filter(|rule| rule.waivable).map(|rule| rule.name.to_string());
     let of_policies = rules::OF_POLICIES.iter().filter(|(.., waivable)| *waivable != Waivable::Nothing);

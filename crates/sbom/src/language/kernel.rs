@@ -64,7 +64,7 @@ impl Cataloger for Kernel {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn room(&self) -> Room {

@@ -1,5 +1,5 @@
 //! Modules of the Linux kernel: the section `.modinfo` of an ELF file contains names and values separated by zero
-//! bytes, as `modinfo` shows them. A module may be compressed by gzip or zstd, and distributions append a signature.
+//! bytes, as `modinfo` shows them. A module may be compressed by gzip, xz or zstd, and distributions append a signature.
 //!
 //! ```text
 //! license=GPL␀ depends=xfrm_algo␀ intree=Y␀ name=af_key␀ vermagic=6.1.0-47-cloud-amd64 SMP preempt mod_unload modversions ␀
@@ -21,6 +21,8 @@ const MODINFO: usize = 1 << 20;
 /// How many times longer than its file a module may inflate: real ones at most four times. An image may contain any
 /// number of modules.
 const RATIO: u64 = 64;
+/// KiB of memory for uncompressing by xz. Linux's build asks for 2 MiB (`--lzma2=dict=2MiB`), `xz -6` for 8 MiB.
+const XZ_KIB: u32 = 32 << 10;
 /// The longest value that is kept.
 const MAX_VALUE: usize = 255;
 
@@ -63,7 +65,10 @@ pub(super) fn read(content: &[u8], limits: &Limits) -> Module {
         [0x1f, 0x8b, ..] => {
             inflated(content, flate2::read::MultiGzDecoder::new(content), limits).and_then(|elf| info(&elf))
         }
-        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Err("is compressed by xz, and is not read".to_owned()),
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
+            let decoder = lzma_rust2::XzReader::new_mem_limit(content, true, XZ_KIB);
+            inflated(content, decoder, limits).and_then(|elf| info(&elf))
+        }
         elf => info(elf),
     };
     Module { found, digests: FileDigests::of_content(content) }
@@ -201,8 +206,16 @@ pub(super) mod tests {
         assert_eq!(found(&zstd::encode_all(&*elf, 0).unwrap()).as_ref(), Ok(&expected));
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         std::io::Write::write_all(&mut gzip, &elf).unwrap();
-        assert_eq!(found(&gzip.finish().unwrap()), Ok(expected));
+        assert_eq!(found(&gzip.finish().unwrap()).as_ref(), Ok(&expected));
+        assert_eq!(found(&xz(&elf, 6)), Ok(expected));
         assert!(found(&module(&["intree=Y"])).unwrap().is_part_of_kernel);
+    }
+
+    fn xz(content: &[u8], preset: u32) -> Vec<u8> {
+        let options = lzma_rust2::XzOptions::with_preset(preset);
+        let mut writer = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
+        std::io::Write::write_all(&mut writer, content).unwrap();
+        writer.finish().unwrap()
     }
 
     #[test]
@@ -220,6 +233,9 @@ pub(super) mod tests {
     fn modules_inflate_within_their_limits() {
         let bomb = zstd::encode_all(&*vec![0; 2 << 20], 0).unwrap();
         assert!(found(&bomb).unwrap_err().contains("more than 64 times"));
+        assert!(found(&xz(&vec![0; 2 << 20], 6)).unwrap_err().contains("more than 64 times"));
+        // A dictionary of 64 MiB would be allocated before its first byte is read.
+        assert!(found(&xz(&module(&["name=a"]), 9)).unwrap_err().contains("memory"));
         let mut limits = Limits::default();
         limits.kept_file_bytes = 1 << 10;
         let numbers = (0_u32..8000).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes());

@@ -20,7 +20,7 @@ use crate::matcher::Matcher;
 use crate::os::release::{OS_RELEASE, contradiction};
 use crate::os::traces::Trace;
 use crate::ownership;
-use crate::{binaries, embedded, language, lockfiles, os, package_note, telltales};
+use crate::{binaries, embedded, language, lockfiles, native_image, os, package_note, telltales};
 
 /// Every cataloger. They finish in this order.
 const LIST: &[&dyn Cataloger] = &[
@@ -39,6 +39,7 @@ const LIST: &[&dyn Cataloger] = &[
     &language::rust::Rust,
     &language::npm::Npm,
     &language::java::Java,
+    &native_image::NativeImage,
     &language::ruby::Ruby,
     &language::php::Php,
     &language::dotnet::DotNet,

@@ -33,6 +33,7 @@ mod loader;
 mod lockfiles;
 mod magic;
 mod matcher;
+mod native_image;
 mod os;
 mod ownership;
 mod package_note;

@@ -84,6 +84,7 @@ fn unknown() -> Evidence {
         database: DatabaseFacts::default(),
         vex: VexFacts::default(),
         attestations: plimsoll_policy::AttestationFacts::default(),
+        configuration: None,
         vulnerabilities: VulnerabilityFacts::Unavailable { reason: reason() },
         narrowed: Vec::new(),
     }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 
 use plimsoll_core::rootfs::FileSet;
@@ -10,8 +11,9 @@ use plimsoll_image::artifact::{Absent, Artifact, Image};
 use plimsoll_image::layers::LayerDigests;
 use plimsoll_image::{Progress, Source, rootdir};
 use plimsoll_policy::{
-    AttestationFacts, Evidence, ImageDigests, InventorySource, Narrowed, SbomFacts, SbomSearch, Signatures,
-    SignaturesByPolicy, SubjectFacts, SubjectKind, VexFacts, VulnerabilityFacts,
+    AttestationFacts, ConfigurationParts, Evidence, ImageConfiguration, ImageDigests, InventorySource,
+    Narrowed, SbomFacts, SbomSearch, Signatures, SignaturesByPolicy, SubjectFacts, SubjectKind, VexFacts,
+    VulnerabilityFacts,
 };
 use plimsoll_sbom::{Inventory, Problem, ProblemCode};
 use plimsoll_vuln::ScanSettings;
@@ -163,9 +165,24 @@ fn of_image(
         ),
         vex,
         attestations,
+        configuration: Some(Arc::new(configuration(image))),
         narrowed: inventory
             .as_ref()
             .map_or_else(Vec::new, |inventory| narrowed(inventory, &from, None, collection)),
+    })
+}
+
+/// What rules look at in the configuration of an image.
+fn configuration(image: &Image) -> ImageConfiguration {
+    let steps = image.history.iter().chain(&image.unmatched_history);
+    let history: Vec<&str> = steps.filter_map(|step| step.created_by.as_deref()).collect();
+    ImageConfiguration::new(&ConfigurationParts {
+        created: image.created,
+        user: image.user.as_deref(),
+        labels: &image.labels,
+        ports: &image.ports,
+        environment: &image.environment,
+        history: &history,
     })
 }
 
@@ -281,6 +298,7 @@ fn of_absent(absent: &Absent, subject: &Subject, collection: &Collection<'_>) ->
         vulnerabilities: vulnerabilities(&inventory, collection),
         vex: VexFacts::default(),
         attestations: AttestationFacts::default(),
+        configuration: None,
         narrowed: Vec::new(),
     }
 }
@@ -363,6 +381,7 @@ fn without_image(
         vulnerabilities: vulnerabilities(inventory, collection),
         vex: VexFacts::default(),
         attestations: AttestationFacts::default(),
+        configuration: None,
         narrowed: narrowed(inventory, &source, document, collection),
     }
 }

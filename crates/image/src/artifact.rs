@@ -19,6 +19,7 @@ use std::thread;
 use plimsoll_core::text::shown;
 use plimsoll_core::{Digest, LimitExceeded, Limits, Platform, Timestamp, read};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::descriptor::null_is_default;
 use crate::history::Step;
@@ -57,8 +58,14 @@ pub struct Image {
     pub layers: Vec<Layer>,
     /// The steps by which it says that it was built. Empty if they do not match the layers.
     pub history: Vec<Step>,
+    /// The steps if they do not match the layers: nothing but texts then.
+    pub unmatched_history: Vec<Step>,
     /// The user that processes start as; `None` is root.
     pub user: Option<String>,
+    /// The environment that processes start with: `NAME=VALUE`.
+    pub environment: Vec<String>,
+    /// Ports that it exposes: `8080/tcp`.
+    pub ports: Vec<String>,
     /// The manifest's bytes.
     pub raw_manifest: Vec<u8>,
     /// Every index that was read on the way from the top to the manifest.
@@ -370,7 +377,11 @@ fn image(
     aliases.push(manifest.config.digest.alias(&bytes));
     let layers = layers(&manifest, &config)?;
     let makes_layers = config.history.iter().filter(|step| !step.empty_layer).count();
-    let history = if makes_layers == layers.len() { config.history } else { Vec::new() };
+    let (history, unmatched_history) = if makes_layers == layers.len() {
+        (config.history, Vec::new())
+    } else {
+        (Vec::new(), config.history)
+    };
     Ok(Image {
         manifest: Descriptor { platform: Some(platform.clone()), ..descriptor.clone() },
         platform,
@@ -379,6 +390,9 @@ fn image(
         labels: config.process.labels,
         layers,
         history,
+        unmatched_history,
+        environment: config.process.environment,
+        ports: config.process.ports.into_keys().collect(),
         user: config.process.user.filter(|user| !user.is_empty()),
         raw_manifest,
         indexes,
@@ -438,6 +452,10 @@ struct Process {
     user: Option<String>,
     #[serde(default, rename = "Labels", deserialize_with = "null_is_default")]
     labels: BTreeMap<String, String>,
+    #[serde(default, rename = "Env", deserialize_with = "null_is_default")]
+    environment: Vec<String>,
+    #[serde(default, rename = "ExposedPorts", deserialize_with = "null_is_default")]
+    ports: BTreeMap<String, Value>,
 }
 
 #[derive(Deserialize)]

@@ -152,6 +152,11 @@ pub enum Detail {
         /// Why not.
         reason: String,
     },
+    /// Something that looks like a secret: where it is, never its value.
+    Secret {
+        /// In words.
+        what: String,
+    },
     /// A finding that blocks, is waived, or has no rating.
     Finding(Box<FindingRecord>),
     /// The number of findings of each severity, including those that do not block.

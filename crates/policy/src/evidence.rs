@@ -5,6 +5,7 @@
 //! only a verifier can make.
 
 mod attestations;
+mod configuration;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +18,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use self::attestations::{AttestationFacts, AttestationSearch, RefusedAttestation};
+pub(crate) use self::configuration::with_protocol;
+pub use self::configuration::{ConfigurationParts, ImageConfiguration, SecretPlace, SuspectedSecret};
 use crate::exclusion::{Excluded, Exclusions};
 use crate::policy::Policy;
 
@@ -39,6 +42,8 @@ pub struct Evidence {
     pub vex: VexFacts,
     /// Attestations that rules ask for.
     pub attestations: AttestationFacts,
+    /// The image's configuration; none if the subject is no image, or the image is missing.
+    pub configuration: Option<Arc<ImageConfiguration>>,
     /// Inventory and findings once more for policies that leave out paths. For a policy whose own are not here, nothing is
     /// left out.
     pub narrowed: Vec<Narrowed>,

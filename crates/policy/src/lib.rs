@@ -49,9 +49,10 @@ pub use draft::WaiverDraft;
 pub use error::Error;
 pub use evaluate::{evaluate, evaluate_until};
 pub use evidence::{
-    AttestationFacts, AttestationSearch, Collected, DatabaseFacts, Evidence, ImageDigests, InventorySource,
-    Narrowed, RefusedAttestation, RejectedSignature, SbomAttestation, SbomFacts, SbomSearch, Signatures,
-    SignaturesByPolicy, SubjectFacts, SubjectKind, VexFacts, VulnerabilityFacts,
+    AttestationFacts, AttestationSearch, Collected, ConfigurationParts, DatabaseFacts, Evidence,
+    ImageConfiguration, ImageDigests, InventorySource, Narrowed, RefusedAttestation, RejectedSignature,
+    SbomAttestation, SbomFacts, SbomSearch, SecretPlace, Signatures, SignaturesByPolicy, SubjectFacts,
+    SubjectKind, SuspectedSecret, VexFacts, VulnerabilityFacts,
 };
 pub use exclusion::{Excluded, Exclusions};
 pub use import::{Import, ImportNote, ImportedPolicy, OtherDocument, Refusal, import, importable};

@@ -143,6 +143,8 @@ codes! {
     DeployerBuilds = "PL032",
     /// A provenance counts whatever repository was built.
     ProvenanceWithoutSource = "PL033",
+    /// A base is listed that images can only claim.
+    BaseOnlyClaimed = "PL034",
 }
 
 impl fmt::Display for Code {

@@ -30,9 +30,13 @@ use crate::exclusion::Exclusions;
 use crate::pattern::{self, Pattern};
 use crate::preset::Presets;
 use crate::preset::{Phase, Tier};
+use crate::rules::age::AgeSpec;
 use crate::rules::attestation::AttestationRule;
+use crate::rules::bases::BasesSpec;
+use crate::rules::configuration::ConfigurationSpec;
 use crate::rules::provenance::ProvenancePolicy;
 use crate::rules::sbom::{LayerDigestNotComputed, SbomPolicy};
+use crate::rules::secrets::SecretsSpec;
 use crate::rules::signatures::SignaturePolicy;
 use crate::rules::vulnerabilities::VulnerabilityPolicy;
 use crate::setting::{Level, Setting};
@@ -93,6 +97,14 @@ pub struct Policy {
     pub(crate) exclude: Exclusions,
     pub(crate) sbom: SbomPolicy,
     pub(crate) vulnerabilities: VulnerabilityPolicy,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bases: Option<BasesSpec>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) configuration: Option<ConfigurationSpec>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) secrets: Option<SecretsSpec>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) age: Option<AgeSpec>,
     pub(crate) denials: Vec<Denial>,
     pub(crate) waivers: WaiverPolicy,
 }
@@ -313,10 +325,17 @@ fn resolve(doc: PolicyDocument, origin: &str, digest: Digest, files: &dyn KeyFil
             let vex = keys.authorities(signed_by, "spec.vulnerabilities.vex.signedBy")?;
             spec.vulnerabilities.resolve(presets, databases, vex)
         },
+        bases: spec.bases.into_option(),
+        configuration: spec.configuration.into_option(),
+        secrets: spec.secrets.into_option(),
+        age: spec.age.into_option(),
         denials: denials.into_iter().map(|d| Denial::new(d, &format!("policy {name}"))).collect(),
         waivers: waivers(spec.waivers, tier, &keys)?,
         name,
     };
+    if let Some((path, reason)) = policy.bases.as_ref().and_then(BasesSpec::fault) {
+        return Err(Error::Invalid { origin: origin.to_owned(), path, reason });
+    }
     // Serialising plain data to a tree cannot fail; if it did, the document's digest would be used.
     if let Ok(tree) = serde_json::to_value(&policy) {
         policy.effective = Digest::sha256(&json::canonical(&tree));

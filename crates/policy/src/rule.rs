@@ -8,7 +8,8 @@ use crate::applicable::ApplicableWaivers;
 use crate::deny::DenyList;
 use crate::detail::Detail;
 use crate::evidence::{
-    AttestationSearch, Evidence, ImageDigests, InventorySource, Narrowed, SbomAttestation, SbomFacts,
+    AttestationSearch, Evidence, ImageConfiguration, ImageDigests, InventorySource, Narrowed,
+    SbomAttestation, SbomFacts,
 };
 use crate::lint::Lint;
 use crate::policy::Policy;
@@ -148,6 +149,11 @@ impl Context<'_> {
         Ok(Some((attestation, attester)))
     }
 
+    /// The image's configuration, if the subject is an image that was seen.
+    pub(crate) fn configuration(&self) -> Option<&ImageConfiguration> {
+        self.evidence.configuration.as_deref()
+    }
+
     /// What is known without the paths that the policy leaves out, if it leaves out any.
     pub(crate) fn narrowed(&self) -> Option<&Narrowed> {
         let exclusions = self.policy.exclusions();
@@ -269,6 +275,7 @@ mod tests {
             database: crate::DatabaseFacts::default(),
             vex: crate::VexFacts::default(),
             attestations: crate::AttestationFacts::default(),
+            configuration: None,
             narrowed: Vec::new(),
         };
         let cancel = Cancel::never();

@@ -4,7 +4,10 @@
 //! lints, the evidence that it needs, and its answer. Only [`BUILT_IN`] and the fields of the document name a
 //! rule. A policy's own rule is another implementation of [`Rule`], with its own name.
 
+pub(crate) mod age;
 pub(crate) mod attestation;
+pub(crate) mod bases;
+pub(crate) mod configuration;
 pub(crate) mod deny_list;
 pub(crate) mod digest;
 mod name;
@@ -12,6 +15,7 @@ pub(crate) mod policy_match;
 pub(crate) mod provenance;
 pub(crate) mod registries;
 pub(crate) mod sbom;
+pub(crate) mod secrets;
 pub(crate) mod signatures;
 pub(crate) mod vulnerabilities;
 
@@ -30,6 +34,10 @@ pub(crate) const BUILT_IN: &[&dyn Rule] = &[
     &provenance::ProvenanceRule,
     &sbom::SbomRule,
     &vulnerabilities::VulnerabilitiesRule,
+    &bases::BasesRule,
+    &configuration::ConfigurationRule,
+    &secrets::SecretsRule,
+    &age::AgeRule,
 ];
 
 /// The public description of a rule.
@@ -108,7 +116,11 @@ mod tests {
                 "signatures",
                 "provenance",
                 "sbom",
-                "vulnerabilities"
+                "vulnerabilities",
+                "bases",
+                "configuration",
+                "secrets",
+                "age",
             ]
         );
         assert!(names.is_sorted());

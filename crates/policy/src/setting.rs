@@ -30,6 +30,10 @@ impl<T> Setting<T> {
         self.0.unwrap_or(preset)
     }
 
+    pub(crate) fn as_ref(&self) -> Option<&T> {
+        self.0.as_ref()
+    }
+
     pub(crate) fn or_default(self) -> T
     where
         T: Default,

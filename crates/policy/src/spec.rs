@@ -46,6 +46,10 @@
 //!     ignoreNotLinked: false
 //!     onUnknown: block
 //!     vex: { signedBy: [{ name: product security, key: { file: keys/psirt.pub } }] }
+//!   bases: { allow: [{ name: debian-12, layers: ["sha256:…"] }] }
+//!   configuration: { user: nonRoot, allowPorts: [8080/tcp], labels: { team: shop } }
+//!   secrets: { allow: [{ name: TEST_PASSWORD, reason: "…" }] }
+//!   age: { max: 90d }
 //!   deny: { digests: [{ digest: "sha256:…", reason: "…" }] }
 //!   waivers:
 //!     approvers: [{ name: secops@example, key: { file: keys/secops.pub } }]
@@ -63,13 +67,17 @@ use crate::authority::AuthoritySpec;
 use crate::exclusion::ExclusionSpec;
 use crate::metadata::{ApiVersion, Metadata};
 use crate::preset::{Phase, Tier};
+use crate::rules::age::AgeSpec;
 use crate::rules::attestation::AttestationSpec;
+use crate::rules::bases::BasesSpec;
+use crate::rules::configuration::ConfigurationSpec;
 use crate::rules::deny_list::DenySpec;
 use crate::rules::digest::DigestSpec;
 use crate::rules::policy_match::MatchSpec;
 use crate::rules::provenance::ProvenanceSpec;
 use crate::rules::registries::RegistriesSpec;
 use crate::rules::sbom::SbomSpec;
+use crate::rules::secrets::SecretsSpec;
 use crate::rules::signatures::SignaturesSpec;
 use crate::rules::vulnerabilities::VulnerabilitiesSpec;
 use crate::setting::{Setting, given};
@@ -125,6 +133,18 @@ pub(crate) struct PolicySpec {
     pub(crate) sbom: SbomSpec,
     #[serde(default, deserialize_with = "given")]
     pub(crate) vulnerabilities: VulnerabilitiesSpec,
+    /// The bases that images may be built on. Any, when left out.
+    #[serde(default)]
+    pub(crate) bases: Setting<BasesSpec>,
+    /// What their configuration must be like. Anything, when left out.
+    #[serde(default)]
+    pub(crate) configuration: Setting<ConfigurationSpec>,
+    /// That nothing in environment and history may look like a secret. Anything may, when left out.
+    #[serde(default)]
+    pub(crate) secrets: Setting<SecretsSpec>,
+    /// How old they may be. Any age, when left out.
+    #[serde(default)]
+    pub(crate) age: Setting<AgeSpec>,
     #[serde(default, deserialize_with = "given")]
     pub(crate) deny: DenySpec,
     #[serde(default, deserialize_with = "given")]

@@ -52,7 +52,11 @@ fn the_builtin_policy_allows_pinned_unsigned_images_without_critical_findings() 
             "signatures",
             "provenance",
             "sbom",
-            "vulnerabilities"
+            "vulnerabilities",
+            "bases",
+            "configuration",
+            "secrets",
+            "age",
         ],
         "every rule is listed, in this order"
     );
@@ -161,7 +165,7 @@ fn an_image_without_a_matching_policy_is_denied_and_other_rules_do_not_apply() {
     let verdict = judge(&narrow, &evidence());
     expect(&verdict, "policy", Outcome::Fail, Decision::Deny, "not apply to registry.example/team/app");
     assert_eq!(rule(&verdict, "vulnerabilities").outcome, Outcome::NotApplicable);
-    assert_eq!(verdict.platforms[0].rules.len(), 8);
+    assert_eq!(verdict.platforms[0].rules.len(), 12);
     let nothing = policy("phase: pilot\nmatch: { images: [] }");
     expect(&judge(&nothing, &evidence()), "policy", Outcome::Fail, Decision::Deny, "not apply to");
     let layout = of_kind(SubjectKind::Layout);

@@ -312,7 +312,7 @@ proptest! {
         prop_assert_eq!(&decide(&policy, &evidence, &reversed), &verdict);
         let worst = verdict.platforms[0].rules.iter().map(plimsoll_policy::RuleResult::decision).max();
         prop_assert_eq!(worst, Some(verdict.decision));
-        prop_assert_eq!(verdict.platforms[0].rules.len(), 8);
+        prop_assert_eq!(verdict.platforms[0].rules.len(), 12);
         prop_assert!(!verdict.reasons.is_empty());
         if let Some(until) = verdict.valid_until {
             prop_assert!(until >= now(), "it cannot have ended before it was made");

@@ -71,7 +71,7 @@ fn the_worst_decision_holds_and_every_rule_is_listed_under_its_policy() {
     let applied: Vec<&str> = verdict.applied().map(|policy| policy.name.as_str()).collect();
     assert_eq!(applied, ["base", "team"], "what is about other images is not applied");
     // One answer for each rule of each policy, except for rules that are evaluated once.
-    assert_eq!(verdict.platforms[0].rules.len(), 1 + 2 * 7);
+    assert_eq!(verdict.platforms[0].rules.len(), 1 + 2 * 11);
 
     // The reverse order gives the same.
     let turned = judge_all(&[&team, &base()], &found, &[]);
@@ -98,7 +98,7 @@ fn an_image_without_a_matching_policy_is_denied() {
     let verdict = judge_all(&[&one, &two], &evidence(), &[]);
     assert_eq!(verdict.decision, Decision::Deny);
     assert_eq!(verdict.reasons, [format!("policy: none of 2 policies applies to {NAME}")]);
-    assert_eq!(verdict.platforms[0].rules.len(), 8);
+    assert_eq!(verdict.platforms[0].rules.len(), 12);
     let single = judge_all(&[&one], &evidence(), &[]);
     assert_eq!(single.reasons, [format!("policy: policy one does not apply to {NAME}")]);
 
@@ -231,7 +231,7 @@ fn the_verdict_about_one_policy_keeps_its_form_and_several_are_listed() {
     assert_eq!(two["policies"].as_array().unwrap().len(), 2);
     // Two documents with the same name are distinguished by their origin.
     assert_eq!(two["platforms"][0]["rules"][1]["policy"], json!("base (base.yaml)"));
-    assert_eq!(two["platforms"][0]["rules"][8]["policy"], json!("base (team/base.yaml)"));
+    assert_eq!(two["platforms"][0]["rules"][12]["policy"], json!("base (team/base.yaml)"));
     let known = schema["properties"].as_object().unwrap();
     assert!(two.as_object().unwrap().keys().all(|member| known.contains_key(member)));
     let required: Vec<&str> =

@@ -109,6 +109,14 @@ pub(crate) enum Rule {
     Sbom,
     /// It was built as expected
     Provenance,
+    /// It is built on an approved base
+    Bases,
+    /// Its user, ports and labels are as allowed
+    Configuration,
+    /// Nothing in its environment or history looks like a secret
+    Secrets,
+    /// It does not say that it is too old
+    Age,
     /// The image comes from an allowed repository
     Registries,
 }
@@ -120,6 +128,10 @@ impl Rule {
             Self::Vulnerabilities => "vulnerabilities",
             Self::Sbom => "sbom",
             Self::Provenance => "provenance",
+            Self::Bases => "bases",
+            Self::Configuration => "configuration",
+            Self::Secrets => "secrets",
+            Self::Age => "age",
             Self::Registries => "registries",
         }
     }

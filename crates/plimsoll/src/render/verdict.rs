@@ -474,6 +474,7 @@ fn other_detail(detail: &Detail, explain: bool) -> Option<String> {
             }
             (!parts.is_empty()).then(|| format!("found in all: {}", parts.join(", ")))
         }
+        Detail::Secret { what } => Some(safe(what).into_owned()),
         Detail::SetAside { what, reason } => Some(format!("set aside: {}: {}", safe(what), safe(reason))),
         Detail::Gap { ecosystem, files, components, reason } => Some(format!(
             "not covered: {}{}: {}",

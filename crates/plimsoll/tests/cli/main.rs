@@ -31,6 +31,7 @@ mod fleet;
 mod help;
 mod hostile_output;
 mod identities;
+mod image_rules;
 mod inventories;
 mod keys;
 mod layer_cache;

@@ -109,6 +109,10 @@ pub fn full() -> String {
          signatures: {{ required: true, threshold: 1, anyOf: [{{ name: release, key: {{ file: keys/release.pub, notBefore: 2026-01-01T00:00:00Z, notAfter: 2027-06-01T00:00:00Z }} }}] }}
          attestations: [{{ name: tests, predicateType: vuln, signedBy: [{{ name: ci, key: {{ file: keys/release.pub }} }}], threshold: 1, maxAge: 30d, conditions: [{{ path: /result, equals: PASSED, oneOf: [PASSED, 1, true], matches: 'P.*', contains: 1, atLeast: 0.5, atMost: 9, maxItems: 3, maxAge: 7d }}], action: deny }}]
          provenance: {{ signedBy: [{{ name: builder, key: {{ file: keys/release.pub }} }}], deployers: [{{ name: robot, key: {{ file: keys/secops.pub }} }}], builderId: 'https://b.example/', buildType: {{ pattern: 'https://t[.]example/.*' }}, sourceRepository: 'https://github.com/team/app', sourceRef: refs/heads/main, buildConfig: release.yml, parameters: {{ a: b }}, noOtherParameters: true, materials: ['pkg:docker/debian@12'], pinnedMaterials: true, slsaLevel: 2, trustedBuilders: {{ 'https://b.example/': 3 }}, action: deny }}
+         bases: {{ allow: [{{ name: debian-12, layers: ['{digest}'], digest: '{digest}' }}], action: deny }}
+         configuration: {{ user: nonRoot, allowPorts: [8080/tcp], labels: {{ team: shop, other: {{ pattern: 'a.*' }} }}, action: deny }}
+         secrets: {{ allow: [{{ name: TEST_PASSWORD, reason: only tests }}], action: deny }}
+         age: {{ max: 90d, action: deny }}
          sbom: {{ required: true, onUnknown: block, attestedBy: [{{ name: sbom builder, key: {{ file: keys/release.pub, transparencyLog: false }} }}] }}
          vulnerabilities: {{ block: [critical, high], unratedAs: high, maxDatabaseAge: 24h, ignoreUnfixed: false, onUnknown: block, vex: {{ signedBy: [{{ name: psirt, key: {{ file: keys/release.pub }} }}] }} }}
          deny: {{ digests: [{{ digest: '{digest}', reason: miner }}] }}
@@ -170,6 +174,7 @@ pub fn evidence() -> Evidence {
         database: DatabaseFacts::default(),
         vex: VexFacts::default(),
         attestations: plimsoll_policy::AttestationFacts::default(),
+        configuration: None,
         narrowed: Vec::new(),
     }
 }

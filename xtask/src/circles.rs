@@ -20,6 +20,7 @@ const INTENDED: &[(&str, &[&str], &str)] = &[
         &[
             "applicable",
             "deny",
+            "document",
             "evidence",
             "lint",
             "policy",

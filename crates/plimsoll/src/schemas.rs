@@ -28,6 +28,7 @@ pub(crate) const ALL: &[Schema] = &[
     Schema { name: "policy", about: "a policy", make: schema::policy },
     Schema { name: "waiver", about: "a waiver", make: schema::waiver },
     Schema { name: "deny-list", about: "a deny list", make: schema::deny_list },
+    Schema { name: "evidence", about: "the evidence, for expressions of policies", make: schema::evidence },
     Schema { name: "verdict", about: "a verdict, as part of `check -o json`", make: schema::verdict },
     Schema { name: "waiver-show", about: "the output of `waiver show -o json`", make: schema::waiver_show },
     Schema { name: "check", about: "the output of `check -o json`", make: check },

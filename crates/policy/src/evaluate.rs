@@ -8,6 +8,8 @@
 //!   is denied; of the other rules, only deny lists are applied to it.
 //! - If evidence that a rule needs is missing, the rule is unknown, never passed and never "not applicable".
 
+use std::cell::OnceCell;
+
 use jiff::Timestamp;
 use plimsoll_core::{Cancel, Stopped};
 
@@ -67,8 +69,16 @@ fn answered(
     let mut answers = Vec::new();
     for (index, policy) in asked.iter().enumerate() {
         let waivers = ApplicableWaivers::new(policy, waivers, &evidence.subject, now);
-        let context =
-            Context { policy, policies: &in_question, evidence, waivers: &waivers, denials, now, cancel };
+        let context = Context {
+            policy,
+            policies: &in_question,
+            evidence,
+            waivers: &waivers,
+            denials,
+            now,
+            cancel,
+            document: OnceCell::new(),
+        };
         let label = (asked.len() > 1).then(|| label(policy, asked));
         answers.extend(answers_under(&context, index == 0, label.as_deref()));
     }

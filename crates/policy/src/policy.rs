@@ -34,6 +34,7 @@ use crate::rules::age::AgeSpec;
 use crate::rules::attestation::AttestationRule;
 use crate::rules::bases::BasesSpec;
 use crate::rules::configuration::ConfigurationSpec;
+use crate::rules::custom::{self, CustomRule};
 use crate::rules::provenance::ProvenancePolicy;
 use crate::rules::sbom::{LayerDigestNotComputed, SbomPolicy};
 use crate::rules::secrets::SecretsSpec;
@@ -105,6 +106,8 @@ pub struct Policy {
     pub(crate) secrets: Option<SecretsSpec>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) age: Option<AgeSpec>,
+    #[serde(rename = "rules", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) custom: Vec<CustomRule>,
     pub(crate) denials: Vec<Denial>,
     pub(crate) waivers: WaiverPolicy,
 }
@@ -250,7 +253,7 @@ impl Policy {
     /// Whether a rule looks at the content of attestations of this type.
     pub(crate) fn reads_predicates_of(&self, predicate_type: &str) -> bool {
         let mut asking = self.rules().filter_map(|rule| rule.attestations(self));
-        asking.any(|it| it.reads_predicate && it.kind.includes(predicate_type))
+        !self.custom.is_empty() || asking.any(|it| it.reads_predicate && it.kind.includes(predicate_type))
     }
 
     /// Whether these attestations already satisfy every rule that asks for some, so that no other place must be searched. This
@@ -329,6 +332,11 @@ fn resolve(doc: PolicyDocument, origin: &str, digest: Digest, files: &dyn KeyFil
         configuration: spec.configuration.into_option(),
         secrets: spec.secrets.into_option(),
         age: spec.age.into_option(),
+        custom: custom::resolve(spec.rules).map_err(|(path, reason)| Error::Invalid {
+            origin: origin.to_owned(),
+            path,
+            reason,
+        })?,
         denials: denials.into_iter().map(|d| Denial::new(d, &format!("policy {name}"))).collect(),
         waivers: waivers(spec.waivers, tier, &keys)?,
         name,

@@ -1,12 +1,16 @@
 //! What a rule is: what it needs, what weakens it, and its answer.
 
+use std::cell::OnceCell;
+
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::Cancel;
+use serde_json::Value;
 
 use crate::action::Action;
 use crate::applicable::ApplicableWaivers;
 use crate::deny::DenyList;
 use crate::detail::Detail;
+use crate::document::document;
 use crate::evidence::{
     AttestationSearch, Evidence, ImageConfiguration, ImageDigests, InventorySource, Narrowed,
     SbomAttestation, SbomFacts,
@@ -123,6 +127,8 @@ pub(crate) struct Context<'a> {
     pub(crate) denials: &'a DenyList,
     pub(crate) now: Timestamp,
     pub(crate) cancel: &'a Cancel,
+    /// The evidence as a document, made when the first rule asks for it.
+    pub(crate) document: OnceCell<Value>,
 }
 
 impl Context<'_> {
@@ -147,6 +153,11 @@ impl Context<'_> {
         };
         let attester = attestation.attester(self.policy, &digests.manifest, self.now)?;
         Ok(Some((attestation, attester)))
+    }
+
+    /// The evidence as a document, for rules in the words of the policy.
+    pub(crate) fn document(&self) -> &Value {
+        self.document.get_or_init(|| document(self))
     }
 
     /// The image's configuration, if the subject is an image that was seen.
@@ -287,6 +298,7 @@ mod tests {
             denials: &DenyList::none(),
             now: Timestamp::UNIX_EPOCH,
             cancel: &cancel,
+            document: OnceCell::new(),
         };
         let mut findings = context.while_awaited(&[1, 2, 3]);
         assert_eq!(findings.next(), Some(&1));

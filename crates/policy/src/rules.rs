@@ -8,6 +8,7 @@ pub(crate) mod age;
 pub(crate) mod attestation;
 pub(crate) mod bases;
 pub(crate) mod configuration;
+pub(crate) mod custom;
 pub(crate) mod deny_list;
 pub(crate) mod digest;
 mod name;
@@ -65,8 +66,10 @@ pub fn built_in() -> impl Iterator<Item = RuleInfo> {
 
 /// The rules that policies define, each kind by what its names begin with, what is true if one passes, and what a waiver can
 /// accept of it.
-pub(crate) const OF_POLICIES: &[(&str, &str, Waivable)] =
-    &[(attestation::PREFIX, "It has this attestation.", Waivable::Failure)];
+pub(crate) const OF_POLICIES: &[(&str, &str, Waivable)] = &[
+    (attestation::PREFIX, "It has this attestation.", Waivable::Failure),
+    (custom::PREFIX, "What the policy asks in its own words is true.", Waivable::Failure),
+];
 
 /// The rule of this name, built-in or of a policy, and what a waiver can accept of it.
 pub(crate) fn named(name: &str) -> Option<(RuleName, Waivable)> {
@@ -87,7 +90,8 @@ impl Policy {
     /// The rules in force under it, in the order in which they are applied.
     pub(crate) fn rules(&self) -> impl Iterator<Item = &dyn Rule> {
         let own = self.attestations.iter().map(|rule| -> &dyn Rule { rule });
-        BUILT_IN.iter().copied().chain(own)
+        let custom = self.custom.iter().map(|rule| -> &dyn Rule { rule });
+        BUILT_IN.iter().copied().chain(own).chain(custom)
     }
 
     /// The evidence that its rules need.

@@ -6,6 +6,7 @@ use schemars::transform::RecursiveTransform;
 use serde_json::Value;
 
 use crate::deny::DenyListDocument;
+use crate::document::EvidenceDocument;
 use crate::report::WaiverReports;
 use crate::spec::PolicyDocument;
 use crate::verdict::Verdict;
@@ -29,6 +30,11 @@ pub fn deny_list() -> Value {
 /// The schema of the output of `waiver show`.
 pub fn waiver_show() -> Value {
     schema::<WaiverReports>(SchemaSettings::draft2020_12().for_serialize())
+}
+
+/// The schema of the evidence as rules in the words of a policy see it.
+pub fn evidence() -> Value {
+    schema::<EvidenceDocument<'static>>(SchemaSettings::draft2020_12().for_serialize())
 }
 
 /// The schema of a verdict.

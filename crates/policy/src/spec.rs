@@ -50,6 +50,7 @@
 //!   configuration: { user: nonRoot, allowPorts: [8080/tcp], labels: { team: shop } }
 //!   secrets: { allow: [{ name: TEST_PASSWORD, reason: "…" }] }
 //!   age: { max: 90d }
+//!   rules: [{ name: nothing-exploited, cel: "!evidence.findings.exists(f, f.exploited)" }]
 //!   deny: { digests: [{ digest: "sha256:…", reason: "…" }] }
 //!   waivers:
 //!     approvers: [{ name: secops@example, key: { file: keys/secops.pub } }]
@@ -71,6 +72,7 @@ use crate::rules::age::AgeSpec;
 use crate::rules::attestation::AttestationSpec;
 use crate::rules::bases::BasesSpec;
 use crate::rules::configuration::ConfigurationSpec;
+use crate::rules::custom::CustomSpec;
 use crate::rules::deny_list::DenySpec;
 use crate::rules::digest::DigestSpec;
 use crate::rules::policy_match::MatchSpec;
@@ -145,6 +147,9 @@ pub(crate) struct PolicySpec {
     /// How old they may be. Any age, when left out.
     #[serde(default)]
     pub(crate) age: Setting<AgeSpec>,
+    /// What else must be true, in the words of the policy, each a rule of its own.
+    #[serde(default)]
+    pub(crate) rules: Setting<Vec<CustomSpec>>,
     #[serde(default, deserialize_with = "given")]
     pub(crate) deny: DenySpec,
     #[serde(default, deserialize_with = "given")]

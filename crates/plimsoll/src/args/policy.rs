@@ -113,4 +113,6 @@ pub(crate) enum Document {
     DenyList,
     /// A verdict, as `check -o json` writes it
     Verdict,
+    /// The evidence, as expressions in `spec.rules` see it
+    Evidence,
 }

@@ -87,6 +87,7 @@ fn print_schema(document: Document) -> Result<Exit, Failure> {
         Document::Policy => schema::policy(),
         Document::Waiver => schema::waiver(),
         Document::DenyList => schema::deny_list(),
+        Document::Evidence => schema::evidence(),
         Document::Verdict => schema::verdict(),
     };
     output::emit_json(None, &schema)?;

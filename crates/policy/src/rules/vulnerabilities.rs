@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use std::borrow::Cow;
+
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::Ecosystem;
 use plimsoll_core::quantity::count;
@@ -233,6 +235,24 @@ impl Rule for VulnerabilitiesRule {
 
     fn evaluate(&self, context: &Context<'_>) -> Answer {
         evaluate(context)
+    }
+}
+
+/// What is known to be vulnerable, without what VEX sets aside, if nothing was left out of the search; else why there is none.
+pub(crate) fn complete<'a>(context: &'a Context<'_>) -> Result<Cow<'a, Scan>, String> {
+    context.attested()?;
+    let narrowed = context.narrowed();
+    let scan = match narrowed.map_or(&context.evidence.vulnerabilities, |narrowed| &narrowed.vulnerabilities)
+    {
+        VulnerabilityFacts::Scanned(scan) => scan,
+        VulnerabilityFacts::Unavailable { reason } => return Err(format!("there was no scan: {reason}")),
+    };
+    let signer = context.evidence.database.signer(context.policy, context.now);
+    signer.map_err(|reason| format!("the advisory database does not count: {reason}"))?;
+    let settled = vex::settled(scan, context);
+    match gaps(settled.scan.as_ref(), context.policy, context.now).first() {
+        Some(gap) => Err(format!("not covered: {}", gap.text)),
+        None => Ok(settled.scan),
     }
 }
 

@@ -113,6 +113,7 @@ pub fn full() -> String {
          configuration: {{ user: nonRoot, allowPorts: [8080/tcp], labels: {{ team: shop, other: {{ pattern: 'a.*' }} }}, action: deny }}
          secrets: {{ allow: [{{ name: TEST_PASSWORD, reason: only tests }}], action: deny }}
          age: {{ max: 90d, action: deny }}
+         rules: [{{ name: nothing-exploited, cel: '!evidence.findings.exists(f, f.exploited)', message: attackers use it, action: deny }}]
          sbom: {{ required: true, onUnknown: block, attestedBy: [{{ name: sbom builder, key: {{ file: keys/release.pub, transparencyLog: false }} }}] }}
          vulnerabilities: {{ block: [critical, high], unratedAs: high, maxDatabaseAge: 24h, ignoreUnfixed: false, onUnknown: block, vex: {{ signedBy: [{{ name: psirt, key: {{ file: keys/release.pub }} }}] }} }}
          deny: {{ digests: [{{ digest: '{digest}', reason: miner }}] }}

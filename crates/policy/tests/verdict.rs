@@ -53,7 +53,7 @@ fn judged(gaps: Vec<plimsoll_vuln::Gap>) -> Verdict {
     let release = PublicKey::from_pem(&data("release.pub")).unwrap();
     let signature = statement_by_key(&signature, &[release]).unwrap();
     let mut python = finding("CVE-2026-2", Severity::High);
-    python.component = "pkg:pypi/jinja2@3.1.4".parse().unwrap();
+    python.component = "pkg:pypi/jinja2@3.1.4".parse::<plimsoll_core::Purl>().unwrap().into();
     (python.package, python.version) = ("jinja2".to_owned(), "3.1.4".to_owned());
     python.fix = Fix::NotFixed;
     let findings =

@@ -342,10 +342,10 @@ fn scope_is_the_named_repositories_and_digests_and_nothing_else() {
 #[test]
 fn an_advisory_for_several_cves_is_waived_only_for_all_of_them() {
     let mut both = finding("CVE-2026-1", Severity::Critical);
-    both.aliases = vec!["CVE-2026-7".to_owned(), "GHSA-aaaa-bbbb-cccc".to_owned()];
+    both.aliases = vec!["CVE-2026-7".to_owned(), "GHSA-aaaa-bbbb-cccc".to_owned()].into();
     both.advisory = "DSA-1-1".to_owned();
     let names = ["CVE-2026-1", "CVE-2026-7"].map(str::to_owned);
-    both.named_by = [(both.advisory.clone(), names.into())].into();
+    both.named_by = plimsoll_vuln::NamedBy::from([(both.advisory.clone(), names.into())]).into();
     let decide = |cves: Value| {
         let waiver = unsigned(&waiver_with(&json!({"cves": cves})));
         judged(&policy(UNSIGNED), &with(vec![both.clone()]), &[waiver], now())
@@ -359,7 +359,7 @@ fn an_advisory_for_several_cves_is_waived_only_for_all_of_them() {
 
     let mut without_cve = finding("PYSEC-2026-1", Severity::Critical);
     without_cve.advisory = "PYSEC-2026-1".to_owned();
-    without_cve.aliases = vec!["GHSA-aaaa-bbbb-cccc".to_owned()];
+    without_cve.aliases = vec!["GHSA-aaaa-bbbb-cccc".to_owned()].into();
     for id in ["PYSEC-2026-1", "GHSA-aaaa-bbbb-cccc"] {
         let waiver = unsigned(&waiver_with(&json!({"cves": [id]})));
         assert_eq!(
@@ -374,13 +374,13 @@ fn an_advisory_is_accepted_with_its_own_cves_and_no_others() {
     // Two advisories about one vulnerability, and only the second names another CVE, too.
     let mut merged = finding("CVE-2026-1", Severity::Critical);
     merged.advisory = "GHSA-aaaa-bbbb-cccc".to_owned();
-    merged.aliases = vec!["CVE-2026-7".to_owned(), merged.advisory.clone(), "PYSEC-2026-2".to_owned()];
+    merged.aliases = vec!["CVE-2026-7".to_owned(), merged.advisory.clone(), "PYSEC-2026-2".to_owned()].into();
     let cves =
         |cves: &[&str]| cves.iter().map(ToString::to_string).collect::<std::collections::BTreeSet<_>>();
-    merged.named_by = [
+    merged.named_by = plimsoll_vuln::NamedBy::from([
         (merged.advisory.clone(), cves(&["CVE-2026-1"])),
         ("PYSEC-2026-2".to_owned(), cves(&["CVE-2026-1", "CVE-2026-7"])),
-    ]
+    ])
     .into();
     let decide = |named: Value| {
         let waiver = unsigned(&waiver_with(&json!({"cves": named})));

@@ -25,6 +25,7 @@ pub mod lookup;
 pub mod order;
 pub mod scan;
 pub mod severity;
+mod shared;
 pub mod spans;
 pub mod version;
 pub mod vex;
@@ -39,3 +40,4 @@ pub use scan::{
     UsedDocument, VexUse, Weight, explain, scan, scan_until, upgrades,
 };
 pub use severity::{Rating, Severity, SeveritySource};
+pub use shared::{NamedBy, Shared};

@@ -50,9 +50,10 @@ use crate::class::Class;
 use crate::conditions::Traits;
 use crate::database::{Advisories, Database, FeedStatus, Overlays, key};
 use crate::error::Error;
+use crate::shared::Interner;
 use aside::Asides;
 use gap::Gaps;
-use merge::{Hit, Vulnerability};
+use merge::{Hit, Of, Vulnerability};
 use target::{Target, Targets};
 
 /// Components that are looked up between two looks at the clock.
@@ -162,6 +163,7 @@ pub fn scan_until(
         without_epochs: 0,
         looked_up: BTreeMap::new(),
         judged: HashMap::new(),
+        interner: Interner::default(),
     };
     // Its gaps are dropped.
     let mut aside = Gaps::default();
@@ -296,6 +298,8 @@ struct Scanner<'a> {
     looked_up: BTreeMap<&'static str, usize>,
     /// By key, version and traits: the many binaries of one source package are judged once.
     judged: HashMap<(String, String, Traits<'a>, Epochs), Rc<Matches>>,
+    /// What findings share.
+    interner: Interner,
 }
 
 /// The findings for one component.
@@ -337,6 +341,14 @@ struct Matches {
 }
 
 impl Matches {
+    /// The same, with what is known already kept once.
+    fn interned(mut self, interner: &mut Interner) -> Self {
+        let fixed = self.fixed.iter_mut().map(|(vulnerability, _)| vulnerability);
+        let all = self.found.iter_mut().chain(fixed).chain(&mut self.undecided);
+        all.for_each(|vulnerability| vulnerability.intern(interner));
+        self
+    }
+
     /// Sets aside vulnerabilities without a fix in this release, if the installed version comes from a newer
     /// release and has the fix.
     fn set_aside_fixed(
@@ -392,10 +404,12 @@ impl<'a> Scanner<'a> {
             }
         };
         *self.looked_up.entry(advisories.ecosystem().name()).or_default() += 1;
+        let of = Of::new(component);
         let Some(release) = release else {
-            let judged = judge(advisories, &Subject::new(component, None, installed(component), advisories))?;
+            let subject = Subject::new(component, None, installed(component), advisories);
+            let judged = judge(advisories, &subject)?.interned(&mut self.interner);
             self.doubt(advisories, &judged.doubts);
-            let finding = |it: Vulnerability| it.finding(component, &component.name, &component.version);
+            let finding = |it: Vulnerability| it.finding(&of, &component.name, &component.version);
             let ecosystem = advisories.ecosystem().name();
             let undecided = judged.undecided.into_iter().map(|it| (ecosystem, finding(it))).collect();
             let findings = judged.found.into_iter().map(finding).collect();
@@ -421,7 +435,7 @@ impl<'a> Scanner<'a> {
             without_epochs |= judged.without_epochs;
             let finding = |it: &Vulnerability| Finding {
                 without_epochs: judged.without_epochs,
-                ..it.clone().finding(component, name, version)
+                ..it.clone().finding(&of, name, version)
             };
             let ecosystem = advisories.ecosystem().name();
             found.undecided.extend(judged.undecided.iter().map(|it| (ecosystem, finding(it))));
@@ -454,12 +468,14 @@ impl<'a> Scanner<'a> {
         *self.looked_up.entry(advisories.ecosystem().name()).or_default() += 1;
         let ecosystem = advisories.ecosystem().name();
         let mut found = Found { findings: Vec::new(), suppressed: Vec::new(), undecided: Vec::new() };
+        let of = Of::new(component);
         for product in known {
-            let judged = judge(advisories, &Subject::product(component, &product))?;
+            let subject = Subject::product(component, &product);
+            let judged = judge(advisories, &subject)?.interned(&mut self.interner);
             self.doubt(advisories, &judged.doubts);
             let finding = |it: Vulnerability| Finding {
                 cpe: Some(product.clone()),
-                ..it.finding(component, &component.name, &component.version)
+                ..it.finding(&of, &component.name, &component.version)
             };
             found.undecided.extend(judged.undecided.into_iter().map(|it| (ecosystem, finding(it))));
             found.add(judged.found.into_iter().map(finding), std::iter::empty());
@@ -480,7 +496,7 @@ impl<'a> Scanner<'a> {
         }
         let mut judged = judge(advisories, subject)?;
         judged.set_aside_fixed(advisories, release, subject)?;
-        let judged = Rc::new(judged);
+        let judged = Rc::new(judged.interned(&mut self.interner));
         self.judged.insert(memo, Rc::clone(&judged));
         Ok(judged)
     }

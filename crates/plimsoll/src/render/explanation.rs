@@ -57,10 +57,10 @@ fn write_one(
     let others: Vec<&str> = known_as.iter().map(String::as_str).filter(|other| other != id).collect();
     let also = if others.is_empty() { String::new() } else { format!(", also {}", others.join(", ")) };
     let told = findings.iter().chain(informational).chain(suppressed.iter().map(|it| &it.finding));
-    let summaries = told.clone().map(|finding| &finding.summary);
-    let summaries = summaries.chain(statements.iter().map(|it| &it.advice.summary));
+    let summaries = told.clone().map(|finding| finding.summary.as_str());
+    let summaries = summaries.chain(statements.iter().map(|it| it.advice.summary.as_str()));
     let summary =
-        summaries.chain(explanation.elsewhere.iter().map(|it| &it.summary)).find(|it| !it.is_empty());
+        summaries.chain(explanation.elsewhere.iter().map(|it| it.summary.as_str())).find(|it| !it.is_empty());
     let summary = summary.map(|text| format!(": {}", safe(text))).unwrap_or_default();
     let lead = page.paint.paint(Tone::Strong, &safe(id)).into_owned();
     page.paragraph(out, &lead, 2, &format!("{}{summary}", safe(&also)))?;

@@ -226,7 +226,7 @@ impl Baseline {
             *changes.regressions.entry(severity(finding)).or_default() += 1;
             let told = Changed {
                 id: finding.id.clone(),
-                component: finding.component.clone(),
+                component: (*finding.component).clone(),
                 severity: severity(finding),
                 because: because.unwrap_or_default(),
             };

@@ -237,9 +237,12 @@ pub fn finding(id: &str, severity: Severity) -> Finding {
         id: id.to_owned(),
         advisory: format!("DEBIAN-{id}"),
         class: plimsoll_vuln::Class::Vulnerability,
-        aliases: Vec::new(),
-        named_by: [(format!("DEBIAN-{id}"), [id.to_owned()].into())].into(),
-        component: "pkg:deb/debian/libfoo1@1.0-1?arch=amd64&distro=debian-12".parse().unwrap(),
+        aliases: Vec::new().into(),
+        named_by: plimsoll_vuln::NamedBy::from([(format!("DEBIAN-{id}"), [id.to_owned()].into())]).into(),
+        component: "pkg:deb/debian/libfoo1@1.0-1?arch=amd64&distro=debian-12"
+            .parse::<plimsoll_core::Purl>()
+            .unwrap()
+            .into(),
         package: "foo".to_owned(),
         version: "1.0-1".to_owned(),
         severity,
@@ -250,11 +253,12 @@ pub fn finding(id: &str, severity: Severity) -> Finding {
         without_epochs: false,
         cpe: None,
         fix: Fix::Fixed(vec!["1.0-1+deb12u1".to_owned()]),
-        summary: "overflow in foo".to_owned(),
-        locations: vec![plimsoll_sbom::Location { path: "var/lib/dpkg/status".to_owned(), layer: Some(1) }],
+        summary: "overflow in foo".to_owned().into(),
+        locations: vec![plimsoll_sbom::Location { path: "var/lib/dpkg/status".to_owned(), layer: Some(1) }]
+            .into(),
         published: None,
         modified: None,
-        urls: Vec::new(),
+        urls: Vec::new().into(),
     }
 }
 

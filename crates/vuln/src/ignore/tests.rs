@@ -15,13 +15,15 @@ const NOW: &str = "2026-11-20T12:00:00Z";
 
 fn finding(id: &str, purl: &str, paths: &[&str]) -> Finding {
     let component = Component::from_purl(purl.parse().unwrap());
+    let locations = paths.iter().map(|path| Location { path: (*path).to_owned(), layer: None });
+    let locations: Vec<Location> = locations.collect();
     Finding {
         id: id.to_owned(),
         advisory: id.to_owned(),
         class: Class::default(),
-        aliases: vec!["GHSA-x".to_owned()],
-        named_by: BTreeMap::new(),
-        component: component.purl,
+        aliases: vec!["GHSA-x".to_owned()].into(),
+        named_by: BTreeMap::new().into(),
+        component: component.purl.into(),
         package: component.name,
         version: component.version,
         severity: Severity::High,
@@ -32,11 +34,11 @@ fn finding(id: &str, purl: &str, paths: &[&str]) -> Finding {
         cpe: None,
         without_epochs: false,
         fix: Fix::NotFixed,
-        summary: String::new(),
-        locations: paths.iter().map(|path| Location { path: (*path).to_owned(), layer: None }).collect(),
+        summary: String::new().into(),
+        locations: locations.into(),
         published: None,
         modified: None,
-        urls: Vec::new(),
+        urls: Vec::new().into(),
     }
 }
 
@@ -129,8 +131,8 @@ fn an_advisory_about_several_vulnerabilities_is_ignored_if_each_is() {
     let both = || {
         let named = BTreeSet::from(["CVE-2026-1".to_owned(), "CVE-2026-2".to_owned()]);
         Finding {
-            aliases: vec!["CVE-2026-2".to_owned(), "GHSA-x".to_owned()],
-            named_by: BTreeMap::from([("GHSA-x".to_owned(), named)]),
+            aliases: vec!["CVE-2026-2".to_owned(), "GHSA-x".to_owned()].into(),
+            named_by: BTreeMap::from([("GHSA-x".to_owned(), named)]).into(),
             ..finding("CVE-2026-1", NPM, &[])
         }
     };

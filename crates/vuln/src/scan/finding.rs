@@ -1,6 +1,6 @@
 //! A vulnerability of a component, as it is reported.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 use plimsoll_core::{Purl, Timestamp};
@@ -11,6 +11,7 @@ use super::risk::{Exploited, Likelihood};
 use super::settled::{IgnoredBy, SettledByVex};
 use crate::class::Class;
 use crate::severity::{Severity, SeveritySource};
+use crate::shared::{NamedBy, Shared};
 
 /// One vulnerability of one component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,12 +24,12 @@ pub struct Finding {
     /// Whether it is a vulnerability or something else.
     pub class: Class,
     /// All other identifiers of the same vulnerability, sorted.
-    pub aliases: Vec<String>,
+    pub aliases: Shared<Vec<String>>,
     /// The CVEs that each of the merged advisories names itself, by the advisory's identifier.
     #[serde(skip)]
-    pub named_by: BTreeMap<String, BTreeSet<String>>,
+    pub named_by: Shared<NamedBy>,
     /// The component.
-    pub component: Purl,
+    pub component: Shared<Purl>,
     /// The package that the advisory names: for Debian the source package.
     pub package: String,
     /// The version that was compared: for Debian that of the source package.
@@ -57,15 +58,15 @@ pub struct Finding {
     /// Whether a newer version fixes it.
     pub fix: Fix,
     /// One line.
-    pub summary: String,
+    pub summary: Shared<String>,
     /// Where the component was found.
-    pub locations: Vec<Location>,
+    pub locations: Shared<Vec<Location>>,
     /// The earliest publication among the advisories.
     pub published: Option<Timestamp>,
     /// The latest change among the advisories.
     pub modified: Option<Timestamp>,
     /// Links to more information.
-    pub urls: Vec<String>,
+    pub urls: Shared<Vec<String>>,
 }
 
 impl Finding {

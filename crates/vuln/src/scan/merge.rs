@@ -3,17 +3,19 @@
 //! The input is the advisories that affect one version of one package, so that a shared identifier never
 //! joins different packages.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use plimsoll_core::Timestamp;
-use plimsoll_sbom::Component;
+use plimsoll_core::{Purl, Timestamp};
+use plimsoll_sbom::{Component, Location};
 
 use super::{Finding, Fix, linkage};
 use crate::affected::FixState;
 use crate::class::Class;
-use crate::database::{Detail, Entry};
+use crate::database::{Detail, Entry, VulnerableFunctions};
 use crate::order::VersionOrder;
 use crate::severity::Rating;
+use crate::shared::{Interner, NamedBy, Shared};
 
 /// An advisory that applies.
 #[derive(Debug)]
@@ -42,12 +44,29 @@ impl Hit {
 pub(super) struct Vulnerability {
     id: String,
     advisory: String,
-    aliases: Vec<String>,
-    named_by: BTreeMap<String, BTreeSet<String>>,
+    aliases: Shared<Vec<String>>,
+    named_by: Shared<NamedBy>,
     rating: Rating,
     class: Class,
     fix: Fix,
-    detail: Detail,
+    summary: Shared<String>,
+    urls: Shared<Vec<String>>,
+    published: Option<i64>,
+    modified: Option<i64>,
+    functions: Shared<Vec<VulnerableFunctions>>,
+}
+
+/// What all findings of a component share.
+pub(super) struct Of<'a> {
+    component: &'a Component,
+    purl: OnceCell<Shared<Purl>>,
+    locations: OnceCell<Shared<Vec<Location>>>,
+}
+
+impl<'a> Of<'a> {
+    pub(super) fn new(component: &'a Component) -> Self {
+        Self { component, purl: OnceCell::new(), locations: OnceCell::new() }
+    }
 }
 
 impl Vulnerability {
@@ -66,7 +85,15 @@ impl Vulnerability {
         self.fix.nearest().is_none()
     }
 
-    pub(super) fn finding(self, component: &Component, package: &str, version: &str) -> Finding {
+    /// Keeps once what others have as well.
+    pub(super) fn intern(&mut self, interner: &mut Interner) {
+        interner.list(&mut self.aliases);
+        interner.list(&mut self.urls);
+        interner.named_by(&mut self.named_by);
+        interner.text(&mut self.summary);
+    }
+
+    pub(super) fn finding(self, of: &Of<'_>, package: &str, version: &str) -> Finding {
         let time = |seconds: Option<i64>| Timestamp::from_second(seconds?).ok();
         Finding {
             id: self.id,
@@ -74,22 +101,22 @@ impl Vulnerability {
             class: self.class,
             aliases: self.aliases,
             named_by: self.named_by,
-            component: component.purl.clone(),
+            component: of.purl.get_or_init(|| of.component.purl.clone().into()).clone(),
             package: package.to_owned(),
             version: version.to_owned(),
             severity: self.rating.severity,
             severity_source: self.rating.source,
             exploited: None,
             likelihood: None,
-            linked: linkage::linked(component, &self.detail.functions),
+            linked: linkage::linked(of.component, &self.functions),
             without_epochs: false,
             cpe: None,
             fix: self.fix,
-            summary: self.detail.summary,
-            locations: component.locations.clone(),
-            published: time(self.detail.published),
-            modified: time(self.detail.modified),
-            urls: self.detail.urls,
+            summary: self.summary,
+            locations: of.locations.get_or_init(|| of.component.locations.clone().into()).clone(),
+            published: time(self.published),
+            modified: time(self.modified),
+            urls: self.urls,
         }
     }
 }
@@ -154,7 +181,7 @@ fn are_functions_named(group: &[Hit]) -> bool {
 
 fn join(order: &dyn VersionOrder, mut group: Vec<Hit>) -> Option<Vulnerability> {
     let fix = fix(order, &mut group);
-    let mut named_by: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut named_by = NamedBy::new();
     for hit in &group {
         let cves = hit.identifiers().filter(|id| id.starts_with("CVE-")).map(str::to_owned);
         named_by.entry(hit.id.clone()).or_default().extend(cves);
@@ -194,12 +221,16 @@ fn join(order: &dyn VersionOrder, mut group: Vec<Hit>) -> Option<Vulnerability> 
     Some(Vulnerability {
         id,
         advisory: first.id,
-        aliases: identifiers,
-        named_by,
+        aliases: identifiers.into(),
+        named_by: named_by.into(),
         rating: first.rating,
         class: first.class,
         fix,
-        detail: first.detail,
+        summary: first.detail.summary.into(),
+        urls: first.detail.urls.into(),
+        published: first.detail.published,
+        modified: first.detail.modified,
+        functions: first.detail.functions.into(),
     })
 }
 

@@ -177,7 +177,7 @@ fn advisories_about_one_vulnerability_are_one_finding() {
     let scan = run(&[(Ecosystem::PyPI, &[], advisories())], &inventory(&["pkg:pypi/a@1.0"]), AS_OF);
     assert_eq!(ids(&scan), ["CVE-2024-1", "CVE-2024-2"]);
     let finding = &scan.findings[0];
-    assert_eq!(finding.aliases, ["GHSA-1", "PYSEC-1"]);
+    assert_eq!(*finding.aliases, ["GHSA-1", "PYSEC-1"]);
     let own = |id: &str| finding.named_by[id].iter().map(String::as_str).collect::<Vec<_>>();
     assert_eq!((own("GHSA-1"), own("PYSEC-1")), (vec!["CVE-2024-1"], vec!["CVE-2024-1"]));
     assert_eq!((finding.severity, &finding.severity_source), (Severity::Low, &SeveritySource::Vendor));
@@ -196,7 +196,7 @@ fn a_shared_cve_never_joins_different_packages() {
         run(&[(Ecosystem::PyPI, &[], advisories)], &inventory(&["pkg:pypi/a@1.0", "pkg:pypi/b@1.0"]), AS_OF);
     assert_eq!(ids(&scan), ["CVE-2024-1", "CVE-2024-1"]);
     assert_eq!(scan.findings[0].advisory, "PYSEC-1");
-    assert_eq!(scan.findings[1].aliases, ["PYSEC-2"]);
+    assert_eq!(*scan.findings[1].aliases, ["PYSEC-2"]);
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn cycles_of_aliases_end() {
     ];
     let scan = run(&[(Ecosystem::PyPI, &[], advisories)], &inventory(&["pkg:pypi/a@1.0"]), AS_OF);
     assert_eq!(ids(&scan), ["A-1"]);
-    assert_eq!(scan.findings[0].aliases, ["B-1", "C-1"]);
+    assert_eq!(*scan.findings[0].aliases, ["B-1", "C-1"]);
 }
 
 #[test]

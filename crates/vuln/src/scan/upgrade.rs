@@ -10,7 +10,7 @@ use plimsoll_core::{Cancel, Purl};
 use plimsoll_sbom::{Component, Inventory};
 use serde::Serialize;
 
-use super::merge::Vulnerability;
+use super::merge::{Of, Vulnerability};
 use super::target::{Target, Targets};
 use super::{Epochs, Finding, GapReason, Matches, ScanSettings, Subject, epoch, judge};
 use crate::class::Class;
@@ -53,7 +53,7 @@ pub fn upgrades(
 ) -> Result<Vec<Upgrade>, Error> {
     let mut asked: BTreeMap<(&Purl, &str, &str), Vec<&Finding>> = BTreeMap::new();
     for finding in findings {
-        asked.entry((&finding.component, &finding.package, &finding.version)).or_default().push(finding);
+        asked.entry((&*finding.component, &finding.package, &finding.version)).or_default().push(finding);
     }
     // Malicious packages are removed, not upgraded.
     let is_fixable = |it: &&Finding| it.class != Class::Malicious && it.fix.nearest().is_some();
@@ -164,8 +164,9 @@ fn upgrade(
         }
     }
     known_as.extend(leaves.iter().cloned());
+    let of = Of::new(component);
     for vulnerability in judged.found {
-        let left = vulnerability.finding(component, package, &to);
+        let left = vulnerability.finding(&of, package, &to);
         if matches!(left.class, Class::Informational(_)) {
             continue;
         }

@@ -30,9 +30,9 @@ fn finding(id: &str, aliases: &[&str], purl: &str) -> Finding {
         id: id.to_owned(),
         advisory: id.to_owned(),
         class: Class::default(),
-        aliases: aliases.iter().map(|id| (*id).to_owned()).collect(),
-        named_by: BTreeMap::new(),
-        component: component.purl,
+        aliases: aliases.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>().into(),
+        named_by: BTreeMap::new().into(),
+        component: component.purl.into(),
         package,
         version,
         severity: Severity::High,
@@ -43,11 +43,11 @@ fn finding(id: &str, aliases: &[&str], purl: &str) -> Finding {
         cpe: None,
         without_epochs: false,
         fix: Fix::Unknown,
-        summary: String::new(),
-        locations: Vec::new(),
+        summary: String::new().into(),
+        locations: Vec::new().into(),
         published: None,
         modified: None,
-        urls: Vec::new(),
+        urls: Vec::new().into(),
     }
 }
 
@@ -319,7 +319,8 @@ fn an_advisory_about_several_vulnerabilities_needs_a_statement_about_each() {
     both.named_by = BTreeMap::from([
         ("GHSA-x".to_owned(), BTreeSet::from(["CVE-2026-0001".to_owned(), "CVE-2026-0002".to_owned()])),
         ("DSA-1".to_owned(), BTreeSet::from(["CVE-2026-0002".to_owned()])),
-    ]);
+    ])
+    .into();
     let about = |id: &str| json!({"vulnerability": {"name": id}, "products": [{"@id": zlib}], "status": "not_affected", "impact_statement": "x"});
     for (ids, expected) in [
         (vec!["CVE-2026-0001"], false),
@@ -380,7 +381,7 @@ fn a_part_of_a_product_is_what_is_there_only_because_of_it() {
     let inventory = programs();
     let left = |products: Value| -> Vec<String> {
         let findings = inventory.components.iter().skip(2).map(|component| Finding {
-            locations: component.locations.clone(),
+            locations: component.locations.clone().into(),
             ..finding("CVE-2026-0001", &[], &component.purl.to_string())
         });
         let mut scan = scan(findings.collect());
@@ -407,7 +408,7 @@ fn what_an_advisory_leaves_open_is_settled_by_a_statement() {
     let zlib = "pkg:apk/alpine/zlib@1-r0";
     let open = |component| Undecided {
         finding: Finding {
-            named_by: BTreeMap::from([("ALPINE-1".to_owned(), BTreeSet::new())]),
+            named_by: BTreeMap::from([("ALPINE-1".to_owned(), BTreeSet::new())]).into(),
             ..finding("CVE-2026-0001", &["ALPINE-1"], zlib)
         },
         ecosystem: "Alpine",

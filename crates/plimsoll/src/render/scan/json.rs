@@ -2,8 +2,6 @@
 
 use std::io::{self, Write};
 
-use plimsoll_core::text;
-
 use super::{Compared, ScanFormat, Style};
 use crate::report::scan::Report;
 
@@ -48,8 +46,7 @@ impl ScanFormat for JsonLines {
 
     /// One line.
     fn write(&self, report: &Report, _: &Style<'_>, out: &mut dyn Write) -> io::Result<()> {
-        let document = serde_json::to_string(report)?;
-        out.write_all(text::terminal_json(&document).as_bytes())?;
+        serde_json::to_writer(super::ForTerminals(&mut *out), report)?;
         out.write_all(b"\n")
     }
 }

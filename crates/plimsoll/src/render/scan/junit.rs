@@ -137,7 +137,7 @@ fn name(finding: &Finding) -> String {
 }
 
 fn details(finding: &Finding) -> String {
-    let mut lines = vec![finding.summary.clone(), words::action(finding)];
+    let mut lines = vec![finding.summary.to_string(), words::action(finding)];
     lines.extend(words::likelihood(finding));
     lines.push(format!("severity {}, {}", words::severity(finding), words::origin(&finding.severity_source)));
     lines.push(finding.component.to_string());

@@ -238,7 +238,7 @@ fn record(
     FindingRecord {
         id: finding.id.clone(),
         advisory: finding.advisory.clone(),
-        aliases: finding.aliases.clone(),
+        aliases: finding.aliases.to_vec(),
         component: finding.component.to_string(),
         package: finding.package.clone(),
         version: finding.version.clone(),
@@ -248,7 +248,7 @@ fn record(
             Fix::Fixed(versions) => versions.clone(),
             Fix::NotFixed | Fix::WontFix | Fix::Unknown => Vec::new(),
         },
-        summary: finding.summary.clone(),
+        summary: finding.summary.to_string(),
         locations: finding
             .locations
             .iter()

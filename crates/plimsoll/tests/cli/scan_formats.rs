@@ -301,6 +301,47 @@ fn a_cyclonedx_document_fits_its_schema() {
 }
 
 #[test]
+fn a_copy_that_was_set_aside_contradicts_no_statement_about_another_one() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let copy = Layer::new().file(
+        "opt/app/pymysql-1.1.0.dist-info/METADATA",
+        "Metadata-Version: 2.1\nName: pymysql\nVersion: 1.1.0\nLicense: MIT\n\nText.\n",
+    );
+    let image = ImageBuilder::new().layer(debian()).layer(wheel("pymysql", "1.1.0")).layer(copy);
+    let image = pushed(&registry, &image.build(), "copies");
+    let rules = place.write(
+        "rules.yaml",
+        "apiVersion: plimsoll.dev/v1\nkind: IgnoreRules\nignore:\n  - ids: [CVE-2024-36039]\n    paths: [\"opt/app/**\"]\n    \
+         reason: the tool is not run\n    until: 2099-01-01\n",
+    );
+    let more = |format| ["-o", format, "--ignore-file", rules.as_str()];
+    let json = scan(&place, &image, &more("json")).json();
+    let of = |list: &str| {
+        let all = json["results"][0][list].as_array().unwrap().iter();
+        all.filter(|it| it.to_string().contains("pkg:pypi/pymysql@1.1.0")).count()
+    };
+    assert_eq!((of("findings"), of("suppressed")), (1, 1), "one of two copies was set aside");
+
+    let openvex = scan(&place, &image, &more("openvex")).json();
+    let said: Vec<&Value> = openvex["statements"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|it| it["vulnerability"]["name"] == "CVE-2024-36039")
+        .collect();
+    let [one] = said[..] else { panic!("{} statements about one package: {openvex:#}", said.len()) };
+    assert_eq!(one["status"], "affected");
+    let notes = one["status_notes"].as_str().unwrap();
+    assert!(notes.contains("another copy: set aside: ignored by"), "{notes}");
+
+    let cyclonedx = scan(&place, &image, &more("cyclonedx-vex")).json();
+    let all = cyclonedx["vulnerabilities"].as_array().unwrap().iter();
+    let said: Vec<&Value> = all.filter(|it| it["id"] == "CVE-2024-36039").collect();
+    assert_eq!(said.len(), 1, "{cyclonedx:#}");
+    assert!(said[0].get("analysis").is_none(), "{}", said[0]);
+}
+
+#[test]
 fn statements_of_exploitability_never_lower_anything() {
     let (place, sbom) = place();
     let openvex = scan(&place, &sbom, &["-o", "openvex"]).exits(11).json();

@@ -160,6 +160,10 @@ fn files_of_the_distributions_packages_are_set_aside_and_reported() {
     let line = "set aside: npm (1 bun.lockb): part of zlib1g 1:1.2.13.dfsg-1, such as usr/share/x/bun.lockb";
     place.run(&["sbom", &known, "-o", "table"]).exits(0).says(line);
     place.run(&["scan", "--db", &db, "--at", NOW, &known]).exits(0).says(line);
+    let tests = place.run(&["scan", "--db", &db, "--at", NOW, "-o", "junit", &known]).exits(0).stdout;
+    let of_file = tests.lines().find(|line| line.contains("bun.lockb")).unwrap();
+    assert!(of_file.contains(r#"<skipped message="part of pkg:deb/debian/zlib1g"#), "{tests}");
+    assert!(tests.contains(r#"skipped="1""#), "{tests}");
     place.check(&[&known]).exits(0).says("set aside: npm (1 bun.lockb): part of pkg:deb/debian/zlib1g");
     // No advisory was ever about this one.
     let unknown = brought("base-files");

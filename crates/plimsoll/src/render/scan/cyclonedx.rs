@@ -16,7 +16,7 @@ use std::io::{self, Write};
 
 use plimsoll_core::Purl;
 use plimsoll_sbom::DocumentSubject;
-use plimsoll_vuln::{Class, Finding, Fix, GapReason, Severity, SeveritySource};
+use plimsoll_vuln::{Class, Finding, Fix, GapReason, Severity, SeveritySource, Suppressed};
 use serde_json::{Map, Value, json};
 
 use super::escape::web_address;
@@ -67,9 +67,13 @@ fn describe(report: &Report, result: &Scanned) -> Map<String, Value> {
     for finding in &scan.findings {
         vulnerabilities.entry((&finding.id, None)).or_default().push(finding);
     }
-    for suppressed in &scan.suppressed {
-        let reason = suppressed.reason.to_string();
-        vulnerabilities.entry((&suppressed.finding.id, Some(reason))).or_default().push(&suppressed.finding);
+    // A copy that was set aside says nothing of another one that was not, and they are one here.
+    let counts: BTreeSet<(&str, String)> =
+        scan.findings.iter().map(|it| (it.id.as_str(), it.component.to_string())).collect();
+    for Suppressed { finding, reason } in &scan.suppressed {
+        if !counts.contains(&(finding.id.as_str(), finding.component.to_string())) {
+            vulnerabilities.entry((&finding.id, Some(reason.to_string()))).or_default().push(finding);
+        }
     }
     let mut described: Vec<Value> = vulnerabilities
         .iter()

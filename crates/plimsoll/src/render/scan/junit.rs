@@ -10,7 +10,7 @@
 //! ```
 //!
 //! A finding is a failed test; what was not covered is an error, which turns a build red in every service. A finding that was
-//! set aside is skipped. A suite without any has one test that passes and says how many components were looked up.
+//! set aside is skipped, and so are files and components that count as covered without having been looked up. A suite without any has one test that passes and says how many components were looked up.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -98,6 +98,12 @@ fn suite(result: &Scanned) -> Suite {
         suite.skipped += 1;
         let body = format!(r#"<skipped message="{}"/>"#, xml(&suppressed.reason.to_string()));
         suite.case(&class(&suppressed.finding), &name(&suppressed.finding), &body);
+    }
+    for aside in &scan.set_aside {
+        suite.skipped += 1;
+        let body = format!(r#"<skipped message="{}"/>"#, xml(&aside.reason()));
+        let name = format!("{} ({}), such as {}", aside.ecosystem, aside.files, aside.path);
+        suite.case("set aside", &name, &body);
     }
     for gap in &scan.gaps {
         suite.error("not covered", &words::gap(gap));

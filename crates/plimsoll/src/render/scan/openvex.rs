@@ -7,7 +7,7 @@
 //! ```
 //!
 //! `affected` is what advisories say of the installed version. What was set aside, and what an advisory leaves open, is
-//! `under_investigation`. It never says `not_affected` or `fixed`: these lower what others find, and a program that compared
+//! `under_investigation`; a package is the worst of its copies. It never says `not_affected` or `fixed`: these lower what others find, and a program that compared
 //! versions cannot know. The document has no place for what was not covered but `tooling`, in words. The standard wants at
 //! least one statement, so a scan without any is refused.
 
@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use plimsoll_sbom::DocumentSubject;
-use plimsoll_vuln::{Finding, GapReason};
+use plimsoll_vuln::{Finding, GapReason, Suppressed, Undecided};
 use serde_json::{Value, json};
 
 use super::{ScanFormat, Style, uuid, words};
@@ -33,14 +33,13 @@ impl ScanFormat for OpenVex {
     }
 
     fn refuses(&self, report: &Report, _: &Style<'_>) -> Option<String> {
-        let is_empty = report.results.iter().all(|result| statements(result).is_empty());
         let why =
             "an OpenVEX document has at least one statement, and nothing was found that one could be about";
-        is_empty.then(|| why.to_owned())
+        statements(&report.results).is_empty().then(|| why.to_owned())
     }
 
     fn write(&self, report: &Report, _: &Style<'_>, out: &mut dyn Write) -> io::Result<()> {
-        let statements: Vec<Value> = report.results.iter().flat_map(statements).collect();
+        let statements: Vec<Value> = statements(&report.results);
         let mut tooling = format!("plimsoll {} scan", env!("CARGO_PKG_VERSION"));
         for what in words::not_covered(&report.results, &report.errors) {
             tooling.push_str("; ");
@@ -62,60 +61,100 @@ impl ScanFormat for OpenVex {
     }
 }
 
-/// One statement for each vulnerability and status, sorted.
-fn statements(result: &Scanned) -> Vec<Value> {
-    let image = DocumentSubject {
-        name: result.subject.clone(),
-        manifest: result.manifest,
-        ..DocumentSubject::default()
-    };
-    let image = image.purl().map(|purl| purl.to_string());
-    // What is said must not differ within a statement: the action depends on the package.
-    let mut affected: BTreeMap<(&str, String), Vec<&Finding>> = BTreeMap::new();
-    for finding in &result.scan.findings {
-        affected.entry((&finding.id, words::action(finding))).or_default().push(finding);
-    }
-    let mut aside: BTreeMap<(&str, String), Vec<&Finding>> = BTreeMap::new();
-    for suppressed in &result.scan.suppressed {
-        let reason = format!("set aside: {}", suppressed.reason);
-        aside.entry((&suppressed.finding.id, reason)).or_default().push(&suppressed.finding);
-    }
-    let mut statements = Vec::new();
-    for ((_, action), findings) in affected {
-        statements.extend(statement(&findings, image.as_deref(), "affected", ("action_statement", &action)));
-    }
-    for ((_, reason), findings) in aside {
-        let notes = ("status_notes", reason.as_str());
-        statements.extend(statement(&findings, image.as_deref(), "under_investigation", notes));
-    }
-    for gap in &result.scan.gaps {
-        let GapReason::UndecidedRange { advisories, .. } = &gap.reason else { continue };
-        for id in advisories {
-            let mut open = json!({
-                "vulnerability": {"name": id},
-                "status": "under_investigation",
-                "status_notes": format!("not covered: {}", words::gap(gap)),
-            });
-            if let (Some(members), Some(image)) = (open.as_object_mut(), &image) {
-                members
-                    .insert("products".to_owned(), json!([{"@id": image, "identifiers": {"purl": image}}]));
-            }
-            statements.push(open);
+/// What a statement is about: a vulnerability, and a package, in an image where its digest is known.
+type About<'a> = (&'a str, Option<String>, String);
+
+/// What all results say of each package. A document has one statement about it: where one copy has the vulnerability and another
+/// one was set aside, or one is undecided, it is affected.
+#[derive(Default)]
+struct Statements<'a> {
+    affected: BTreeMap<About<'a>, Vec<&'a Finding>>,
+    /// Why a copy does not count.
+    aside: BTreeMap<About<'a>, (&'a Finding, BTreeSet<String>)>,
+    undecided: BTreeMap<About<'a>, (&'a Finding, BTreeSet<String>)>,
+}
+
+impl<'a> Statements<'a> {
+    fn add(&mut self, result: &'a Scanned) {
+        let image = DocumentSubject {
+            name: result.subject.clone(),
+            manifest: result.manifest,
+            ..DocumentSubject::default()
+        };
+        let image = image.purl().map(|purl| purl.to_string());
+        let about = |it: &'a Finding| (it.id.as_str(), image.clone(), it.component.to_string());
+        for finding in &result.scan.findings {
+            self.affected.entry(about(finding)).or_default().push(finding);
+        }
+        for Suppressed { finding, reason } in &result.scan.suppressed {
+            let (_, reasons) = self.aside.entry(about(finding)).or_insert((finding, BTreeSet::new()));
+            reasons.insert(format!("set aside: {reason}"));
+        }
+        for Undecided { finding, .. } in &result.scan.undecided {
+            let (_, reasons) = self.undecided.entry(about(finding)).or_insert((finding, BTreeSet::new()));
+            let (package, version) = (finding.package.clone(), finding.version.clone());
+            let advisories = finding.named_by.keys().cloned().collect();
+            reasons.insert(format!(
+                "not covered: {}",
+                GapReason::UndecidedRange { package, version, advisories }
+            ));
         }
     }
-    statements
+
+    /// One statement for each vulnerability, status and words, sorted.
+    fn finish(self) -> Vec<Value> {
+        let Self { affected, aside, undecided } = self;
+        // What is said must not differ within a statement: the action depends on the package.
+        let mut grouped: BTreeMap<_, Vec<(&Finding, String)>> = BTreeMap::new();
+        for (about, findings) in &affected {
+            let (id, image, component) = about;
+            let actions: BTreeSet<String> = findings.iter().map(|finding| words::action(finding)).collect();
+            let action = actions.into_iter().collect::<Vec<_>>().join(" ");
+            let elsewhere = [&aside, &undecided].into_iter().filter_map(|other| other.get(about));
+            let notes = elsewhere.flat_map(|(_, reasons)| reasons).map(|it| format!("another copy: {it}"));
+            let notes = notes.collect::<Vec<_>>().join("; ");
+            let Some(first) = findings.first() else { continue };
+            let key = ("affected", *id, image.clone(), action, notes);
+            grouped.entry(key).or_default().push((*first, component.clone()));
+        }
+        let open = aside.iter().map(|(about, it)| (about, it, undecided.get(about)));
+        let open = open.chain(
+            undecided
+                .iter()
+                .filter_map(|(about, it)| (!aside.contains_key(about)).then_some((about, it, None))),
+        );
+        for (about, (finding, reasons), more) in open {
+            if affected.contains_key(about) {
+                continue;
+            }
+            let (id, image, component) = about;
+            let reasons = reasons.iter().chain(more.iter().flat_map(|(_, reasons)| reasons));
+            let notes = reasons.map(String::as_str).collect::<Vec<_>>().join("; ");
+            let key = ("under_investigation", *id, image.clone(), String::new(), notes);
+            grouped.entry(key).or_default().push((*finding, component.clone()));
+        }
+        let statement = |((status, _, image, action, notes), packages): (_, Vec<(&Finding, String)>)| {
+            statement(&packages, image, status, [("action_statement", action), ("status_notes", notes)])
+        };
+        grouped.into_iter().filter_map(statement).collect()
+    }
+}
+
+fn statements(results: &[Scanned]) -> Vec<Value> {
+    let mut statements = Statements::default();
+    results.iter().for_each(|result| statements.add(result));
+    statements.finish()
 }
 
 fn statement(
-    findings: &[&Finding],
-    image: Option<&str>,
+    packages: &[(&Finding, String)],
+    image: Option<String>,
     status: &str,
-    (words_name, words): (&str, &str),
+    words: [(&str, String); 2],
 ) -> Option<Value> {
-    let first = findings.first()?;
-    let components: BTreeSet<String> = findings.iter().map(|finding| finding.component.to_string()).collect();
+    let (first, _) = packages.first()?;
     let components: Vec<Value> =
-        components.iter().map(|purl| json!({"@id": purl, "identifiers": {"purl": purl}})).collect();
+        packages.iter().map(|(_, purl)| json!({"@id": purl, "identifiers": {"purl": purl}})).collect();
     let products = match image {
         Some(image) => {
             vec![json!({"@id": image, "identifiers": {"purl": image}, "subcomponents": components})]
@@ -131,7 +170,8 @@ fn statement(
     }
     let mut statement = json!({"vulnerability": vulnerability, "products": products, "status": status});
     if let Some(members) = statement.as_object_mut() {
-        members.insert(words_name.to_owned(), json!(words));
+        let words = words.into_iter().filter(|(_, words)| !words.is_empty());
+        members.extend(words.map(|(name, words)| (name.to_owned(), json!(words))));
     }
     Some(statement)
 }

@@ -13,6 +13,7 @@ pub(crate) mod doctor;
 pub(crate) mod evidence;
 pub(crate) mod explanation;
 pub(crate) mod key;
+pub(crate) mod newer_base;
 pub(crate) mod policy_import;
 pub(crate) mod policy_lint;
 pub(crate) mod provenance;

@@ -69,6 +69,9 @@ pub(crate) struct Scan {
     /// findings are listed. No file is used unless it is named. May be repeated
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_IGNORE_FILE", value_delimiter = ',', help_heading = JUDGEMENT)]
     pub(crate) ignore_file: Vec<PathBuf>,
+    /// Newer edition of the image's base (image or SBOM): says which of the base's findings it still has
+    #[arg(long, value_name = "SUBJECT", env = "PLIMSOLL_NEWER_BASE", hide_short_help = true, help_heading = JUDGEMENT)]
+    pub(crate) newer_base: Option<String>,
     #[command(flatten)]
     pub(crate) updating: Updating,
     #[command(flatten)]

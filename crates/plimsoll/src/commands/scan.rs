@@ -2,6 +2,7 @@
 
 mod explain;
 mod fleet;
+mod newer_base;
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -35,6 +36,7 @@ use crate::report::scan::{Report, Scanned};
 use crate::report::unscanned::{ReportedError, Unscanned};
 use crate::settings::scan::{Output, ScanSettings};
 use fleet::Done;
+use newer_base::Newer;
 
 pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Failure> {
     let scanner = Scanner {
@@ -47,6 +49,7 @@ pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Fai
             development: settings.development,
             ..plimsoll_vuln::ScanSettings::at(settings.now)
         },
+        newer: settings.newer_base.as_deref().map(Newer::new),
         console,
     };
     let mut tally = Tally::new(settings, scanner.facts()?, console);
@@ -103,6 +106,8 @@ struct Scanner<'a> {
     advisories: Advisories<'a>,
     layers: Layers,
     rules: plimsoll_vuln::ScanSettings,
+    /// What the images could be built on.
+    newer: Option<Newer<'a>>,
     console: Console,
 }
 
@@ -181,6 +186,7 @@ impl Scanner<'_> {
                 scan: self.advisories.scan(&of_nothing(absent), &self.rules, &access.cancel)?,
                 upgrades: Vec::new(),
                 changes: None,
+                newer_base: None,
                 explained: Vec::new(),
                 is_one_of_several: settings.platforms.all,
             });
@@ -223,9 +229,14 @@ impl Scanner<'_> {
             scan,
             upgrades,
             changes: None,
+            newer_base: None,
             explained: Vec::new(),
             is_one_of_several: self.settings.platforms.all,
         };
+        if let Some(newer) = &self.newer {
+            let platform = image.map(|image| &image.platform);
+            scanned.newer_base = Some(newer.compare(self, &scanned, platform)?);
+        }
         if let Output::Explanation { ids, .. } = &self.settings.output {
             scanned.explained = explain::all(self, &scanned, &inventory, ids, access)?;
         }

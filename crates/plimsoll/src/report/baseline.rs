@@ -242,7 +242,8 @@ impl Baseline {
             if is_in(&known) {
                 continue;
             }
-            let was_looked_for = !scan.gaps.iter().any(|gap| hides(gap, finding));
+            let was_looked_for =
+                !scan.gaps.iter().any(|gap| hides(gap, &finding.package, &finding.component));
             if was_looked_for && !is_in(&aside) {
                 changes.fixed.push(finding.clone());
             } else {
@@ -334,11 +335,12 @@ impl Earlier {
 }
 
 /// A package without version, place and qualifiers.
-fn package(purl: &Purl) -> String {
+pub(crate) fn package(purl: &Purl) -> String {
     format!("{}/{}/{}", purl.package_type(), purl.namespace().unwrap_or_default(), purl.name())
 }
 
-fn keys(finding: &Finding) -> impl Iterator<Item = (String, String)> + '_ {
+/// By what a finding is known elsewhere: its package and each of its identifiers.
+pub(super) fn keys(finding: &Finding) -> impl Iterator<Item = (String, String)> + '_ {
     let ids = std::iter::once(&finding.id).chain(&finding.aliases);
     ids.map(|id| (package(&finding.component), id.clone()))
 }
@@ -379,14 +381,13 @@ fn worse(old: &Earlier, new: &Finding) -> Vec<String> {
     because
 }
 
-/// Whether a gap may hide an earlier finding.
-fn hides(gap: &Gap, earlier: &Earlier) -> bool {
+/// Whether a gap may hide a finding about this package and component.
+pub(super) fn hides(gap: &Gap, about: &str, purl: &Purl) -> bool {
     // What is open about one package says nothing about the others.
     if let GapReason::InvalidVersion { package, .. } | GapReason::UndecidedRange { package, .. } = &gap.reason
     {
-        return *package == earlier.package;
+        return *package == about;
     }
-    let purl = &earlier.component;
     let names = [Some(Ecosystem::of_purl(purl).name()), Some(purl.package_type()), purl.namespace()];
     gap.ecosystem == "inventory"
         || names.into_iter().flatten().any(|name| name.eq_ignore_ascii_case(&gap.ecosystem))
@@ -427,7 +428,7 @@ mod tests {
             ("inventory", GapReason::InventoryBroken, true),
         ] {
             let gap = Gap { ecosystem: ecosystem.to_owned(), components: 1, reason };
-            assert_eq!(hides(&gap, &earlier), expected, "{gap:?}");
+            assert_eq!(hides(&gap, &earlier.package, &earlier.component), expected, "{gap:?}");
         }
     }
 

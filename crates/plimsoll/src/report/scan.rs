@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::baseline::Changes;
 use super::explanation::Explanation;
+use super::newer_base::NewerBase;
 use super::unscanned::Unscanned;
 
 /// The version of the JSON result.
@@ -45,6 +46,9 @@ pub(crate) struct Scanned {
     /// What changed since an earlier result.
     #[serde(rename = "baseline", skip_serializing_if = "Option::is_none")]
     pub(crate) changes: Option<Changes>,
+    /// What a newer base image would change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) newer_base: Option<NewerBase>,
     /// What was to be explained.
     #[serde(skip)]
     pub(crate) explained: Vec<Explanation>,

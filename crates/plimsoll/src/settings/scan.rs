@@ -63,6 +63,8 @@ pub(crate) struct ScanSettings {
     pub(crate) template: Option<Template>,
     /// An earlier result, with which this one is compared.
     pub(crate) baseline: Option<Baseline>,
+    /// A newer edition of the base image, of which to say what it fixes.
+    pub(crate) newer_base: Option<String>,
     /// Where the result goes; nothing means standard output.
     pub(crate) file: Option<PathBuf>,
 }
@@ -91,6 +93,7 @@ impl ScanSettings {
             output: output(arguments)?,
             template: template(arguments, context)?,
             baseline: baseline(arguments, context)?,
+            newer_base: arguments.newer_base.clone(),
             file: arguments.reading.file.output_file.clone(),
         })
     }
@@ -122,8 +125,11 @@ fn output(arguments: &Scan) -> Result<Output, Failure> {
             return Err(Failure::new(Kind::Usage, what).with_hint("leave one of them out"));
         }
     };
-    let together =
-        [(arguments.baseline.is_some(), "--baseline"), (!arguments.fail_on.is_empty(), "--fail-on")];
+    let together = [
+        (arguments.baseline.is_some(), "--baseline"),
+        (!arguments.fail_on.is_empty(), "--fail-on"),
+        (arguments.newer_base.is_some(), "--newer-base"),
+    ];
     if let Some((_, flag)) = together.into_iter().find(|(is_given, _)| *is_given) {
         let what = format!("got {flag} with --explain, which counts no findings");
         return Err(Failure::new(Kind::Usage, what).with_hint("leave one of them out"));

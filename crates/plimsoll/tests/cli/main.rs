@@ -40,6 +40,7 @@ mod licences;
 mod limits;
 mod linked;
 mod names;
+mod newer_base;
 mod output_file;
 mod ownership;
 mod platforms;

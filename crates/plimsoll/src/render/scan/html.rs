@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use plimsoll_core::quantity::{self, count};
 use plimsoll_core::{Digest, Timestamp};
-use plimsoll_vuln::{Class, Finding};
+use plimsoll_vuln::{Class, Finding, Severity};
 
 use super::escape::{html, web_address};
 use super::plan::{Action, Step, effect, steps};
@@ -162,7 +162,14 @@ fn write_lead(result: &Scanned, steps: &[Step<'_>], out: &mut dyn Write) -> io::
     if !scan.gaps.is_empty() {
         lead.push_str(" Part of it was not covered.");
     }
-    writeln!(out, "<p class=\"lead\">{}</p>", html(&lead))
+    if let Some(newer) = &result.newer_base {
+        lead.push_str(&format!(" With a newer base: {}.", newer.words()));
+    }
+    writeln!(out, "<p class=\"lead\">{}</p>", html(&lead))?;
+    if scan.findings.iter().any(|finding| words::severity(finding) == Severity::Unrated.name()) {
+        writeln!(out, "<p>Unrated: nobody has said yet how severe it is. Treat it as high.</p>")?;
+    }
+    Ok(())
 }
 
 fn write_step(step: &Step<'_>, result: &Scanned, out: &mut dyn Write) -> io::Result<()> {
@@ -183,8 +190,11 @@ fn write_step(step: &Step<'_>, result: &Scanned, out: &mut dyn Write) -> io::Res
         Some(true) => " <span class=\"tag base\">base image</span>",
         _ => "",
     };
+    let newer = result.newer_base.as_ref();
+    let newer = newer.and_then(|newer| newer.about(step.findings.iter().copied()));
+    let newer = newer.map(|effect| format!(" <small>the newer base {effect}</small>")).unwrap_or_default();
     let number = count(step.findings.len(), "vulnerability");
-    writeln!(out, " <small>{number}</small>{exploited}{base}</summary>")?;
+    writeln!(out, " <small>{number}</small>{exploited}{base}{newer}</summary>")?;
     if !step.installed.is_empty() {
         writeln!(out, "<p>Installed as {}.</p>", html(&step.installed.join(", ")))?;
     }

@@ -73,6 +73,9 @@ fn write_result(result: &Scanned, out: &mut dyn Write) -> io::Result<()> {
         let verb = if upgrades == 1 { "fixes" } else { "fix" };
         writeln!(out, "{} {verb} {fixed} of them.", count(upgrades, "upgrade"))?;
     }
+    if let Some(newer) = &result.newer_base {
+        writeln!(out, "\n{}.", markdown(&newer.words()))?;
+    }
     list(out, "Not covered", "No findings there does not mean safety.", scan.gaps.iter().map(words::gap))?;
     if let Some(changes) = &result.changes {
         list(out, "Compared with an earlier result", "", changes.words().into_iter())?;

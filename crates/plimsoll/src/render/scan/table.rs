@@ -7,6 +7,7 @@
 //!
 //! zlib 1:1.2.13.dfsg-1 (zlib1g): no fix yet
 //!   low       CVE-2023-45853
+//!   rebuild   the newer base fixes it
 //!   in        var/lib/dpkg/status (layer 1 of 2, of the base image)
 //! ```
 
@@ -65,6 +66,10 @@ fn write_result(result: &Scanned, report: &Report, page: Page, out: &mut dyn Wri
     let scan = &result.scan;
     let layers: Vec<Digest> = result.layers.iter().map(|layer| layer.digest).collect();
     let steps = steps(result);
+    if let Some(newer) = &result.newer_base {
+        page.paragraph(out, "", 2, &safe(&newer.words()))?;
+        writeln!(out)?;
+    }
     for step in &steps {
         write_step(step, result, &layers, page, out)?;
         writeln!(out)?;
@@ -170,6 +175,10 @@ fn write_step(
             text = format!("{text}, … and {} more", step.leaves.len() - most);
         }
         page.paragraph(out, "  leaves    ", 12, &text)?;
+    }
+    let newer = result.newer_base.as_ref();
+    if let Some(effect) = newer.and_then(|newer| newer.about(step.findings.iter().copied())) {
+        page.paragraph(out, "  rebuild   ", 12, &format!("the newer base {effect}"))?;
     }
     let base = result.base.as_ref().and_then(|base| Some((base.layers?, base.boundary?.is_certain())));
     write_places(&step.places, "", layers, base, page, out)

@@ -33,6 +33,7 @@ pub(crate) mod trust;
 mod trust_flags;
 pub(crate) mod updating;
 pub(crate) mod verify;
+pub(crate) mod vex_signers;
 pub(crate) mod waiver;
 
 use std::path::Path;

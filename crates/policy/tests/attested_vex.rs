@@ -21,6 +21,8 @@ use plimsoll_vuln::Severity;
 use serde_json::{Value, json};
 
 const OPENVEX: &str = "https://openvex.dev/ns/v0.2.0";
+const CYCLONEDX: &str = "https://cyclonedx.org/vex";
+const CSAF: &str = "https://docs.oasis-open.org/csaf/csaf/v2.0/csaf_json_schema.json";
 
 fn accepting(key: &Key, more: &str) -> Policy {
     policy(&spec(&format!("{{ name: psirt, key: {} }}", key.yaml_with(more))))
@@ -182,11 +184,58 @@ fn an_incomplete_search_sets_nothing_aside() {
 }
 
 #[test]
-fn only_the_types_of_openvex_are_vex() {
-    assert!(is_vex("https://openvex.dev/ns") && is_vex(OPENVEX));
-    for other in ["https://openvex.dev/nsx", "https://cyclonedx.org/bom", "https://openvex.dev", ""] {
+fn only_the_types_of_vex_are_vex() {
+    for vex in ["https://openvex.dev/ns", OPENVEX, CYCLONEDX, "https://cyclonedx.org/vex/1.0", CSAF] {
+        assert!(is_vex(vex), "{vex}");
+    }
+    for other in [
+        "https://openvex.dev/nsx",
+        "https://cyclonedx.org/bom",
+        "https://cyclonedx.org/vexing",
+        "https://docs.oasis-open.org/csaf",
+        "https://openvex.dev",
+        "",
+    ] {
         assert!(!is_vex(other), "{other}");
     }
+}
+
+#[test]
+fn cyclonedx_and_csaf_count_as_openvex_does_and_a_bill_of_materials_does_not() {
+    let psirt = key();
+    let policy = accepting(&psirt, "transparencyLog: false");
+    let package = finding("CVE-2026-1111", Severity::Critical).component.to_string();
+    let image = format!("pkg:oci/app@{}", manifest().to_string().replace(':', "%3A"));
+    let cyclonedx = json!({"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1,
+        "metadata": {"timestamp": "2026-11-01T00:00:00Z",
+            "component": {"bom-ref": "app", "type": "container", "name": "app", "purl": image}},
+        "components": [{"bom-ref": "foo", "type": "library", "name": "foo", "purl": package}],
+        "vulnerabilities": [{"id": "CVE-2026-1111", "affects": [{"ref": "foo"}],
+            "analysis": {"state": "not_affected", "justification": "code_not_reachable", "detail": "not built in"}}]});
+    let csaf = json!({"document": {"category": "csaf_vex", "csaf_version": "2.0", "title": "VEX",
+            "publisher": {"category": "vendor", "name": "ACME", "namespace": "https://acme.example"},
+            "tracking": {"id": "A-1", "status": "final", "version": "1", "initial_release_date": "2026-11-01T00:00:00Z",
+                "current_release_date": "2026-11-01T00:00:00Z",
+                "revision_history": [{"number": "1", "date": "2026-11-01T00:00:00Z", "summary": "first"}]}},
+        "product_tree": {"full_product_names": [
+                {"product_id": "app", "name": "app", "product_identification_helper": {"purl": image}},
+                {"product_id": "foo", "name": "foo", "product_identification_helper": {"purl": package}}],
+            "relationships": [{"category": "default_component_of", "product_reference": "foo",
+                "relates_to_product_reference": "app", "full_product_name": {"product_id": "app:foo", "name": "foo in app"}}]},
+        "vulnerabilities": [{"cve": "CVE-2026-1111", "product_status": {"known_not_affected": ["app:foo"]},
+            "threats": [{"category": "impact", "details": "not built in", "product_ids": ["app:foo"]}]}]});
+    for (predicate_type, document) in [(CYCLONEDX, &cyclonedx), (CSAF, &csaf)] {
+        let statement = signed(&psirt, &[manifest()], predicate_type, document.clone());
+        let verdict = judge(&policy, &with(vec![statement], &policy));
+        assert_eq!(verdict.decision, Decision::Allow, "{predicate_type}: {:?}", verdict.reasons);
+        // About another image, and by somebody else.
+        let elsewhere = signed(&psirt, &[Digest::sha256(b"other")], predicate_type, document.clone());
+        expect_denied(&policy, &with(vec![elsewhere], &policy), "");
+        let by_other = signed(&key(), &[manifest()], predicate_type, document.clone());
+        expect_denied(&policy, &with(vec![by_other], &policy), "");
+    }
+    let sbom = signed(&psirt, &[manifest()], "https://cyclonedx.org/bom", cyclonedx);
+    expect_denied(&policy, &with(vec![sbom], &policy), "is no VEX");
 }
 
 #[test]

@@ -61,10 +61,8 @@ pub(crate) struct Scan {
     /// listed. You trust it by naming it: no signature is verified. May be repeated
     #[arg(long, value_name = "FILE|DIR", env = "PLIMSOLL_VEX", value_delimiter = ',', help_heading = JUDGEMENT)]
     pub(crate) vex: Vec<PathBuf>,
-    /// Public key (file or reference) whose VEX counts if it is attached to the image as by `attest --type openvex`. May be
-    /// repeated
-    #[arg(long, value_name = "KEY", env = "PLIMSOLL_VEX_KEY", hide_short_help = true, value_delimiter = ',', help_heading = JUDGEMENT)]
-    pub(crate) vex_key: Vec<String>,
+    #[command(flatten)]
+    pub(crate) vex_trust: VexTrust,
     /// File with rules for findings to ignore: IgnoreRules, .trivyignore, .grype.yaml or osv-scanner.toml. Ignored
     /// findings are listed. No file is used unless it is named. May be repeated
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_IGNORE_FILE", value_delimiter = ',', help_heading = JUDGEMENT)]
@@ -85,6 +83,28 @@ pub(crate) struct Scan {
     pub(crate) layers: LayerReading,
     #[command(flatten)]
     pub(crate) reading: Reading,
+}
+
+/// Whose VEX counts, of that which is attached to the image.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct VexTrust {
+    /// Public key (file or reference) whose VEX counts if it is attached to the image as by `attest --type openvex`. May be
+    /// repeated
+    #[arg(long, value_name = "KEY", env = "PLIMSOLL_VEX_KEY", hide_short_help = true, value_delimiter = ',', help_heading = JUDGEMENT)]
+    pub(crate) vex_key: Vec<String>,
+    /// Subject of the certificate of a signer whose VEX counts likewise: an e-mail address or a URI; may be repeated
+    #[arg(long, value_name = "TEXT", env = "PLIMSOLL_VEX_CERTIFICATE_IDENTITY", hide_short_help = true, help_heading = JUDGEMENT)]
+    pub(crate) vex_certificate_identity: Vec<String>,
+    /// Issuer that vouches for the subject: one for all, or one for each
+    #[arg(long, value_name = "URL", env = "PLIMSOLL_VEX_CERTIFICATE_OIDC_ISSUER", hide_short_help = true, help_heading = JUDGEMENT)]
+    pub(crate) vex_certificate_oidc_issuer: Vec<String>,
+    /// Trusted root file with the authorities and logs to verify certificates against; replaces --instance
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_TRUSTED_ROOT", hide_short_help = true, help_heading = JUDGEMENT)]
+    pub(crate) trusted_root: Option<PathBuf>,
+    /// Sigstore instance to verify certificates against, fetched by `trust update` [default: public-good, built in if
+    /// never fetched]
+    #[arg(long, value_name = "NAME", env = "PLIMSOLL_INSTANCE", hide_short_help = true, help_heading = JUDGEMENT)]
+    pub(crate) instance: Option<String>,
 }
 
 /// A format of the list.

@@ -17,7 +17,6 @@ use plimsoll_image::artifact::Image;
 use plimsoll_image::layers::LayerDigests;
 use plimsoll_judge::vex::VexFiles;
 use plimsoll_sbom::Inventory;
-use plimsoll_verify::{Check, Requirements, Trusted};
 use plimsoll_vuln::ignore::Rules;
 use plimsoll_vuln::vex::{Document, Scene, Statements};
 use plimsoll_vuln::{Threshold, upgrades};
@@ -264,13 +263,12 @@ impl Scanner<'_> {
         image: Option<&Image>,
         access: &Access,
     ) -> Result<Vec<Document>, Failure> {
-        let keys = self.settings.vex_keys.as_slice();
-        let (OpenedSubject::Image { source, .. }, Some(image), false) = (opened, image, keys.is_empty())
+        let signers = self.settings.vex_signers.as_ref();
+        let (OpenedSubject::Image { source, .. }, Some(image), Some(signers)) = (opened, image, signers)
         else {
             return Ok(Vec::new());
         };
-        let requirements = Requirements { logs: None, timestamps: 0, certificate_log: true };
-        let check = Check { trusted: Trusted::Keys(keys), root: None, requirements, now: self.settings.now };
+        let check = signers.check(self.settings.now);
         let found = attached_vex(source.as_ref(), &image.manifest.digest, &check, &access.limits)?;
         for refused in &found.refused {
             self.console.say(format_args!("{}: {}", shown(text), shown(refused)));

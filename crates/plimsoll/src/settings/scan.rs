@@ -7,11 +7,11 @@ use plimsoll_core::text::shown;
 use plimsoll_core::{Kind, Timestamp};
 use plimsoll_gather::Access;
 use plimsoll_image::layers::LayerDigests;
-use plimsoll_verify::TrustedKey;
 use plimsoll_vuln::Threshold;
 
 use super::network::key_access_beside;
 use super::updating::UpdatingSettings;
+use super::vex_signers::VexSigners;
 use super::{Context, Platforms, read_file, read_within, reading_access};
 use crate::args::scan::{Format, Scan};
 use crate::failure::Failure;
@@ -48,7 +48,7 @@ pub(crate) struct ScanSettings {
     /// VEX documents, or folders of them.
     pub(crate) vex: Vec<PathBuf>,
     /// Whose VEX counts, of that which is attached to images.
-    pub(crate) vex_keys: Vec<TrustedKey>,
+    pub(crate) vex_signers: Option<VexSigners>,
     /// Files of ignore rules.
     pub(crate) ignore_files: Vec<PathBuf>,
     pub(crate) access: Access,
@@ -73,8 +73,6 @@ impl ScanSettings {
     pub(crate) fn resolve(arguments: &Scan, context: &Context<'_>) -> Result<Self, Failure> {
         let access = reading_access(&arguments.reading, context)?;
         let keys = key_access_beside(&access, context);
-        let key = |reference: &String| Ok::<_, Failure>(plimsoll_keys::open_public(reference, &keys)?.into());
-        let vex_keys = arguments.vex_key.iter().map(key).collect::<Result<_, _>>()?;
         Ok(Self {
             subjects: arguments.subjects.clone(),
             subjects_from: arguments.subjects_from.clone(),
@@ -84,7 +82,7 @@ impl ScanSettings {
             development: arguments.include_dev_deps,
             fail_on: arguments.fail_on.clone(),
             vex: arguments.vex.clone(),
-            vex_keys,
+            vex_signers: VexSigners::resolve(&arguments.vex_trust, &keys, context)?,
             ignore_files: arguments.ignore_file.clone(),
             database: context.database_folder(&arguments.db)?,
             updating: UpdatingSettings::resolve(&arguments.updating, &access, context)?,

@@ -197,6 +197,33 @@ fn identities(flags: &Trust) -> Result<Vec<Identity>, Failure> {
     subjects.into_iter().map(identity).collect()
 }
 
+/// Identities by whole texts, from flags with these names.
+pub(crate) fn exact_identities(
+    (subjects, subject_flag): (&[String], &str),
+    (issuers, issuer_flag): (&[String], &str),
+) -> Result<Vec<Identity>, Failure> {
+    let usage = |message: String| Failure::new(Kind::Usage, message);
+    match (subjects.len(), issuers.len()) {
+        (0, 0) => return Ok(Vec::new()),
+        (0, _) => return Err(usage(format!("got {issuer_flag} and no {subject_flag}"))),
+        (_, 0) => {
+            return Err(usage(format!(
+                "got {subject_flag} and no {issuer_flag}: a subject means nothing without the issuer that vouches for it"
+            )));
+        }
+        (_, 1) => {}
+        (subjects, issuers) if subjects != issuers => {
+            let message =
+                format!("got {subjects} subjects and {issuers} issuers, expected as many, or one issuer");
+            return Err(usage(message));
+        }
+        _ => {}
+    }
+    let (subjects, issuers) = (texts(subjects, &[])?, texts(issuers, &[])?);
+    let paired = subjects.into_iter().zip(issuers.into_iter().cycle());
+    Ok(paired.map(|(subject, issuer)| Identity { issuer, subject, claims: Vec::new() }).collect())
+}
+
 fn texts(exact: &[String], patterns: &[String]) -> Result<Vec<Text>, Failure> {
     if exact.iter().chain(patterns).any(String::is_empty) {
         return Err(Failure::new(Kind::Usage, "got an empty subject or issuer, which would match anybody"));

@@ -4,7 +4,7 @@ use plimsoll_testkit::Registry;
 use plimsoll_testkit::sigstore::{Leaf, Server};
 use serde_json::{Value, json};
 
-use crate::fixture::{Place, patched};
+use crate::fixture::{NOW, Place, affected, patched};
 
 /// A place with the files of an instance and a token of `subject`.
 fn place(server: &Server, subject: &str) -> Place {
@@ -184,7 +184,7 @@ fn signatures_that_are_kept_apart_are_looked_for_there() {
     place.check(&[&reference, "--policy", &wanted]).exits(10).says("it is not signed");
     place.check(&[&reference, "--policy", &wanted, "--evidence-repository", &apart]).exits(0);
     let db = place.path("db");
-    let at = ["--db", &db, "--at", crate::fixture::NOW, "--policy", &wanted];
+    let at = ["--db", &db, "--at", NOW, "--policy", &wanted];
     let check = [&["check"], &at[..], &[&reference]].concat();
     place.run_with(&[("COSIGN_REPOSITORY", &apart)], &check).exits(0);
     // A copy on disk is the same image, by its digest.
@@ -219,4 +219,41 @@ fn a_subject_that_would_rewrite_the_screen_is_shown_escaped() {
             }
         }
     }
+}
+
+#[test]
+fn vex_by_an_identity_counts_in_a_scan_that_names_it_and_in_no_other() {
+    let (server, registry) = (Server::start(), Registry::start());
+    let subject = Leaf::default().subject;
+    let (place, image, issuer) = (place(&server, &subject), affected(&registry), server.url());
+    let document = json!({"@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://acme.example/1", "author": "ACME",
+        "timestamp": "2026-11-01T00:00:00Z", "version": 1, "statements": [{"vulnerability": {"name": "CVE-2024-36039"},
+            "products": [{"@id": "pkg:pypi/pymysql@1.1.0"}], "status": "not_affected",
+            "justification": "vulnerable_code_not_in_execute_path"}]});
+    let file = place.write("app.openvex.json", document.to_string());
+    let (config, root, token) = (place.path("signing.json"), place.path("trusted.json"), place.path("token"));
+    let services = ["--signing-config", &config, "--trusted-root", &root, "--identity-token", &token];
+    let what = ["--type", "openvex", "--predicate", &file, &image];
+    place.run(&[&["attest"], &services[..], &what].concat()).exits(0);
+    let db = place.path("db");
+    let scan = |more: &[&str]| {
+        let scan = ["scan", "--db", &db, "--at", NOW, "--fail-on", "critical", &image];
+        place.run(&[&scan[..], more].concat())
+    };
+    let by = |subject: &str, issuer: &str| {
+        let who = ["--vex-certificate-identity", subject, "--vex-certificate-oidc-issuer", issuer];
+        scan(&[&who[..], &["--trusted-root", &root]].concat())
+    };
+    scan(&[]).exits(10);
+    by(&subject, &issuer).exits(0).says("set aside: CVE-2024-36039 in pymysql");
+    by("https://ci.example/other", &issuer).exits(10).says("does not count");
+    by(&subject, "https://issuer.example").exits(10).says("does not count");
+    // The public instance knows nothing of this one.
+    scan(&["--vex-certificate-identity", &subject, "--vex-certificate-oidc-issuer", &issuer]).exits(10);
+    scan(&["--vex-certificate-identity", &subject]).exits(2).says("no --vex-certificate-oidc-issuer");
+    scan(&["--vex-certificate-oidc-issuer", &issuer]).exits(2).says("no --vex-certificate-identity");
+    place.key("psirt");
+    let key = place.path("psirt.pub");
+    let who = ["--vex-certificate-identity", &subject, "--vex-certificate-oidc-issuer", &issuer];
+    scan(&[&who[..], &["--vex-key", &key]].concat()).exits(2).says("expected one of them");
 }

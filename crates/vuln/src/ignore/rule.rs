@@ -157,36 +157,55 @@ impl Rules {
             return;
         }
         let mut used: Vec<Vec<usize>> = self.0.iter().map(|file| vec![0; file.rules.len()]).collect();
+        let mut ignored = |(file, position, rule): (usize, usize, &Rule), left_open| {
+            if let Some(count) = used.get_mut(file).and_then(|rules| rules.get_mut(position)) {
+                *count += 1;
+            }
+            Suppression::Ignored(Box::new(IgnoredBy {
+                reason: rule.reason.clone(),
+                file: self.0.get(file).map(|file| file.source.clone()).unwrap_or_default(),
+                rule: rule.place.clone(),
+                until: rule.until,
+                left_open,
+            }))
+        };
         for finding in std::mem::take(&mut scan.findings) {
-            match self.rule_for(&finding, now) {
+            match self.rule_for(&finding, now, |_| true) {
                 None => scan.findings.push(finding),
-                Some((file, position, rule)) => {
-                    if let Some(count) = used.get_mut(file).and_then(|rules| rules.get_mut(position)) {
-                        *count += 1;
-                    }
-                    let source = self.0.get(file).map(|file| file.source.clone()).unwrap_or_default();
-                    let reason = Suppression::Ignored(Box::new(IgnoredBy {
-                        reason: rule.reason.clone(),
-                        file: source,
-                        rule: rule.place.clone(),
-                        until: rule.until,
-                    }));
+                Some(rule) => scan.suppressed.push(Suppressed { finding, reason: ignored(rule, false) }),
+            }
+        }
+        // What an advisory leaves open is a gap, which only a rule settles that names the advisory.
+        let open = scan.undecided.len();
+        for undecided in std::mem::take(&mut scan.undecided) {
+            match self.rule_for(&undecided.finding, now, |rule| !rule.ids.is_empty()) {
+                None => scan.undecided.push(undecided),
+                Some(rule) => {
+                    let (finding, reason) = (undecided.finding, ignored(rule, true));
                     scan.suppressed.push(Suppressed { finding, reason });
                 }
             }
+        }
+        if scan.undecided.len() < open {
+            scan.count_undecided();
         }
         scan.ignored = self.0.iter().zip(used).map(|(file, used)| file.used(&used, now)).collect();
         scan.sort();
     }
 
     /// The rule that ignores a finding: each vulnerability in it must be ignored.
-    fn rule_for(&self, finding: &Finding, now: Timestamp) -> Option<(usize, usize, &Rule)> {
+    fn rule_for(
+        &self,
+        finding: &Finding,
+        now: Timestamp,
+        may: impl Fn(&Rule) -> bool,
+    ) -> Option<(usize, usize, &Rule)> {
         let all = self.0.iter().enumerate().flat_map(|(file, it)| {
             it.rules.iter().enumerate().map(move |(position, rule)| (file, position, rule))
         });
         let about = all.filter(|(_, _, rule)| {
             let is_named = finding.class != Class::Malicious || !rule.ids.is_empty();
-            is_named && rule.is_in_force(now) && rule.is_about(finding)
+            is_named && may(rule) && rule.is_in_force(now) && rule.is_about(finding)
         });
         let about: Vec<_> = about.collect();
         let mut first = None;

@@ -8,7 +8,7 @@ use plimsoll_sbom::{Component, Location};
 
 use super::*;
 use crate::class::Class;
-use crate::scan::{Finding, Fix, Scan};
+use crate::scan::{Finding, Fix, Gap, GapReason, Scan, Undecided};
 use crate::severity::{Severity, SeveritySource};
 
 const NOW: &str = "2026-11-20T12:00:00Z";
@@ -259,4 +259,30 @@ fn what_has_no_rules_is_refused() {
     let file = read(b"rm -rf /\n../x\n", Path::new("x")).unwrap();
     assert_eq!((file.rules.len(), file.refused), (0, 2));
     assert!(file.rules.iter().all(|rule| rule.is_in_force(now)));
+}
+
+#[test]
+fn what_an_advisory_leaves_open_is_settled_by_a_rule_that_names_it_and_by_no_other() {
+    let undecided = || {
+        let named = BTreeMap::from([("GHSA-x".to_owned(), BTreeSet::from(["CVE-2026-1".to_owned()]))]);
+        let finding = Finding { named_by: named.into(), ..finding("CVE-2026-1", NPM, &["opt/a"]) };
+        let (package, version) = (finding.package.clone(), finding.version.clone());
+        let reason = GapReason::UndecidedRange { package, version, advisories: vec!["GHSA-x".to_owned()] };
+        let gap = Gap { ecosystem: "npm".to_owned(), components: 1, reason };
+        let undecided = vec![Undecided { finding, ecosystem: "npm", component: 0 }];
+        Scan { undecided, gaps: vec![gap], ..Scan::default() }
+    };
+    let after = |rule: &str| {
+        let mut scan = undecided();
+        let text = format!(
+            "apiVersion: plimsoll.dev/v1\nkind: IgnoreRules\nignore:\n  - {{{rule}, reason: not run, until: 2027-01-01}}\n"
+        );
+        let file = super::read(text.as_bytes(), "rules.yaml".as_ref()).unwrap();
+        Rules::new(vec![file]).apply(&mut scan, NOW.parse().unwrap());
+        (scan.gaps.len(), scan.undecided.len(), scan.suppressed.len(), scan.ignored[0].set_aside)
+    };
+    assert_eq!(after("ids: [CVE-2026-1]"), (0, 0, 1, 1));
+    assert_eq!(after("ids: [CVE-2026-2]"), (1, 1, 0, 0), "another one");
+    assert_eq!(after(&format!("package: '{NPM}'")), (1, 1, 0, 0), "whatever there may be in a package");
+    assert_eq!(after("ids: [CVE-2026-1], paths: ['opt/b']"), (1, 1, 0, 0), "elsewhere");
 }

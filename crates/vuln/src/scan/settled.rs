@@ -118,11 +118,14 @@ pub struct IgnoredBy {
     /// It counts before this instant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+    /// Whether the advisory left open if the component is affected.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub left_open: bool,
 }
 
 impl fmt::Display for IgnoredBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { reason, file, rule, until } = self;
+        let Self { reason, file, rule, until, .. } = self;
         write!(f, "ignored by {rule} of {file}")?;
         until.map_or(Ok(()), |until| write!(f, " until {until}"))?;
         write!(f, ": {reason}")

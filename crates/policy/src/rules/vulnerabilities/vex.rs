@@ -31,9 +31,19 @@ use crate::signers::Signers;
 use crate::verdict::EvidenceRecord;
 use crate::verdict::earliest;
 
+/// VEX in CycloneDX, also with a version behind it. Nobody registered the type, and those who attest such documents use it. A
+/// bill of materials (`https://cyclonedx.org/bom`) is none: whoever may attest what an image has need not be asked whether it
+/// matters.
+const CYCLONEDX_VEX: &str = "https://cyclonedx.org/vex";
+/// The schemas of CSAF, which identify its documents; in-toto has no type for them.
+const CSAF: &str = "https://docs.oasis-open.org/csaf/csaf/v2.";
+
 /// Whether a statement of this type has VEX of a kind that is read.
 pub fn is_vex(predicate_type: &str) -> bool {
+    let of_cyclonedx = predicate_type.strip_prefix(CYCLONEDX_VEX);
     "openvex".parse::<PredicateType>().is_ok_and(|known| known.is(predicate_type))
+        || of_cyclonedx.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        || predicate_type.starts_with(CSAF)
 }
 
 impl Policy {

@@ -168,19 +168,33 @@ fn pour(
 /// Writes a result as JSON, indented, with a line end.
 pub(crate) fn emit_json(file: Option<&Path>, value: &impl serde::Serialize) -> Result<(), Failure> {
     emit(file, |out| {
-        // Strings may contain control sequences of terminals. JSON itself escapes only the C0 controls.
-        let document = serde_json::to_string_pretty(value)?;
-        out.write_all(text::terminal_json(&document).as_bytes())?;
+        serde_json::to_writer_pretty(ForTerminals(out), value)?;
         out.write_all(b"\n")
     })
 }
 
 /// Writes one result of many as JSON, in one line, at once: whoever reads the lines need not wait for the next.
 pub(crate) fn json_line(out: &mut dyn Write, value: &impl serde::Serialize) -> io::Result<()> {
-    let document = serde_json::to_string(value)?;
-    out.write_all(text::terminal_json(&document).as_bytes())?;
+    serde_json::to_writer(ForTerminals(out), value)?;
     out.write_all(b"\n")?;
     out.flush()
+}
+
+/// Passes JSON on as it is written, so that a large document is never in memory as a whole. Strings may contain control sequences of
+/// terminals; JSON itself escapes only the C0 controls.
+pub(crate) struct ForTerminals<'a>(pub(crate) &'a mut dyn Write);
+
+impl Write for ForTerminals<'_> {
+    /// `serde_json` writes whole texts between those characters that it escapes itself, which are ASCII.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let part = str::from_utf8(bytes).map_err(io::Error::other)?;
+        self.0.write_all(text::terminal_json(part).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// A message of one or more lines, with foreign text escaped.

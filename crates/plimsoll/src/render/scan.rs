@@ -22,9 +22,10 @@ pub(crate) mod words;
 
 use std::io::{self, Write};
 
-use plimsoll_core::{Digest, text};
+use plimsoll_core::Digest;
 
 use super::table::Page;
+use crate::output::ForTerminals;
 use crate::report::scan::Report;
 
 pub(crate) use template::{InvalidTemplate, Template};
@@ -99,25 +100,8 @@ pub(crate) struct Style<'a> {
 
 /// Writes a JSON document, indented, with a line end.
 fn write_json(value: &impl serde::Serialize, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(ForTerminals(&mut *out), value)?;
+    serde_json::to_writer_pretty(ForTerminals(out), value)?;
     out.write_all(b"\n")
-}
-
-/// Passes JSON on as it is written, so that a large document is never in memory as a whole. Strings may contain control sequences of
-/// terminals; JSON itself escapes only the C0 controls.
-struct ForTerminals<'a>(&'a mut dyn Write);
-
-impl Write for ForTerminals<'_> {
-    /// `serde_json` writes whole texts between those characters that it escapes itself, which are ASCII.
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let part = str::from_utf8(bytes).map_err(io::Error::other)?;
-        self.0.write_all(text::terminal_json(part).as_bytes())?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
 }
 
 /// A UUID that depends on nothing but `parts`: of version 8 (RFC 9562), which leaves the bits to whoever makes it.
@@ -147,8 +131,9 @@ mod tests {
         let texts = ["plain", "\u{9b}31m", "größe \"\u{202e}\u{1b}[0m\n\u{7f}", "\u{1f600}\u{e0041}"];
         let mut out = Vec::new();
         write_json(&texts, &mut out).unwrap();
+        let text = plimsoll_core::text::terminal_json;
         let whole = serde_json::to_string_pretty(&texts).unwrap();
-        assert_eq!(String::from_utf8(out).unwrap(), format!("{}\n", text::terminal_json(&whole)));
+        assert_eq!(String::from_utf8(out).unwrap(), format!("{}\n", text(&whole)));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::{Compared, ScanFormat, Style};
+use crate::output::ForTerminals;
 use crate::report::scan::Report;
 
 pub(super) struct Json;
@@ -46,7 +47,7 @@ impl ScanFormat for JsonLines {
 
     /// One line.
     fn write(&self, report: &Report, _: &Style<'_>, out: &mut dyn Write) -> io::Result<()> {
-        serde_json::to_writer(super::ForTerminals(&mut *out), report)?;
+        serde_json::to_writer(ForTerminals(out), report)?;
         out.write_all(b"\n")
     }
 }

@@ -14,10 +14,12 @@ use serde_path_to_error::Segment;
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 
 pub use self::error::{Error, TextFault};
+pub use self::faults::{Faulty, MAX_FAULTS, read_or_faults};
 use crate::nearest::nearest;
 use crate::text::terminal;
 
 mod error;
+mod faults;
 
 /// How much a document may hold. The caller bounds its bytes, with `Limits::document_bytes` or
 /// `Limits::deny_list_bytes`.

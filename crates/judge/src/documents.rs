@@ -10,7 +10,9 @@ use std::path::{Component, Path, PathBuf};
 
 use plimsoll_core::{LimitExceeded, Limits, Timestamp};
 use plimsoll_gather::UnderPolicy;
-use plimsoll_policy::{DenyList, DocumentKind, Error as PolicyError, Policy, PolicySet, Waiver};
+use plimsoll_policy::{
+    DenyList, DocumentFaults, DocumentKind, Error as PolicyError, KeyFiles, Policy, PolicySet, Waiver,
+};
 
 use crate::Error;
 
@@ -112,12 +114,20 @@ pub fn is_trusted_root(bytes: &[u8]) -> bool {
 
 /// Reads the policy in `bytes`; key files are relative to the folder of `file`.
 pub fn parse_policy(bytes: &[u8], file: &Path) -> Result<Policy, Error> {
-    let folder = file.parent().unwrap_or(Path::new(""));
-    let key_file = |path: &str| {
+    Ok(Policy::parse(bytes, &file.display().to_string(), &key_files(file))?)
+}
+
+/// [`parse_policy`] for whoever corrects the policy: with every fault.
+pub fn parse_policy_or_faults(bytes: &[u8], file: &Path) -> Result<Policy, DocumentFaults> {
+    Policy::parse_or_faults(bytes, &file.display().to_string(), &key_files(file))
+}
+
+fn key_files(policy: &Path) -> impl KeyFiles {
+    let folder = policy.parent().unwrap_or(Path::new("")).to_owned();
+    move |path: &str| {
         plimsoll_files::read(&folder.join(path), NAMED_FILE_BYTES, "document_bytes")
             .map_err(|error| error.to_string())
-    };
-    Ok(Policy::parse(bytes, &file.display().to_string(), &key_file)?)
+    }
 }
 
 /// A waiver as a file contains it, signed or not. Each policy decides whether it counts.

@@ -86,6 +86,11 @@ impl Failure {
     pub(crate) fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
     }
+
+    /// For a failure that is shown together with others of the same hint.
+    pub(crate) fn drop_hint(&mut self) {
+        self.hint = None;
+    }
 }
 
 impl fmt::Display for Failure {

@@ -19,6 +19,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::faults::{self, DocumentFaults, Faults};
 use crate::metadata::{ApiVersion, Metadata};
 use crate::setting::given;
 use crate::verdict::DocumentRef;
@@ -62,13 +63,24 @@ impl DenyList {
 
     /// Reads a document of kind `DenyList`.
     pub fn parse(bytes: &[u8], origin: &str) -> Result<Self, Error> {
-        let document: DenyListDocument = yaml::read(bytes, origin, yaml::Size::LIST)?;
-        let name = document.metadata.name.0;
-        let list = format!("deny list {name}");
-        Ok(Self {
-            denials: document.spec.digests.into_iter().map(|spec| Denial::new(spec, &list)).collect(),
-            documents: vec![DocumentRef { name, origin: origin.to_owned(), digest: Digest::sha256(bytes) }],
-        })
+        faults::read(bytes, origin, yaml::Size::LIST, Self::listed(bytes))
+    }
+
+    /// [`Self::parse`] for whoever corrects the document: with every fault.
+    pub fn parse_or_faults(bytes: &[u8], origin: &str) -> Result<Self, DocumentFaults> {
+        faults::read_or_faults(bytes, origin, yaml::Size::LIST, Self::listed(bytes))
+    }
+
+    fn listed(bytes: &[u8]) -> impl FnOnce(DenyListDocument, &Faults<'_>) -> Self {
+        |document, faults| {
+            let name = document.metadata.name.0;
+            let list = format!("deny list {name}");
+            let origin = faults.origin.to_owned();
+            Self {
+                denials: document.spec.digests.into_iter().map(|spec| Denial::new(spec, &list)).collect(),
+                documents: vec![DocumentRef { name, origin, digest: Digest::sha256(bytes) }],
+            }
+        }
     }
 
     /// Adds the entries of another list.

@@ -20,12 +20,22 @@ pub enum DocumentKind {
 impl DocumentKind {
     /// Reads only the field `kind`; the rest is checked when the document is read.
     pub fn read(bytes: &[u8], origin: &str) -> Result<Self, Error> {
-        #[derive(Deserialize)]
-        struct Head {
-            kind: DocumentKind,
-        }
         Ok(yaml::read::<Head>(bytes, origin, yaml::Size::LIST)?.kind)
     }
+
+    /// The same of a document that may have faults elsewhere, such as a key twice, so that all are told by whoever reads
+    /// the whole.
+    pub fn read_despite_faults(bytes: &[u8], origin: &str) -> Result<Self, Error> {
+        match yaml::read_or_faults::<Head>(bytes, origin, yaml::Size::LIST) {
+            Ok(head) => Ok(head.kind),
+            Err(faulty) => faulty.rest.map_or_else(|| Self::read(bytes, origin), |head| Ok(head.kind)),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Head {
+    kind: DocumentKind,
 }
 
 #[cfg(test)]
@@ -47,6 +57,11 @@ mod tests {
         ] {
             let error = DocumentKind::read(bad, "x").unwrap_err().to_string();
             assert!(error.contains(problem), "{error}");
+            let error = DocumentKind::read_despite_faults(bad, "x").unwrap_err().to_string();
+            assert!(error.contains(problem), "{error}");
         }
+        let twice = b"kind: Policy\nspec: {a: 1, a: 2}\n";
+        assert!(DocumentKind::read(twice, "x").is_err());
+        assert_eq!(DocumentKind::read_despite_faults(twice, "x").unwrap(), DocumentKind::Policy);
     }
 }

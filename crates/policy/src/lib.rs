@@ -9,7 +9,8 @@
 //! - [`Waiver`]: a bounded, approved exception; [`WaiverDraft`] is a new one, [`WaiverReport`] one as shown to users.
 //!   [`DenyList`]: digests that nothing may use.
 //! - [`Verdict`]: the answer, with every rule's outcome and reason. [`Verdict::combine`] joins platforms.
-//! - [`Diagnostic`]: what [`Policy::lint`] finds. [`mod@schema`]: the JSON Schemas of documents and verdict.
+//! - [`DocumentFaults`]: everything that is wrong with a document. [`Diagnostic`]: what [`Policy::lint`] finds.
+//!   [`mod@schema`]: the JSON Schemas of documents and verdict.
 
 mod action;
 mod applicable;
@@ -24,6 +25,7 @@ mod evaluate;
 mod evidence;
 mod exclusion;
 mod expression;
+mod faults;
 mod identity;
 mod import;
 mod kind;
@@ -57,6 +59,7 @@ pub use evidence::{
     SubjectKind, SuspectedSecret, VexFacts, VulnerabilityFacts,
 };
 pub use exclusion::{Excluded, Exclusions};
+pub use faults::DocumentFaults;
 pub use import::{Import, ImportNote, ImportedPolicy, OtherDocument, Refusal, import, importable};
 pub use kind::DocumentKind;
 pub use lint::{Code, Diagnostic, Severity};

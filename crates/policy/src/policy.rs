@@ -27,6 +27,7 @@ use crate::deny::Denial;
 use crate::error::Error;
 use crate::evidence::{AttestationSearch, ImageDigests};
 use crate::exclusion::Exclusions;
+use crate::faults::{self, DocumentFaults, Faults};
 use crate::pattern::{self, Pattern};
 use crate::preset::Presets;
 use crate::preset::{Phase, Tier};
@@ -171,8 +172,22 @@ impl MaxDays {
 impl Policy {
     /// Reads a policy document. `origin` names it in messages and verdicts.
     pub fn parse(bytes: &[u8], origin: &str, key_files: &dyn KeyFiles) -> Result<Self, Error> {
-        let document: PolicyDocument = yaml::read(bytes, origin, yaml::Size::DOCUMENT)?;
-        resolve(document, origin, Digest::sha256(bytes), key_files)
+        let digest = Digest::sha256(bytes);
+        let check =
+            |document, faults: &Faults<'_>| resolve(document, digest, &Keys { faults, files: key_files });
+        faults::read(bytes, origin, yaml::Size::DOCUMENT, check)
+    }
+
+    /// [`Policy::parse`] for whoever corrects the document: with every fault.
+    pub fn parse_or_faults(
+        bytes: &[u8],
+        origin: &str,
+        key_files: &dyn KeyFiles,
+    ) -> Result<Self, DocumentFaults> {
+        let digest = Digest::sha256(bytes);
+        let check =
+            |document, faults: &Faults<'_>| resolve(document, digest, &Keys { faults, files: key_files });
+        faults::read_or_faults(bytes, origin, yaml::Size::DOCUMENT, check)
     }
 
     /// The policy that applies if none is given: pinned by digest, CRITICAL blocks, the rest is reported.
@@ -296,15 +311,14 @@ impl Policy {
     }
 }
 
-fn resolve(doc: PolicyDocument, origin: &str, digest: Digest, files: &dyn KeyFiles) -> Result<Policy, Error> {
+fn resolve(doc: PolicyDocument, digest: Digest, keys: &Keys<'_>) -> Policy {
     let mut spec = doc.spec;
     let (phase, tier) = (spec.phase, spec.tier.or(Tier::Standard));
     let presets = Presets { phase, tier };
-    let keys = Keys { origin, files };
     let denials = spec.deny.digests.into_option().unwrap_or_default();
     let name = doc.metadata.name.0;
     let mut policy = Policy {
-        origin: origin.to_owned(),
+        origin: keys.faults.origin.to_owned(),
         digest,
         effective: digest,
         phase,
@@ -312,20 +326,20 @@ fn resolve(doc: PolicyDocument, origin: &str, digest: Digest, files: &dyn KeyFil
         images: spec.matches.images.into_option(),
         pinned: spec.digest.pinned.or(true),
         registries: spec.registries.allow.into_option(),
-        trust: keys.trust(spec.trust)?,
-        signatures: signatures(spec.signatures, presets.strict(), &keys)?,
-        attestations: attestations(spec.attestations, &keys)?,
-        provenance: provenance(spec.provenance, &keys)?,
+        trust: keys.trust(spec.trust),
+        signatures: signatures(spec.signatures, presets.strict(), keys),
+        attestations: attestations(spec.attestations, keys),
+        provenance: provenance(spec.provenance, keys),
         exclude: Exclusions::new(spec.exclude.into_option().unwrap_or_default()),
         sbom: {
             let attested_by = std::mem::take(&mut spec.sbom.attested_by);
-            spec.sbom.resolve(presets, keys.authorities(attested_by, "spec.sbom.attestedBy")?)
+            spec.sbom.resolve(presets, keys.authorities(attested_by, "spec.sbom.attestedBy"))
         },
         vulnerabilities: {
             let signed_by = std::mem::take(&mut spec.vulnerabilities.database.signed_by);
-            let databases = keys.authorities(signed_by, "spec.vulnerabilities.database.signedBy")?;
+            let databases = keys.authorities(signed_by, "spec.vulnerabilities.database.signedBy");
             let signed_by = std::mem::take(&mut spec.vulnerabilities.vex.signed_by);
-            let vex = keys.authorities(signed_by, "spec.vulnerabilities.vex.signedBy")?;
+            let vex = keys.authorities(signed_by, "spec.vulnerabilities.vex.signedBy");
             spec.vulnerabilities.resolve(presets, databases, vex)
         },
         bases: spec.bases.into_option(),
@@ -338,7 +352,7 @@ fn resolve(doc: PolicyDocument, origin: &str, digest: Digest, files: &dyn KeyFil
             reason,
         })?,
         denials: denials.into_iter().map(|d| Denial::new(d, &format!("policy {name}"))).collect(),
-        waivers: waivers(spec.waivers, tier, &keys)?,
+        waivers: waivers(spec.waivers, tier, keys),
         name,
     };
     if let Some((path, reason)) = policy.bases.as_ref().and_then(BasesSpec::fault) {
@@ -348,34 +362,31 @@ fn resolve(doc: PolicyDocument, origin: &str, digest: Digest, files: &dyn KeyFil
     if let Ok(tree) = serde_json::to_value(&policy) {
         policy.effective = Digest::sha256(&json::canonical(&tree));
     }
-    Ok(policy)
+    policy
 }
 
-fn waivers(spec: WaiversSpec, tier: Tier, keys: &Keys<'_>) -> Result<WaiverPolicy, Error> {
-    let days = |value: Setting<u16>, preset: u16, name: &str| match value.or(preset) {
-        days @ 1..=3650 => Ok(days),
-        days => Err(Error::Invalid {
-            origin: keys.origin.to_owned(),
-            path: format!("spec.waivers.maxDays.{name}"),
-            reason: format!("got {days}, expected 1 to 3650 days"),
-        }),
+fn waivers(spec: WaiversSpec, tier: Tier, keys: &Keys<'_>) -> WaiverPolicy {
+    let days = |value: Setting<u16>, preset: u16, name: &str| {
+        let days = value.or(preset);
+        if !(1..=3650).contains(&days) {
+            let path = format!("spec.waivers.maxDays.{name}");
+            keys.faults.invalid(&path, format!("got {days}, expected 1 to 3650 days"));
+        }
+        days
     };
     let policy = WaiverPolicy {
-        approvers: keys.authorities(spec.approvers, "spec.waivers.approvers")?,
-        second: keys.authorities(spec.second_approver, "spec.waivers.secondApprover")?,
+        approvers: keys.authorities(spec.approvers, "spec.waivers.approvers"),
+        second: keys.authorities(spec.second_approver, "spec.waivers.secondApprover"),
         max_days: MaxDays {
-            critical: days(spec.max_days.critical, 30, "critical")?,
-            high: days(spec.max_days.high, if tier == Tier::Core { 14 } else { 60 }, "high")?,
-            other: days(spec.max_days.other, 90, "other")?,
+            critical: days(spec.max_days.critical, 30, "critical"),
+            high: days(spec.max_days.high, if tier == Tier::Core { 14 } else { 60 }, "high"),
+            other: days(spec.max_days.other, 90, "other"),
         },
         allow_unsigned: spec.allow_unsigned.is_set(),
     };
     if policy.allow_unsigned && !policy.second.is_empty() {
-        return Err(Error::Invalid {
-            origin: keys.origin.to_owned(),
-            path: "spec.waivers.allowUnsigned".to_owned(),
-            reason: "contradicts secondApprover: an unsigned waiver has no second approver".to_owned(),
-        });
+        let reason = "contradicts secondApprover: an unsigned waiver has no second approver";
+        keys.faults.invalid("spec.waivers.allowUnsigned", reason);
     }
-    Ok(policy)
+    policy
 }

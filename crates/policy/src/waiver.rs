@@ -39,6 +39,7 @@ use serde_json::Value;
 use crate::Policy;
 use crate::authority::Signed;
 use crate::error::Error;
+use crate::faults::{self, DocumentFaults, Faults};
 use crate::metadata::{ApiVersion, Metadata};
 use crate::pattern::Pattern;
 use crate::rule::Waivable;
@@ -155,19 +156,25 @@ impl Waiver {
     /// Reads an unsigned waiver document. It applies only under a policy that explicitly accepts unsigned waivers, and
     /// the verdict says so.
     pub fn from_unsigned(bytes: &[u8], origin: &str) -> Result<Self, Error> {
-        let typed: WaiverDocument = yaml::read(bytes, origin, yaml::Size::DOCUMENT)?;
+        faults::read(bytes, origin, yaml::Size::DOCUMENT, Self::checked)
+    }
+
+    /// [`Self::from_unsigned`] for whoever corrects the document: with every fault.
+    pub fn from_unsigned_or_faults(bytes: &[u8], origin: &str) -> Result<Self, DocumentFaults> {
+        faults::read_or_faults(bytes, origin, yaml::Size::DOCUMENT, Self::checked)
+    }
+
+    fn checked(typed: WaiverDocument, faults: &Faults<'_>) -> Self {
         // Made from the parsed values, not from the text: `name: 1e3` is the same waiver in YAML and in the signed
         // JSON.
-        let document = serde_json::to_value(&typed).map_err(|error| yaml::Error::Syntax {
-            origin: origin.to_owned(),
-            path: String::new(),
-            line: None,
-            reason: error.to_string(),
-        })?;
+        let document = serde_json::to_value(&typed).unwrap_or_else(|error| {
+            faults.invalid("spec", error.to_string());
+            Value::Null
+        });
         let name = typed.metadata.name.0;
-        let terms = typed.spec.check(origin)?;
+        let terms = typed.spec.check(faults);
         let content = Digest::sha256(&json::canonical(&document));
-        Ok(Self { name, origin: origin.to_owned(), content, terms, document, approvals: Vec::new() })
+        Self { name, origin: faults.origin.to_owned(), content, terms, document, approvals: Vec::new() }
     }
 
     /// The name in its metadata.
@@ -327,66 +334,65 @@ fn waivable() -> String {
 const MAX_CVES: usize = 1_000;
 
 impl WaiverSpec {
-    fn check(self, origin: &str) -> Result<Terms, Error> {
-        let invalid = |path: &str, reason: String| {
-            Err(Error::Invalid { origin: origin.to_owned(), path: format!("spec.{path}"), reason })
-        };
+    fn check(self, faults: &Faults<'_>) -> Terms {
+        let invalid = |path: &str, reason: String| faults.invalid(&format!("spec.{path}"), reason);
         let mut rules = BTreeSet::new();
         let mut about_findings = false;
         for WaivedRule(name) in self.rules {
             let waived = rules::named(name.as_str()).map(|(_, waivable)| waivable);
             if matches!(waived, None | Some(Waivable::Nothing)) {
                 let reason = format!("the rule {name} cannot be waived, expected {}", waivable());
-                return invalid("rules", reason);
+                invalid("rules", reason);
             }
             about_findings |= waived == Some(Waivable::Findings);
             rules.insert(name);
         }
         if rules.is_empty() {
-            return invalid("rules", "names no rule, expected at least one".to_owned());
+            faults.consequence("spec.rules", &["spec.rules"], "names no rule, expected at least one");
         }
         if about_findings && self.cves.is_empty() {
-            return invalid("cves", "a waiver for vulnerabilities must name them, got none".to_owned());
+            let reason = "a waiver for vulnerabilities must name them, got none";
+            faults.consequence("spec.cves", &["spec.cves"], reason);
         }
         if !about_findings && !self.cves.is_empty() {
-            return invalid(
-                "cves",
-                "got some, but the rule vulnerabilities is not among the rules".to_owned(),
-            );
+            let reason = "got some, but the rule vulnerabilities is not among the rules";
+            faults.consequence("spec.cves", &["spec.cves", "spec.rules"], reason);
         }
         if self.cves.len() > MAX_CVES {
-            return invalid("cves", format!("got {}, expected at most {MAX_CVES}", self.cves.len()));
+            invalid("cves", format!("got {}, expected at most {MAX_CVES}", self.cves.len()));
         }
         for (index, cve) in self.cves.iter().enumerate() {
             if !is_identifier(cve) {
                 let reason = "expected an identifier such as CVE-2026-1234, without wildcards".to_owned();
-                return invalid(&format!("cves[{index}]"), reason);
+                invalid(&format!("cves[{index}]"), reason);
             }
         }
         if self.images.is_empty() && self.digests.is_empty() {
-            return invalid("images", "names neither images nor digests, expected at least one".to_owned());
+            let reason = "names neither images nor digests, expected at least one";
+            faults.consequence("spec.images", &["spec.images", "spec.digests"], reason);
         }
         for (index, image) in self.images.iter().enumerate() {
             if !image.is_named() {
                 let reason =
                     format!("`{image}` is too wide, expected a registry and a first path segment by name");
-                return invalid(&format!("images[{index}]"), reason);
+                invalid(&format!("images[{index}]"), reason);
             }
         }
         for (field, text) in
             [("reason", &self.reason), ("riskAssessment", &self.risk_assessment), ("owner", &self.owner)]
         {
             if text.trim().is_empty() {
-                return invalid(field, "says nothing".to_owned());
+                invalid(field, "says nothing".to_owned());
             }
         }
         if !self.controls.iter().any(|control| !control.trim().is_empty()) {
-            return invalid("controls", "names no compensating control, expected at least one".to_owned());
+            let reason = "names no compensating control, expected at least one";
+            faults.consequence("spec.controls", &["spec.controls"], reason);
         }
         if self.expires <= self.issued {
-            return invalid("expires", format!("{} is not after issued, {}", self.expires, self.issued));
+            invalid("expires", format!("{} is not after issued, {}", self.expires, self.issued));
         }
-        Ok(Terms {
+        Terms {
             rules,
             cves: self.cves.into_iter().collect(),
             images: self.images,
@@ -397,7 +403,7 @@ impl WaiverSpec {
             owner: self.owner.trim().to_owned(),
             issued: self.issued,
             expires: self.expires,
-        })
+        }
     }
 }
 

@@ -419,3 +419,109 @@ fn the_documents_in_the_documentation_are_read() {
     Waiver::from_unsigned(waiver.as_bytes(), "waiver.yaml").unwrap();
     DenyList::parse(denied.as_bytes(), "denied.yaml").unwrap();
 }
+
+/// What is told of a policy with no key files.
+fn told(spec: &str) -> Vec<String> {
+    let faults = Policy::parse_or_faults(policy_text(spec).as_bytes(), "p", &()).unwrap_err();
+    assert!(!faults.more);
+    let told: Vec<String> = faults.faults.iter().map(ToString::to_string).collect();
+    let first = Policy::parse(policy_text(spec).as_bytes(), "p", &()).unwrap_err().to_string();
+    assert_eq!(told.first(), Some(&first), "whoever obeys the document is told the first");
+    told
+}
+
+#[test]
+fn everything_that_is_wrong_with_a_policy_is_told_at_once() {
+    let told = told(
+        "phase: pilot
+registrys: {}
+trust: {root: none.json, timestamps: 20}
+signatures: {required: true, threshold: 3, anyOf: [{name: release, key: {file: keys/none.pub}}, {name: qa, key: {fiel: keys/qa.pub}}, {name: '', identity: {issuer: 'https://i.example', subject: s}}]}
+vulnerabilities: {block: [critical, hihg], maxDatabaseAge: tomorrow}
+waivers: {maxDays: {critical: 0, high: often}, approvers: [{name: boss, key: {pem: no key}, identity: {issuer: 'https://i.example', subject: s}}]}
+",
+    );
+    for (path, said) in [
+        ("spec.registrys", "did you mean \"registries\"?"),
+        ("spec.trust.root", "none.json"),
+        ("spec.trust.timestamps", "at most 16"),
+        ("spec.signatures.anyOf[0].key", "key files cannot be read here"),
+        ("spec.signatures.anyOf[1].key.fiel", "did you mean \"file\"?"),
+        ("spec.signatures.anyOf[2].name", "1 to 256 bytes"),
+        ("spec.vulnerabilities.block[1]", "hihg"),
+        ("spec.vulnerabilities.maxDatabaseAge", ""),
+        ("spec.waivers.maxDays.critical", "1 to 3650"),
+        ("spec.waivers.maxDays.high", ""),
+        ("spec.waivers.approvers[0]", "expected one"),
+    ] {
+        let about = told.iter().filter(|told| told.contains(&format!(": {path}: ")) && told.contains(said));
+        assert_eq!(about.count(), 1, "{path}: {told:#?}");
+    }
+    // Nothing that only follows from these: a threshold that the keys with faults would have reached.
+    assert_eq!(told.len(), 11, "{told:#?}");
+}
+
+#[test]
+fn what_several_values_contradict_is_told_where_none_of_them_is_at_fault() {
+    let key = key().public.to_pem().replace('\n', "\\n");
+    let entry = format!("{{name: a, key: {{pem: \"{key}\"}}}}");
+    let sound = format!("phase: pilot\n  signatures: {{threshold: 2, anyOf: [{entry}]}}\n");
+    assert!(told(&sound)[0].contains("threshold 2 with only 1"), "{:?}", told(&sound));
+    let unread = format!(
+        "phase: pilot\n  signatures: {{threshold: 2, anyOf: [{entry}, {{name: b, key: {{file: x}}}}]}}\n"
+    );
+    let told = told(&unread);
+    assert!(told.len() == 1 && told[0].contains("anyOf[1].key"), "{told:?}");
+}
+
+#[test]
+fn everything_that_is_wrong_with_a_waiver_or_a_deny_list_is_told_at_once() {
+    let waiver = "apiVersion: plimsoll.dev/v1
+kind: Waiver
+metadata: {name: W 1}
+spec:
+  rules: [vulnerabilities, signatures]
+  cves: ['CVE-2026-*', CVE-2026-1]
+  images: ['**', registry.example/team/**]
+  reason: ''
+  riskAssessment: low
+  controls: []
+  owner: team
+  isued: 2026-11-01T00:00:00Z
+  issued: 2026-11-01T00:00:00Z
+  expires: never
+";
+    let faults = Waiver::from_unsigned_or_faults(waiver.as_bytes(), "w").unwrap_err();
+    let told: Vec<String> = faults.faults.iter().map(ToString::to_string).collect();
+    for path in ["metadata.name", "spec.isued", "spec.expires"] {
+        assert!(told.iter().any(|told| told.contains(&format!(": {path}: "))), "{path}: {told:#?}");
+    }
+    // With a date that can be read, what the fields say is checked too.
+    let dated = waiver
+        .replace("never", "2026-12-01T00:00:00Z")
+        .replace("W 1", "W-1")
+        .replace("  isued: 2026-11-01T00:00:00Z\n", "");
+    let faults = Waiver::from_unsigned_or_faults(dated.as_bytes(), "w").unwrap_err();
+    let told: Vec<String> = faults.faults.iter().map(ToString::to_string).collect();
+    for path in ["spec.rules", "spec.cves[0]", "spec.images[0]", "spec.reason", "spec.controls"] {
+        assert!(told.iter().any(|told| told.contains(&format!(": {path}: "))), "{path}: {told:#?}");
+    }
+    let list = "apiVersion: plimsoll.dev/v1
+kind: DenyList
+metadata: {name: d}
+spec:
+  digests:
+    - {digest: 'sha256:00', reason: r}
+    - {digest: 'md5:00', reason: r}
+    - {digets: 'sha256:00', reason: r}
+";
+    let faults = DenyList::parse_or_faults(list.as_bytes(), "d").unwrap_err();
+    let lines: Vec<String> = faults.faults.iter().map(ToString::to_string).collect();
+    for line in [6, 7, 8] {
+        assert_eq!(
+            lines.iter().filter(|told| told.contains(&format!("line {line}: "))).count(),
+            1,
+            "{lines:#?}"
+        );
+    }
+}

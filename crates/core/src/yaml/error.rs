@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{Classify, Kind};
 
 /// A document that cannot be read. Messages begin with the name of the document.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A person would read the bytes differently from the machine: not UTF-8, control or bidirectional characters.
@@ -44,6 +44,19 @@ pub enum Error {
         /// Every name that is allowed there.
         expected: Vec<&'static str>,
     },
+}
+
+impl Error {
+    /// Whether both tell the same of one document. A parser that cannot go on is stopped by the same text at each path.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Syntax { line: Some(line), reason, .. },
+                Self::Syntax { line: Some(other_line), reason: other_reason, .. },
+            ) if line == other_line => reason == other_reason,
+            _ => self.to_string() == other.to_string(),
+        }
+    }
 }
 
 /// Why people and machines would read the bytes differently.

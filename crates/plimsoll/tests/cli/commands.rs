@@ -152,6 +152,40 @@ fn lint_goes_on_after_a_document_that_cannot_be_read() {
 }
 
 #[test]
+fn lint_tells_all_faults_of_each_document_and_shows_a_hint_that_they_share_once() {
+    let place = Place::empty();
+    let head =
+        |kind: &str| format!("apiVersion: plimsoll.dev/v1\nkind: {kind}\nmetadata: {{name: p}}\nspec:\n");
+    let policy = "  phase: pilot\n  registrys: {}\n  signatures: {anyOf: [{name: a, key: {file: none.pub}}]}\n  \
+                  vulnerabilities: {maxDatabaseAge: soon, blok: []}\n";
+    place.write("policies/a.yaml", head("Policy") + policy);
+    let digests = "  digests: [{digest: x, reason: r}, {digest: y, reason: r}]\n";
+    place.write("policies/b.yaml", head("DenyList") + digests);
+    place.write(
+        "policies/c.yaml",
+        head("Policy") + "  phase: pilot\n  waivers: {allowUnsigned: I accept unsigned waivers}\n",
+    );
+    let many: String = (0..100).map(|n| format!("  field{n}: 1\n")).collect();
+    place.write("policies/d.yaml", head("Policy") + "  phase: pilot\n" + &many);
+    let run = place.run(&["policy", "lint", &place.path("policies")]).exits(2);
+    for said in [
+        "a.yaml: line 6: spec.registrys: unknown field",
+        "a.yaml: spec.signatures.anyOf[0].key: ",
+        "a.yaml: line 8: spec.vulnerabilities.maxDatabaseAge: ",
+        "a.yaml: line 8: spec.vulnerabilities.blok: unknown field",
+        "b.yaml: line 5: spec.digests[0].digest: ",
+        "b.yaml: line 5: spec.digests[1].digest: ",
+        "d.yaml: line 6: spec.field0: ",
+        "d.yaml: line 25: spec.field19: ",
+        "d.yaml: only the first 20 faults are shown",
+    ] {
+        assert_eq!(run.stderr.matches(said).count(), 1, "{said}\n{}", run.stderr);
+    }
+    assert!(run.stdout.contains("allowUnsigned"), "{}", run.stdout);
+    assert_eq!(run.stderr.matches("hint: fields known here: ").count(), 1, "{}", run.stderr);
+}
+
+#[test]
 fn lint_and_schema() {
     let place = Place::empty();
     let good = place.write(

@@ -30,7 +30,7 @@ pub use distribution::Distribution;
 pub use ecosystem::{AdvisoryNames, Ecosystem};
 pub use fault::{Classify, Kind};
 pub use limits::{Limit, LimitExceeded, LimitFault, Limits};
-pub use nearest::nearest;
+pub use nearest::{nearest, slip_of};
 pub use platform::Platform;
 pub use purl::Purl;
 pub use reference::Reference;

@@ -13,6 +13,18 @@ pub fn nearest<'a>(got: &str, known: impl IntoIterator<Item = &'a str>) -> Optio
         .map(|(_, name)| name)
 }
 
+/// The name in `known` that `got` differs from by one slip of the keyboard, or by two if the name is long: letters that are
+/// missing, too many, wrong or in the wrong order. For text that could mean something else: three letters of which two
+/// differ are another word.
+pub fn slip_of<'a>(got: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let distances = known.into_iter().map(|name| (strsim::damerau_levenshtein(got, name), name));
+    let allowed = |name: &str| if name.len() >= LONG { 2 } else { 1 };
+    distances.filter(|(distance, name)| *distance <= allowed(name)).min().map(|(_, name)| name)
+}
+
+/// Letters from which on a name may contain two slips.
+const LONG: usize = 6;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -25,5 +37,17 @@ mod tests {
         assert_eq!(nearest("ofline", known), Some("offline"));
         assert_eq!(nearest("zebra", known), None);
         assert_eq!(nearest("", known), None);
+    }
+
+    #[test]
+    fn a_slip_is_told_from_another_word() {
+        let known = ["oci", "file", "docker-archive"];
+        for slip in ["oc", "ocii", "coi", "ici"] {
+            assert_eq!(slip_of(slip, known), Some("oci"), "{slip}");
+        }
+        assert_eq!(slip_of("dockr-achive", known), Some("docker-archive"));
+        for word in ["api", "gcc", "fire1", "docker-registry", ""] {
+            assert_eq!(slip_of(word, known), None, "{word}");
+        }
     }
 }

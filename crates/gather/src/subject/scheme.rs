@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use plimsoll_core::{Digest, nearest};
+use plimsoll_core::{Digest, nearest, slip_of};
 
 use super::{Engine, STDIN, Subject, ends_like_a_file, recognise_folder};
 use crate::Error;
@@ -107,7 +107,9 @@ pub(super) fn parse(text: &str) -> Result<Option<Subject>, Error> {
 /// The error if a text that is neither a reference nor a path starts with an unknown scheme.
 pub(super) fn unknown(text: &str) -> Option<Error> {
     let (word, rest) = text.split_once(':')?;
-    let is_word = !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'_');
+    let in_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.');
+    // Of an image whose name has capitals, the reader of references says more.
+    let is_word = !word.is_empty() && word.bytes().all(in_word) || slip(&word.to_ascii_lowercase()).is_some();
     if word == "http" || word == "https" {
         let rest = rest.trim_start_matches('/');
         return Some(Error::Url { text: text.to_owned(), rest: rest.to_owned() });
@@ -116,20 +118,35 @@ pub(super) fn unknown(text: &str) -> Option<Error> {
     (is_word && !is_registry).then(|| no_such_scheme(word))
 }
 
-/// The error if a text could be an image, but its tag is an existing file and the word before it is almost a scheme.
+/// The error if a text could be an image, but the word before its tag is a scheme with a slip in it; or almost one, and the
+/// tag is a file. Whoever mistypes a scheme must not get an image of the default registry, which somebody else pushed.
 pub(super) fn mistyped(text: &str) -> Option<Error> {
     let (word, rest) = text.split_once(':')?;
     let is_file = ends_like_a_file(rest) || Path::new(rest).symlink_metadata().is_ok();
-    let near = nearest(word, SCHEMES.iter().map(|(name, _)| *name))?;
-    is_file.then(|| Error::TwoMeanings {
+    // In a reference, only a port is followed by a slash.
+    let is_port = rest.contains('/');
+    let near = match slip(word) {
+        Some(near) if !is_port => near,
+        _ if is_file => nearest(word, names())?,
+        _ => return None,
+    };
+    Some(Error::TwoMeanings {
         text: text.to_owned(),
-        meanings: format!("{near}:{rest} for a path, or docker://{text} for an image"),
+        meanings: format!("{near}:{rest} for the scheme, or docker://{text} for an image of a registry"),
     })
 }
 
+fn names() -> impl Iterator<Item = &'static str> {
+    SCHEMES.iter().map(|(name, _)| *name)
+}
+
+fn slip(word: &str) -> Option<&'static str> {
+    slip_of(word, names())
+}
+
 fn no_such_scheme(word: &str) -> Error {
-    let names = SCHEMES.iter().map(|(name, _)| *name);
-    Error::NoSuchScheme { scheme: word.to_owned(), nearest: nearest(word, names).map(str::to_owned) }
+    let near = slip(&word.to_ascii_lowercase()).or_else(|| nearest(word, names()));
+    Error::NoSuchScheme { scheme: word.to_owned(), nearest: near.map(str::to_owned) }
 }
 
 fn image(text: &str, name: &str) -> Result<Subject, Error> {
@@ -155,5 +172,137 @@ fn with_selector(rest: &str, subject: impl Fn(PathBuf, Option<String>) -> Subjec
     match there.or_else(|| splits.rfind(|(_, tag)| !tag.contains('/'))) {
         Some((path, tag)) => subject(path.into(), Some(tag.to_owned())),
         None => subject(rest.into(), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+
+    use plimsoll_core::Classify as _;
+
+    use super::*;
+
+    /// Some of each kind that a name of an image may have, and those of which most schemes consist.
+    const LETTERS: &str = "acdeiorsz0-_.";
+
+    /// `word` with one letter inserted, left out, replaced, or swapped with the next.
+    fn slips(word: &str) -> Vec<String> {
+        let letters: Vec<char> = word.chars().collect();
+        let mut slips: Vec<String> = Vec::new();
+        for at in 0..=letters.len() {
+            let (before, after) = letters.split_at(at);
+            let joined = |middle: &[char], after: &[char]| [before, middle, after].concat().iter().collect();
+            for letter in LETTERS.chars() {
+                slips.push(joined(&[letter], after));
+                slips.extend(after.split_first().map(|(_, rest)| joined(&[letter], rest)));
+            }
+            slips.extend(after.split_first().map(|(_, rest)| joined(&[], rest)));
+            if let [first, second, rest @ ..] = after {
+                slips.push(joined(&[*second, *first], rest));
+            }
+        }
+        // One that starts like a path is a path.
+        slips.retain(|slip| !names().any(|name| name == slip) && !slip.starts_with('.') && !slip.is_empty());
+        slips
+    }
+
+    #[test]
+    fn a_slip_in_any_scheme_is_an_error_that_names_the_scheme() {
+        let digest = Digest::sha256(b"x");
+        let pinned = format!("x@{digest}");
+        let all: HashMap<&str, HashSet<String>> =
+            names().map(|name| (name, slips(name).into_iter().collect())).collect();
+        for slips in all.values() {
+            for slip in slips {
+                for rest in ["x", "x:1", "app.tar", "a/b", "./a", "/a", &pinned] {
+                    let text = format!("{slip}:{rest}");
+                    let error = Subject::parse(&text).expect_err(&text);
+                    assert!(
+                        matches!(error, Error::TwoMeanings { .. } | Error::NoSuchScheme { .. }),
+                        "{text}: {error}"
+                    );
+                    let hint = error.hint().unwrap();
+                    // Of two that are as near, either.
+                    let named = names().find(|name| hint.contains(&format!("write {name}:"))).expect(&text);
+                    assert!(all[named].contains(slip), "{text}: {hint}");
+                }
+                // A port, and the name of a host.
+                if slip.chars().all(|c| c.is_ascii_alphanumeric()) {
+                    for text in [format!("{slip}:5000/x"), format!("{slip}:5000/x:1")] {
+                        let read = Subject::parse(&text);
+                        assert!(matches!(read, Ok(Subject::Registry(_))), "{text}: {read:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn names_with_a_tag_stay_images() {
+        // Official images, of which some are almost schemes.
+        for name in [
+            "alpine",
+            "api",
+            "app",
+            "bash",
+            "busybox",
+            "caddy",
+            "dart",
+            "debian",
+            "drupal",
+            "fedora",
+            "flink",
+            "gcc",
+            "ghost",
+            "golang",
+            "httpd",
+            "irssi",
+            "jetty",
+            "julia",
+            "kong",
+            "mariadb",
+            "mongo",
+            "mysql",
+            "nats",
+            "nginx",
+            "node",
+            "notary",
+            "odoo",
+            "perl",
+            "php",
+            "postgres",
+            "pypy",
+            "python",
+            "r-base",
+            "rabbitmq",
+            "redis",
+            "redmine",
+            "ros",
+            "ruby",
+            "rust",
+            "sl",
+            "solr",
+            "sonarqube",
+            "spark",
+            "storm",
+            "swift",
+            "swipl",
+            "tomcat",
+            "tomee",
+            "traefik",
+            "ubuntu",
+            "unit",
+            "vault",
+            "znc",
+        ] {
+            let text = format!("{name}:1");
+            assert!(matches!(Subject::parse(&text), Ok(Subject::Registry(_))), "{text}");
+        }
+        for text in
+            ["localhost:5000/x", "registry.example:443/team/app", "team/oc:1", "registry.example/dockr:1"]
+        {
+            assert!(matches!(Subject::parse(text), Ok(Subject::Registry(_))), "{text}");
+        }
     }
 }

@@ -120,6 +120,8 @@ fn an_unknown_scheme_is_an_error_with_the_nearest() {
         // Each of these could be an image with a tag.
         ("oci-archve:app.tar", "oci-archive:app.tar"),
         ("dockr-archive:app.tar", "docker://dockr-archive:app.tar"),
+        ("docker-achive:x", "docker-archive:x"),
+        ("Docker-Archive:./app.tar", "docker-archive"),
         ("registry:2", "docker://registry:2"),
         ("oci://ghcr.io/team/chart:1", "docker://ghcr.io/team/chart:1"),
         ("https://ghcr.io/team/app:1", "ghcr.io/team/app:1"),

@@ -11,6 +11,7 @@
 //! Shared objects are part of the installed package or runtime in whose folder they are, see [`shared`].
 
 mod executable;
+mod jar;
 mod shared;
 mod table;
 
@@ -24,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::cataloger::{Cataloger, File, Room, Selection};
 use crate::context::{Context, WhyUnread};
 use crate::fact::FactKind;
-use crate::inventory::{ComponentIndex, MAX_FILES, Problem, ProblemCode};
+use crate::inventory::{Component, ComponentIndex, MAX_FILES, Problem, ProblemCode};
 use crate::language::jvm::JVM;
 use crate::lockfiles::is_in_package;
 use crate::ownership::{Digester, FileDigests, hash_of_path, is_of_distributions};
@@ -33,7 +34,7 @@ pub use executable::EXECUTABLES;
 use executable::SHARED_OBJECTS;
 use shared::SharedObjects;
 pub(crate) use table::Kind;
-use table::{RecognisedBy, TELLTALES};
+use table::{Form, RecognisedBy, TELLTALES};
 
 static SELECTIONS: LazyLock<Vec<Selection>> =
     LazyLock::new(|| TELLTALES.iter().map(|telltale| telltale.selection).collect());
@@ -52,8 +53,7 @@ pub(crate) struct Unidentified<'f> {
 /// The fact about a file.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Shown {
-    /// Whether it is a program or a library, which its name distinguishes.
-    is_shared_object: bool,
+    form: Form,
     /// The digests of the whole file, if it was hashed.
     digests: Option<FileDigests>,
 }
@@ -70,7 +70,7 @@ impl Cataloger for Telltales {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn room(&self) -> Room {
@@ -91,8 +91,8 @@ impl Cataloger for Telltales {
 
     fn extract(&self, selection: u16, file: &File<'_>) -> Option<Arc<dyn Fact>> {
         let telltale = TELLTALES.get(usize::from(selection))?;
-        let is_shared_object = telltale.is_shared_object(file.content);
-        telltale.shows.fits(file.content).then(|| Arc::new(Shown { is_shared_object, digests: None }) as _)
+        let form = telltale.form(file.content);
+        telltale.shows.fits(file.content).then(|| Arc::new(Shown { form, digests: None }) as _)
     }
 
     fn stream(&self, selection: u16, _: Attributes, _: &Limits) -> Option<Box<dyn Stream>> {
@@ -105,11 +105,14 @@ impl Cataloger for Telltales {
         // Digests of programs that a cataloger read without hashing them.
         let mut of_read: HashMap<&str, &FileDigests> = HashMap::new();
         let shared = SharedObjects::new(&context.found.inventory.components);
+        let drupal = drupal_projects(&context.found.inventory.components);
         for (telltale, selection) in TELLTALES.iter().zip(0..) {
-            for (file, Shown { is_shared_object, digests }) in context.facts::<Shown>(selection) {
-                let kind = match is_shared_object {
-                    false => telltale.kind(),
-                    true => executable::kind_of_shared_object(&file.path),
+            for (file, Shown { form, digests }) in context.facts::<Shown>(selection) {
+                let kind = match form {
+                    Form::OfItsRow => telltale.kind(),
+                    Form::SharedObject => executable::kind_of_shared_object(&file.path),
+                    Form::Jar if jar::is_named_like_one(&file.path) => continue,
+                    Form::Jar => jar::JAR,
                 };
                 let is_elf = [EXECUTABLES, SHARED_OBJECTS].contains(&kind.ecosystem);
                 let is_part =
@@ -121,7 +124,8 @@ impl Cataloger for Telltales {
                 let folder = folder_of(&file.path);
                 // Installed packages are read, and count instead of those in a lock file.
                 let installed = context.found.installed.contains(&(kind.ecosystem, folder))
-                    || is_of_runtime(&file.path, context);
+                    || is_of_runtime(&file.path, context)
+                    || (kind.ecosystem == DRUPAL && drupal.contains(drupal_project(&file.path)));
                 if !read && !installed {
                     unread.file(kind, &file.path, &file.real_path, digests.as_ref());
                 }
@@ -141,6 +145,23 @@ impl Cataloger for Telltales {
         let problems = unread.problems(&owners, context);
         context.found.inventory.problems.extend(problems);
     }
+}
+
+const DRUPAL: &str = "Drupal";
+
+/// The projects of Drupal that Composer installed, by name: they are read from its list.
+fn drupal_projects(components: &[Component]) -> HashSet<String> {
+    let composed = components.iter().filter(|component| component.purl.package_type() == "composer");
+    composed
+        .filter(|component| component.purl.namespace().is_some_and(|namespace| namespace == "drupal"))
+        .map(|component| component.purl.name().to_owned())
+        .collect()
+}
+
+/// The project that a telltale of Drupal is of: `views` for `views.info.yml`, otherwise `core`.
+fn drupal_project(path: &str) -> &str {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.strip_suffix(".yml").unwrap_or(name).strip_suffix(".info").unwrap_or("core")
 }
 
 /// Whether a file is a module of a listed Java runtime: `jmods/java.base.jmod`, with `release` next to the folder.
@@ -183,8 +204,8 @@ impl Stream for Streamed {
     fn finish(self: Box<Self>) -> Option<Arc<dyn Fact>> {
         let is_library = self.is_library();
         let Self { telltale, head, digester } = *self;
-        let is_shared_object = telltale.is_shared_object(&head);
-        let shown = || Shown { is_shared_object, digests: (!is_library).then(|| digester.finish()) };
+        let form = telltale.form(&head);
+        let shown = || Shown { form, digests: (!is_library).then(|| digester.finish()) };
         telltale.shows.fits(&head).then(|| Arc::new(shown()) as _)
     }
 }

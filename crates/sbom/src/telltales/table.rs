@@ -8,7 +8,9 @@
 use plimsoll_core::quantity;
 use plimsoll_core::rootfs::Need;
 
-use super::executable;
+use serde::{Deserialize, Serialize};
+
+use super::{executable, jar};
 use crate::cataloger::{Mode, Selection};
 
 /// What a file shows.
@@ -32,7 +34,7 @@ pub(super) fn counted(number: usize, files: &str) -> String {
 }
 
 /// What is counted in words, not by the name of a file.
-const WORDS: [&str; 4] = ["database", "file", "program", "snap"];
+const WORDS: [&str; 7] = ["database", "distribution", "file", "jar", "manifest", "program", "snap"];
 
 /// A kind of file, and how to recognise it.
 pub(super) struct Telltale {
@@ -46,7 +48,7 @@ pub(super) enum RecognisedBy {
     Path(Kind),
     /// By its path and its first KiB.
     Head(Kind, fn(&[u8]) -> bool),
-    /// By being executable.
+    /// By being executable: a program, a library or a jar.
     Executable,
 }
 
@@ -56,15 +58,35 @@ impl RecognisedBy {
         match self {
             Self::Path(_) => true,
             Self::Head(_, fits) => fits(head),
-            Self::Executable => executable::is_program(head),
+            Self::Executable => executable::is_program(head) || jar::is_jar(head),
         }
     }
+}
+
+/// What a file that matches turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Form {
+    /// What its row says.
+    OfItsRow,
+    /// A program or a library, which its name distinguishes.
+    SharedObject,
+    /// A jar that is named like a program.
+    Jar,
 }
 
 impl Telltale {
     /// Whether it is about programs, and a file with this head is a program or a library.
     pub(super) fn is_shared_object(&self, head: &[u8]) -> bool {
         matches!(self.shows, RecognisedBy::Executable) && executable::is_shared_object(head)
+    }
+
+    /// What a file with this head is.
+    pub(super) fn form(&self, head: &[u8]) -> Form {
+        match self.shows {
+            RecognisedBy::Executable if jar::is_jar(head) => Form::Jar,
+            _ if self.is_shared_object(head) => Form::SharedObject,
+            _ => Form::OfItsRow,
+        }
     }
 
     /// The kind of a file that matches.
@@ -134,6 +156,15 @@ pub(super) static TELLTALES: &[Telltale] = &[
     // Test frameworks use this name for expected outputs, too.
     head("snap", "snap", &["**/*.snap"], |head| head.starts_with(SQUASHFS)),
     file("XBPS", "database", &["**/db/xbps/pkgdb-*.plist"]),
+    file("Guix", "database", &["**/var/guix/db/db.sqlite"]),
+    file("Guix", "manifest", &["**/gnu/store/*-profile/manifest"]),
+    file("Slackware", "file", &["var/log/packages/*", "var/lib/pkgtools/packages/*"]),
+    file("eopkg", "metadata.xml", &["**/var/lib/eopkg/package/*/metadata.xml"]),
+    file("Source Mage", "packages", &["**/var/state/sorcery/packages"]),
+    file("swupd", "file", &["usr/share/clear/bundles/*"]),
+    file("FreeBSD", "database", &["**/var/db/pkg/local.sqlite"]),
+    file("CRUX", "db", &["**/var/lib/pkg/db"]),
+    file("KISS", "version", &["**/var/db/kiss/installed/*/version"]),
     // Packages and lock files of languages.
     file("npm", ".pnp.cjs", &["**/.pnp.cjs", "**/.pnp.js"]),
     file("npm", "bun.lockb", &["**/bun.lockb"]),
@@ -141,6 +172,53 @@ pub(super) static TELLTALES: &[Telltale] = &[
     file("npm", "*.asar", &["**/*.asar"]),
     file("Packagist", "*.phar", &["**/*.phar"]),
     file("Maven", "*.jmod", &["**/*.jmod"]),
+    file("Bower", ".bower.json", &["**/.bower.json"]),
+    file("Crystal", "shard.lock", &["**/shard.lock", "**/lib/.shards.info"]),
+    file("D", "dub.selections.json", &["**/dub.selections.json"]),
+    file("ELPA", "*-pkg.el", &["**/elpa/*/*-pkg.el"]),
+    file("Elm", "elm.json", &["**/elm.json"]),
+    file("Haxelib", "haxelib.json", &["**/haxelib.json"]),
+    // Loaded as they are, with the modules in them.
+    file("Hex", "*.ez", &["**/*.ez"]),
+    file("PowerShell Gallery", "PSGetModuleInfo.xml", &["**/PSGetModuleInfo.xml"]),
+    file("Quicklisp", "distinfo.txt", &["**/quicklisp/dists/*/distinfo.txt"]),
+    file("Raku", "META6.json", &["**/META6.json"]),
+    file(
+        "Raku",
+        "distribution",
+        &[
+            "usr/share/perl6/site/dist/*",
+            "usr/share/perl6/vendor/dist/*",
+            "usr/local/share/perl6/site/dist/*",
+            "usr/local/share/perl6/vendor/dist/*",
+        ],
+    ),
+    file("Zig", "build.zig.zon", &["**/build.zig.zon"]),
+    // Applications that are files of a language, without a list of what they are.
+    file("Backdrop", "backdrop.js", &["**/core/misc/backdrop.js"]),
+    file("Drupal", "Drupal.php", &["**/core/lib/Drupal.php"]),
+    file("Drupal", "drupal.js", &["**/misc/drupal.js"]),
+    file(
+        "Drupal",
+        "*.info.yml",
+        &[
+            "**/modules/contrib/*/*.info.yml",
+            "**/themes/contrib/*/*.info.yml",
+            "**/profiles/contrib/*/*.info.yml",
+        ],
+    ),
+    file("Drupal", "*.info", &["**/sites/*/modules/*/*.info", "**/sites/*/themes/*/*.info"]),
+    file("Joomla", "joomla.xml", &["**/administrator/manifests/files/joomla.xml"]),
+    head("Matomo", "Version.php", &["**/core/Version.php"], |head| contains(head, b"Matomo")),
+    file("MediaWiki", "WebStart.php", &["**/includes/WebStart.php"]),
+    file("Moodle", "moodlelib.php", &["**/lib/moodlelib.php"]),
+    file("Nextcloud", "versioncheck.php", &["**/lib/versioncheck.php"]),
+    head("phpMyAdmin", "Version.php", &["**/libraries/classes/Version.php"], |head| {
+        contains(head, b"PhpMyAdmin")
+    }),
+    file("Redmine", "version.rb", &["**/lib/redmine/version.rb"]),
+    file("TYPO3", "ext_emconf.php", &["**/sysext/core/ext_emconf.php"]),
+    file("Unity", "file", &["**/globalgamemanagers", "**/*_Data/data.unity3d"]),
     // Next to a list of libraries, which is read.
     file("NuGet", "*.runtimeconfig.json", &["**/*.runtimeconfig.json"]),
     // Programs and libraries.
@@ -162,6 +240,10 @@ const fn programs(paths: &'static [&'static str], need: Need) -> Telltale {
     // A hard link does not state its size: if small files were ignored, a layer would be read again for it.
     let selection = Selection { paths, mode: Mode::Executable, min_size: 0, need };
     Telltale { selection, shows: RecognisedBy::Executable }
+}
+
+fn contains(head: &[u8], text: &[u8]) -> bool {
+    head.windows(text.len()).any(|window| window == text)
 }
 
 /// The start of a Squashfs file system. The kernel requires it, so nobody can hide a snap by changing it.

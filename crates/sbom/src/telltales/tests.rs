@@ -77,6 +77,41 @@ const FILES: &[(&str, &str, &str)] = &[
     ("var/db/xbps/pkgdb-0.38.plist", "", "XBPS"),
     ("srv/root/usr/share/bottlerocket/application-inventory.json", "", "Bottlerocket"),
     ("var/lib/snapd/snaps/core_1.snap", "hsqs\u{7}", "snap"),
+    ("var/guix/db/db.sqlite", "", "Guix"),
+    ("gnu/store/0a1-profile/manifest", "", "Guix"),
+    ("var/log/packages/zlib-1.3-x86_64-1", "", "Slackware"),
+    ("var/lib/eopkg/package/zlib-1.3-1/metadata.xml", "", "eopkg"),
+    ("var/state/sorcery/packages", "", "Source Mage"),
+    ("usr/share/clear/bundles/os-core", "", "swupd"),
+    ("var/db/pkg/local.sqlite", "", "FreeBSD"),
+    ("var/lib/pkg/db", "", "CRUX"),
+    ("var/db/kiss/installed/zlib/version", "", "KISS"),
+    ("srv/public/vendor/jquery/.bower.json", "{}", "Bower"),
+    ("srv/shard.lock", "", "Crystal"),
+    ("srv/dub.selections.json", "{}", "D"),
+    ("root/.emacs.d/elpa/dash-2.19/dash-pkg.el", "", "ELPA"),
+    ("srv/elm.json", "{}", "Elm"),
+    ("haxelib/format/3,5,0/haxelib.json", "{}", "Haxelib"),
+    ("root/.mix/archives/hex-2.0.6.ez", "PK", "Hex"),
+    ("root/.local/share/powershell/Modules/Pester/5.5.0/PSGetModuleInfo.xml", "<x/>", "PowerShell Gallery"),
+    ("root/quicklisp/dists/quicklisp/distinfo.txt", "", "Quicklisp"),
+    ("srv/META6.json", "{}", "Raku"),
+    ("usr/share/perl6/site/dist/0123456789ABCDEF0123456789ABCDEF01234567", "{}", "Raku"),
+    ("root/.cache/zig/p/1220ab/build.zig.zon", "", "Zig"),
+    ("var/www/html/core/misc/backdrop.js", "", "Backdrop"),
+    ("opt/drupal/web/core/lib/Drupal.php", "<?php", "Drupal"),
+    ("var/www/html/misc/drupal.js", "", "Drupal"),
+    ("opt/drupal/web/modules/contrib/token/token.info.yml", "", "Drupal"),
+    ("var/www/html/sites/all/modules/views/views.info", "", "Drupal"),
+    ("var/www/html/administrator/manifests/files/joomla.xml", "<x/>", "Joomla"),
+    ("var/www/html/core/Version.php", "<?php\n/**\n * Matomo - free/libre analytics platform", "Matomo"),
+    ("var/www/html/includes/WebStart.php", "<?php", "MediaWiki"),
+    ("var/www/html/lib/moodlelib.php", "<?php", "Moodle"),
+    ("usr/src/nextcloud/lib/versioncheck.php", "<?php", "Nextcloud"),
+    ("var/www/html/libraries/classes/Version.php", "<?php\nnamespace PhpMyAdmin;", "phpMyAdmin"),
+    ("usr/src/redmine/lib/redmine/version.rb", "", "Redmine"),
+    ("var/www/html/typo3/sysext/core/ext_emconf.php", "<?php", "TYPO3"),
+    ("srv/game_Data/globalgamemanagers", "", "Unity"),
     ("srv/.pnp.cjs", "", "npm"),
     ("srv/bun.lockb", "", "npm"),
     ("opt/app/resources/app.asar", "\u{4}\0\0\0", "npm"),
@@ -150,10 +185,70 @@ fn files_that_only_look_like_telltales_are_ignored() {
         ("srv/node_modules/a/bun.lock", ""),
         ("srv/node_modules/a/.github/workflows/ci.yml", ""),
         ("srv/bun.lock", ""),
+        ("srv/core/Version.php", "<?php\nnamespace App;"),
+        ("srv/libraries/classes/Version.php", "<?php\nnamespace App;"),
+        ("srv/views.info.yml", ""),
+        ("srv/dist/main.js", ""),
     ];
     let script = [b"#!/bin/sh\n".as_slice(), &[b'#'; 5000]].concat();
     let programs = [("usr/local/bin/run.sh", script.as_slice())];
     assert_eq!(problems(&files, &programs), nothing);
+}
+
+#[test]
+fn a_jar_is_recognised_by_its_content_where_programs_are() {
+    let jar = |length: usize| {
+        let mut jar = jar::tests::entry("META-INF/MANIFEST.MF", 8, b"Manifest-Version: 1.0");
+        jar.resize(length, 0);
+        jar
+    };
+    let (short, long) = (jar(60), jar(5000));
+    let programs: [(&str, &[u8]); 3] =
+        [("app/server", &short), ("usr/local/bin/tool", &long), ("opt/x/launcher.bin", &long)];
+    assert_eq!(
+        problems(&[], &programs),
+        ["not-read app/server: Maven (3 jars without the ending .jar): not read yet"]
+    );
+    // One that is named like a jar is read by the cataloger, which says what is wrong with it.
+    let named = problems(&[], &[("app/server.jar", &long)]);
+    assert!(named.iter().all(|told| !told.contains("without the ending")), "{named:?}");
+    // Another zip file is data.
+    let data = jar::tests::entry("word/document.xml", 0, b"x");
+    assert_eq!(problems(&[], &[("srv/report", &data)]), Vec::<String>::new());
+}
+
+#[test]
+fn projects_of_drupal_that_composer_installed_are_no_gap() {
+    let installed = |names: &[&str]| {
+        let packages: Vec<String> = names
+            .iter()
+            .map(|name| {
+                format!(r#"{{"name": "drupal/{name}", "version": "1.0.0", "type": "drupal-module"}}"#)
+            })
+            .collect();
+        format!(r#"{{"packages": [{}], "dev": false, "dev-package-names": []}}"#, packages.join(","))
+    };
+    let files = |names: &[&str]| {
+        let list = installed(names);
+        problems(
+            &[
+                ("opt/drupal/vendor/composer/installed.json", &list),
+                ("opt/drupal/web/core/lib/Drupal.php", "<?php"),
+                ("opt/drupal/web/modules/contrib/token/token.info.yml", ""),
+            ],
+            &[],
+        )
+    };
+    assert_eq!(files(&["core", "token"]), Vec::<String>::new());
+    assert_eq!(
+        files(&["core"]),
+        ["not-read opt/drupal/web/modules/contrib/token/token.info.yml: Drupal (1 *.info.yml): not read yet"]
+    );
+    let both = files(&["ctools"]);
+    assert!(
+        both.len() == 1 && both[0].contains("1 *.info.yml") && both[0].contains("1 Drupal.php"),
+        "{both:?}"
+    );
 }
 
 #[test]

@@ -7,18 +7,21 @@
     reason = "a test fails by panicking"
 )]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use plimsoll_cloud::{Cloud, Mode};
-use plimsoll_core::{Cancel, Classify as _, Digest, Kind, Limits, Stopped, Timestamp};
+use plimsoll_core::{Cancel, Classify as _, Digest, Ecosystem, Kind, Limits, Stopped, Timestamp};
 use plimsoll_gather::{Access, Registries, StandardInput};
 use plimsoll_judge::{Error, Inputs, Judge, Pool, PoolSize, Request, Roots, Ruleset};
 use plimsoll_policy::{Decision, DenyList, Policy, PolicySet};
 use plimsoll_registry::{Clients, RegistryConfig};
-use plimsoll_testkit::{Artifact, Fault, ImageBuilder, Layer, Registry};
+use plimsoll_testkit::sigstore::{Leaf, LogVersion, Sigstore};
+use plimsoll_testkit::{Artifact, Fault, ImageBuilder, Layer, Registry, attachment};
+use plimsoll_verify::{BUNDLE_V0_3, COSIGN_SIGN_V1, Statement, Subject, TrustedRoot};
 use plimsoll_vuln::Database;
+use plimsoll_vuln::database::{FeedDescription, FileList, LIST, Malformed, Writer};
 
 fn now() -> Timestamp {
     "2026-11-28T12:00:00Z".parse().unwrap()
@@ -133,6 +136,116 @@ fn a_thousand_judgements_in_one_process_with_a_deny_list_in_the_middle() {
         let blob = format!("GET */blobs/{}", layer.digest());
         assert_eq!(world.registry.requests_to(&blob).len(), 1, "a layer is read once for all of them");
     }
+}
+
+/// An instance that signed the image, as the identity that `policy` names.
+fn signed(world: &World) -> (Sigstore, Policy) {
+    let (mut instance, leaf) = (Sigstore::new(), Leaf::default());
+    let holder = instance.leaf(&leaf);
+    let subject = Subject::new("", &world.image.digest());
+    let payload = Statement::new(subject, COSIGN_SIGN_V1, serde_json::json!({})).to_json();
+    let bundle = instance.attest(&holder, &payload, LogVersion::V1);
+    attachment(&world.image.top, BUNDLE_V0_3, BUNDLE_V0_3, bundle.to_string().as_bytes())
+        .push_by_digest(&world.registry, "app");
+    let text = format!(
+        "apiVersion: plimsoll.dev/v1\nkind: Policy\nmetadata: {{ name: signed }}\nspec:\n  phase: pilot\n  signatures: \
+         {{ required: true, anyOf: [{{ name: release, identity: {{ issuer: '{}', subject: '{}' }} }}] }}\n",
+        leaf.issuer, leaf.subject
+    );
+    (instance, Policy::parse(text.as_bytes(), "signed.yaml", &()).unwrap())
+}
+
+fn root_of(instance: &Sigstore) -> TrustedRoot {
+    TrustedRoot::parse(instance.trusted_root().to_string().as_bytes()).unwrap()
+}
+
+/// A database in `folder` that covers Debian and knows no advisory, and its digest.
+fn database_in(folder: &Path) -> (Arc<Result<Database, plimsoll_vuln::Error>>, Digest) {
+    let mut writer = Writer::new(Ecosystem::Debian);
+    writer.feed(FeedDescription {
+        id: "debian".to_owned(),
+        publisher: "Debian".to_owned(),
+        as_of: now(),
+        published: None,
+        releases: vec!["12".to_owned()],
+        source: Digest::sha256(b"source"),
+        licence: None,
+        unproven: false,
+        malformed: Malformed::default(),
+    });
+    let (file, mut list) = (writer.finish().unwrap(), FileList::default());
+    list.insert(Ecosystem::Debian.name(), file.digest);
+    for name in list.names() {
+        std::fs::write(folder.join(name), &file.bytes).unwrap();
+    }
+    std::fs::write(folder.join(LIST), list.encode()).unwrap();
+    (Arc::new(Database::open(folder)), list.digest())
+}
+
+/// What a judgement was made with: the trusted root, the database, and whether a deny list was in force.
+fn made_with(judgement: &plimsoll_judge::Judgement) -> (Option<Digest>, Option<Digest>, usize) {
+    let verdict = &judgement.verdict;
+    let records = &verdict.platforms[0].evidence;
+    let of_kind = |kind: &str| records.iter().find(|record| record.kind == kind).map(|record| record.digest);
+    (of_kind("trusted-root"), of_kind("database"), verdict.deny_lists.len())
+}
+
+#[test]
+fn root_database_and_deny_list_are_replaced_one_by_one_while_a_thousand_judgements_run() {
+    const EACH: usize = 250;
+    let world = World::new();
+    let (instance, policy) = signed(&world);
+    let other = Sigstore::new();
+    let folder = tempfile::tempdir().unwrap();
+    let (database, list) = database_in(folder.path());
+    let roots = |instance: &Sigstore| {
+        Arc::new(Roots::new(Some(root_of(instance)), None, None, plimsoll_http::Settings::default()))
+    };
+    let under = |denied: &[Digest]| {
+        let denials = rules(denied).denials.clone();
+        Arc::new(Ruleset { policies: PolicySet::new([policy.clone()]), denials, ignored: Vec::new() })
+    };
+    world.judge.replace(|inputs| Inputs { rules: under(&[]), roots: roots(&instance), ..inputs });
+    let (pool, runtime) = (pool(&world, 4, 4 * EACH), runtime());
+    let ask = || {
+        let (pool, request) = (Arc::clone(&pool), world.request(Cancel::never()));
+        runtime.spawn(async move { pool.judge(request).await })
+    };
+    let digest = |instance: &Sigstore| root_of(instance).digest();
+    // One after the other, so that any other combination would be a mixture of two states.
+    let states = [
+        (Some(digest(&instance)), None, 0),
+        (Some(digest(&other)), None, 0),
+        (Some(digest(&other)), Some(list), 0),
+        (Some(digest(&other)), Some(list), 1),
+    ];
+    let mut asked = Vec::new();
+    for step in 0..states.len() {
+        world.judge.replace(|inputs| match step {
+            0 => inputs,
+            1 => Inputs { roots: roots(&other), ..inputs },
+            2 => Inputs { database: Arc::clone(&database), ..inputs },
+            _ => Inputs { rules: under(&[world.image.digest()]), ..inputs },
+        });
+        let mut group: Vec<_> = (0..EACH).map(|_| ask()).collect();
+        // The first of each group is answered before the next replacement, so that no state passes unseen.
+        let first = runtime.block_on(group.remove(0)).unwrap().unwrap();
+        asked.push((made_with(&first), first.verdict.decision, group));
+    }
+    let decisions: Vec<Decision> = asked.iter().map(|(_, decision, _)| *decision).collect();
+    assert_eq!(decisions[0], Decision::Indeterminate, "signed, and no database");
+    assert_eq!(decisions[1..], [Decision::Deny; 3], "nobody whom the root knows signed it");
+    let mut overtaken = 0;
+    for (step, (first, _, group)) in asked.into_iter().enumerate() {
+        assert_eq!(first, states[step]);
+        for asked in group {
+            let made = made_with(&runtime.block_on(asked).unwrap().unwrap());
+            let state = states.iter().position(|state| *state == made).expect("a mixture of two states");
+            assert!(state >= step, "asked in state {step}, made with {made:?}");
+            overtaken += usize::from(state > step);
+        }
+    }
+    assert!(overtaken > 0, "nothing was replaced while judgements were waiting");
 }
 
 #[test]

@@ -391,8 +391,12 @@ fn write_file(folder: &OwnedFd, name: &str, bytes: &[u8], only_new: bool) -> io:
     let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().subsec_nanos();
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let temporary = format!("{TEMPORARY}{}-{number}-{clock}", std::process::id());
-    let file = rustix::fs::openat(folder, &temporary, flags, Mode::RUSR | Mode::WUSR)?;
-    let moved = File::from(file).write_all(bytes).and_then(|()| {
+    let mut file = File::from(rustix::fs::openat(folder, &temporary, flags, Mode::RUSR | Mode::WUSR)?);
+    let written = file.write_all(bytes).and_then(|()| {
+        // Its age is asked of this machine's clock later, and a file server's clock may be another.
+        file.set_modified(SystemTime::now())
+    });
+    let moved = written.and_then(|()| {
         if only_new {
             match rustix::fs::linkat(folder, &temporary, folder, name, AtFlags::empty()) {
                 Ok(()) | Err(Errno::EXIST) => remove_in(folder, &temporary),

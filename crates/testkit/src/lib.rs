@@ -23,6 +23,7 @@
 
 mod archive;
 mod artifact;
+mod clock;
 pub mod cloud;
 mod generate;
 mod image;
@@ -42,6 +43,7 @@ mod tls;
 pub mod tuf;
 
 pub use artifact::{Artifact, ImageParts, Object, ObjectKind};
+pub use clock::clock_variables;
 pub use generate::{GeneratedLayer, GeneratingRegistry};
 pub use image::{ImageBuilder, IndexBuilder, attachment};
 pub use layer::{Compression, EntryKind, Layer};

@@ -5,6 +5,8 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
+use crate::clock::clock_variables;
+
 /// A peer in its own home, which contains its files. It does not see the user's settings.
 pub struct Peer {
     program: PathBuf,
@@ -69,6 +71,7 @@ impl Peer {
             .args(arguments)
             .current_dir(self.home())
             .env_clear()
+            .envs(clock_variables())
             .env("HOME", self.home())
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .envs(variables.iter().copied())

@@ -108,6 +108,8 @@ pub(crate) struct Build {
     pub(crate) as_of: Timestamp,
     #[command(flatten)]
     pub(crate) db: DatabaseChoice,
+    #[command(flatten)]
+    pub(crate) instant: Instant,
 }
 
 /// Show the feeds in the database and how old they are

@@ -102,7 +102,7 @@ impl<'a> DbSettings<'a> {
                 from: arguments.from.clone(),
                 as_of: arguments.as_of,
                 folder: context.database_folder(&arguments.db)?,
-                built_at: context.clock()(),
+                built_at: context.now(&arguments.instant),
                 limits: context.limits,
             })),
             Command::Export(arguments) => {

@@ -4,7 +4,7 @@
 use std::process::{Command, Stdio};
 
 use plimsoll_core::Digest;
-use plimsoll_testkit::{ImageBuilder, Registry, peer_program};
+use plimsoll_testkit::{ImageBuilder, Registry, clock_variables, peer_program};
 use serde_json::{Value, json};
 
 use crate::fixture::{Place, patched};
@@ -15,6 +15,7 @@ pub(crate) fn cosign(place: &Place, arguments: &[&str]) -> Option<bool> {
         .args(arguments)
         .current_dir(place.root())
         .env_clear()
+        .envs(clock_variables())
         .env("HOME", place.root())
         .env("COSIGN_PASSWORD", "")
         .stdin(Stdio::null())

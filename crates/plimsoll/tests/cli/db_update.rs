@@ -154,7 +154,8 @@ fn exploited_vulnerabilities_come_first_and_can_fail_a_scan() {
     scan("kev").says("failed on kev: 1 finding (CVE-2024-1111 in jinja2)");
     scan("hihg").exits(2).says("expected low, medium, high, critical");
     // What is too old to tell is not told.
-    let later = ["scan", "--db", &db, "--fail-on", "epss>0.9", "--at", "2036-01-01T00:00:00Z", &sbom];
+    let later = years_later();
+    let later = ["scan", "--db", &db, "--fail-on", "epss>0.9", "--at", &later, &sbom];
     place.run(&later).exits(11).says("`--fail-on epss>0.9` cannot be decided");
 }
 
@@ -255,6 +256,11 @@ fn document(place: &Place) -> String {
     format!("sbom:{document}")
 }
 
+/// When what is fetched now is too old for anything.
+fn years_later() -> String {
+    (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(10 * 365 * 24)).to_string()
+}
+
 #[test]
 fn a_scan_brings_what_it_needs_and_nothing_else_and_only_when_it_needs_it() {
     let place = Place::empty();
@@ -281,7 +287,7 @@ fn a_scan_brings_what_it_needs_and_nothing_else_and_only_when_it_needs_it() {
     assert!(asked().contains("/NuGet/all.zip"));
     scan(&["--fail-on", "epss>0.9"]).exits(0).keeps_quiet_about("updating");
     // What would be too old by then is asked for, and is not younger afterwards.
-    scan(&["--at", "2036-01-01T00:00:00Z"]).exits(11).says("updating the database for").says("unchanged");
+    scan(&["--at", &years_later()]).exits(11).says("updating the database for").says("unchanged");
 }
 
 #[test]
@@ -306,7 +312,8 @@ fn a_verdict_is_made_with_what_an_update_brings() {
     place.run(&[&check[..], &update].concat()).exits(0).keeps_quiet_about("updating");
     drop(server);
     // Nobody to ask: it fails, and does not judge by what is too old without a word.
-    let later = ["--at", "2036-01-01T00:00:00Z"];
+    let later = years_later();
+    let later = ["--at", &later];
     let failed = place.run(&[&check[..], &update, &later].concat());
     assert!(failed.code != 0 && failed.code != 10, "{failed:?}");
     // Where nothing is needed, the verdict says as before that there is no database.

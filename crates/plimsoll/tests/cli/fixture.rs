@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use plimsoll_core::Digest;
-use plimsoll_testkit::{Artifact, ImageBuilder, Layer, Registry};
+use plimsoll_testkit::{Artifact, ImageBuilder, Layer, Registry, clock_variables};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -105,27 +105,25 @@ impl Place {
         command
             .args(arguments)
             .env_clear()
+            .envs(clock_variables())
             .env("HOME", self.folder.path())
             // What this machine says about registries is not what is tested.
             .env("PLIMSOLL_REGISTRY_CONFIG", "none")
             // Layers are cached where that is what is tested: with a folder that is named, or without this variable.
             .env("CI", "true")
             .stdin(Stdio::null());
+        // The advisories of tests are of a day that may not have come yet where the tests run.
+        if arguments.starts_with(&["db", "build"]) {
+            command.env("PLIMSOLL_AT", NOW);
+        }
         command
     }
 
     /// The same with something on standard input.
     pub(crate) fn run_fed(&self, input: &[u8], arguments: &[&str]) -> Run {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_plimsoll"))
-            .args(arguments)
-            .env_clear()
-            .env("HOME", self.folder.path())
-            .env("CI", "true")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         // A program that fails before it has read everything closes the pipe. That does not fail the test.
         let _ = child.stdin.take().unwrap().write_all(input);
         let output = child.wait_with_output().unwrap();

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use plimsoll_core::Digest;
-use plimsoll_testkit::{ImageBuilder, Layer, Registry};
+use plimsoll_testkit::{ImageBuilder, Layer, Registry, clock_variables};
 use serde_json::{Value, json};
 
 use crate::fixture::{NOW, Place, affected, debian, pushed, shop, wheel};
@@ -293,7 +293,7 @@ fn the_hook_sees_what_is_staged_and_nothing_else() {
     let path = format!("{}:/usr/local/bin:/usr/bin:/bin", binary.display());
     let run = |program: &str, arguments: &[&str]| {
         let mut command = Command::new(program);
-        command.args(arguments).current_dir(place.root()).env_clear();
+        command.args(arguments).current_dir(place.root()).env_clear().envs(clock_variables());
         command.env("PATH", &path).env("HOME", place.root()).output()
     };
     if run("git", &["init", "-q"]).is_err() {

@@ -12,6 +12,7 @@
 //! | `ubuntu` | `22.04` | `Ubuntu:22.04:LTS` | `22.04` |
 //! | `almalinux` | `9.4` | `AlmaLinux:9` | `9` |
 //! | `wolfi` | `20230201` | `Wolfi` | `rolling` |
+//! | `amzn` | `2018.03` | | `1` |
 //! | `sles` | `15.5` | `SUSE:Linux Enterprise Module for Basesystem 15 SP5` | `15.5` |
 //!
 //! Some distributions build packages for a release a second time, for a product of their own, and number these builds
@@ -58,9 +59,15 @@ enum Releases {
         /// The name of the unreleased version, whose `VERSION_ID` contains `_alpha`.
         development: Option<&'static str>,
     },
+    /// The first number of its version. Years up to 2018 are those of Amazon Linux 1, which was one release that was always the
+    /// newest.
+    Amazon,
     /// Nothing: it has only one release.
     Rolling,
 }
+
+/// The last year of Amazon Linux 1. The next release is 2.
+const LAST_YEAR_OF_ONE: u32 = 2018;
 
 const fn numbers(count: usize) -> Releases {
     Releases::Numbers { count, prefix: "", development: None }
@@ -133,7 +140,7 @@ static ALL: [Distribution; 40] = [
         Ecosystem::OpenSuse,
         Releases::Rolling,
     ),
-    row("amzn", &["amazon", "amzn", "amazonlinux"], Ecosystem::AmazonLinux, numbers(1)),
+    row("amzn", &["amazon", "amzn", "amazonlinux"], Ecosystem::AmazonLinux, Releases::Amazon),
     row("photon", &["photon"], Ecosystem::PhotonOs, numbers(2)),
     row("azurelinux", &["azurelinux"], Ecosystem::AzureLinux, numbers(1)),
     row("mariner", &["mariner", "cbl-mariner"], Ecosystem::AzureLinux, numbers(1)),
@@ -221,6 +228,11 @@ impl Distribution {
         match self.releases {
             Releases::Rolling => None,
             Releases::Codename => self.codename_of(version.split('.').next()?).map(str::to_owned),
+            Releases::Amazon => {
+                let number = digits_of(version)?;
+                let is_of_one = (2011..=LAST_YEAR_OF_ONE).contains(&number.parse().ok()?);
+                Some(if is_of_one { "1" } else { number }.to_owned())
+            }
             Releases::Numbers { development: Some(release), .. } if version.contains("_alpha") => {
                 Some(release.to_owned())
             }
@@ -242,7 +254,7 @@ impl Distribution {
     /// yet.
     fn release_of_codename(&self, codename: &str) -> Option<String> {
         match self.releases {
-            Releases::Rolling => None,
+            Releases::Rolling | Releases::Amazon => None,
             Releases::Codename => Some(codename.to_owned()),
             Releases::Numbers { development, .. } if development == Some(codename) => {
                 Some(codename.to_owned())
@@ -304,6 +316,10 @@ mod tests {
             ("wolfi", "", "", "rolling"),
             ("sles", "15.5", "", "15.5"),
             ("sles", "15", "", "15"),
+            ("amzn", "2018.03", "", "1"),
+            ("amzn", "2011.09", "", "1"),
+            ("amzn", "2", "", "2"),
+            ("amzn", "2023", "", "2023"),
             ("alpaquita", "23", "", "23"),
             ("alpaquita", "stream", "", "stream"),
         ] {

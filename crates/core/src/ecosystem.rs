@@ -212,7 +212,7 @@ ecosystems! {
     /// openSUSE Leap and Tumbleweed.
     OpenSuse => system("opensuse", "openSUSE", &["rpm"]).rpm(),
     /// Amazon Linux, by release. OSV has no name for it.
-    AmazonLinux => system("amazon", "Amazon Linux", &["rpm"]).rpm(),
+    AmazonLinux => system("amazon", "Amazon Linux", &["rpm"]).order("rpm").advisories(AdvisoryNames::Installed),
     /// Photon OS, by release.
     PhotonOs => system("photon", "Photon OS", &["rpm"]).rpm(),
     /// Azure Linux, and CBL-Mariner before it.

@@ -65,6 +65,11 @@ impl Distribution {
                 let product = ["ksplice", "fips"].into_iter().find(|product| version.contains(product))?;
                 Some(format!("{release}-{product}"))
             }
+            // Amazon marks each of its packages; others, such as EPEL's, have the numbers of somebody else.
+            Ecosystem::AmazonLinux => {
+                let (_, build) = version.rsplit_once('-')?;
+                (!build.contains("amzn")).then(|| format!("{release}-other"))
+            }
             Ecosystem::RedHat => Some(format!("{release}-{}", layered_product(version)?)),
             _ => None,
         }
@@ -73,6 +78,7 @@ impl Distribution {
     /// A code name, or as many numbers as releases have.
     fn plain(&self, suffix: &str) -> Option<String> {
         match self.releases {
+            Releases::Amazon => is_number(suffix).then(|| suffix.to_owned()),
             Releases::Rolling => suffix.is_empty().then(|| ROLLING.to_owned()),
             Releases::Codename => self.codename_of(suffix).map(str::to_owned),
             Releases::Numbers { development, .. } if development == Some(suffix) => Some(suffix.to_owned()),

@@ -1,9 +1,10 @@
 //! Publishers' data: OSV documents, Debian's tracker and notices, security databases, Red Hat's CSAF, OVAL, NVD, KEV, EPSS, RubySec,
-//! FriendsOfPHP, and zip archives of any content. What a build accepts becomes a database in which every record decodes.
+//! FriendsOfPHP, Amazon, Photon, GitHub, and archives of any content. What a build accepts becomes a database in which every record decodes.
 //!
 //! The first byte says where the rest goes: `o` one OSV document, `u` one of Ubuntu's, `d` the tracker, `l` a list of notices, `a` the
 //! security database of Alpine, `w` of Wolfi, `c` CSAF, `x` OVAL, `n` NVD, `k` KEV, `r` RubySec, `p` FriendsOfPHP, `e` EPSS, `g` the same
-//! compressed, `z` a zip archive.
+//! compressed, `z` a zip archive, `m` Amazon's advisories, `M` its list of a repository, `h` Photon, `G` GitHub's repository, `j` the
+//! Node.js working group, `t` the archive of Red Hat.
 
 #![no_main]
 
@@ -38,6 +39,12 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
         Some(b'r') => ("rubysec/gems/demo", "CVE-2026-0001.yml"),
         Some(b'p') => ("friendsofphp/demo/demo", "CVE-2026-0001.yaml"),
         Some(b'z') => ("PyPI", "all.zip"),
+        Some(b'm') => ("amazon/2023/core", "updateinfo.xml"),
+        Some(b'M') => ("amazon/2023/core", "repomd.xml"),
+        Some(b'h') => ("photon", "cve_data_photon5.0.json"),
+        Some(b'G') => ("ghsa/advisories/github-reviewed/2026/01/GHSA-1", "GHSA-1.json"),
+        Some(b'j') => ("nodejs-security-wg/vuln/npm", "1.json"),
+        Some(b't') => ("redhat", "csaf_vex_2026-01-01.tar.zst"),
         _ => return Corpus::Reject,
     };
     let (from, out) = (FOLDER.join("from"), FOLDER.join("out"));

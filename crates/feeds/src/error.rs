@@ -72,6 +72,16 @@ pub enum Error {
         /// The HTTP status.
         status: u16,
     },
+    /// A file is not the one that its index announces, although both were asked for twice.
+    #[error("{url}: got digest {got}, expected {expected} by its index")]
+    NotAnnounced {
+        /// The address.
+        url: Url,
+        /// The digest of what was received.
+        got: plimsoll_core::Digest,
+        /// The announced digest.
+        expected: plimsoll_core::Digest,
+    },
     /// A file changed each time its download was continued.
     #[error("{url} changes during its download")]
     Changing {
@@ -90,6 +100,12 @@ pub enum Error {
     #[error("{} is being updated by another process", folder.display())]
     Busy {
         /// The folder of the publishers' files.
+        folder: PathBuf,
+    },
+    /// The database was replaced after it was decided to update it.
+    #[error("the database in {} was changed by another process meanwhile", folder.display())]
+    Replaced {
+        /// The folder of the database.
         folder: PathBuf,
     },
     /// An archive is not one that `db export` writes.
@@ -167,6 +183,9 @@ pub enum DocumentProblem {
         /// The requirement, or what is wrong with it.
         got: String,
     },
+    /// A tar archive cannot be read, or has entries that it should not have.
+    #[error("{0}")]
+    Tar(#[source] io::Error),
     /// The number of entries differs from the stated one.
     #[error("got {got} entries, expected {expected}")]
     Count {
@@ -174,6 +193,16 @@ pub enum DocumentProblem {
         got: u64,
         /// The number that the document states.
         expected: u64,
+    },
+    /// A file is not the one that its list announces.
+    #[error("got digest {got}, expected {expected} by {list}")]
+    Digest {
+        /// The digest of the file.
+        got: plimsoll_core::Digest,
+        /// The announced digest, or what is announced instead.
+        expected: String,
+        /// The name of the list.
+        list: &'static str,
     },
     /// A member of an object occurs twice.
     #[error("`{name}` occurs twice")]
@@ -219,8 +248,8 @@ impl Classify for Error {
             Self::NoFeeds { .. } | Self::Answer { status: 404 | 410, .. } => Kind::NotFound,
             Self::Ambiguous { .. } | Self::AsOfInFuture { .. } | Self::Address { .. } => Kind::Usage,
             Self::Answer { status: 401 | 403, .. } => Kind::Unauthorized,
-            Self::Changing { .. } => Kind::Transient,
-            Self::Busy { .. } => Kind::Conflict,
+            Self::Changing { .. } | Self::NotAnnounced { .. } => Kind::Transient,
+            Self::Busy { .. } | Self::Replaced { .. } => Kind::Conflict,
             Self::TooOld { .. } | Self::TakesBack { .. } => Kind::Denied,
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
             Self::Read { .. }
@@ -257,7 +286,8 @@ impl Classify for Error {
                     .into(),
             ),
             Self::Busy { .. } => Some("wait until it is done".into()),
-            Self::Changing { .. } => Some("try again later".into()),
+            Self::Replaced { .. } => Some("run the command again; what was fetched is kept".into()),
+            Self::Changing { .. } | Self::NotAnnounced { .. } => Some("try again later".into()),
             Self::Stopped(stopped) => stopped.hint(),
             Self::TooOld { .. } => Some("get a newer archive, or pass a longer --max-age".into()),
             Self::TakesBack { .. } => {

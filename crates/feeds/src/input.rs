@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_core::{Algorithm, Digest, Hasher, LimitExceeded, Limits};
 
-use crate::{Entry, Error, zip_input};
+use crate::{Entry, Error, tar_input, zip_input};
 
 /// One feed in the folder.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub(crate) enum Files {
     Zip(PathBuf),
     /// Documents in a folder or its subfolders, sorted.
     Loose { folder: PathBuf, files: Vec<PathBuf> },
+    /// Documents in the last of these archives, and others that came later.
+    Tar { folder: PathBuf, archives: Vec<PathBuf>, later: Vec<PathBuf> },
 }
 
 impl Input {
@@ -35,6 +37,11 @@ impl Input {
             Files::Loose { folder, mut files } => {
                 files.retain(|file| paths.contains(file));
                 Files::Loose { folder, files }
+            }
+            Files::Tar { folder, mut archives, mut later } => {
+                archives.retain(|file| paths.contains(file));
+                later.retain(|file| paths.contains(file));
+                Files::Tar { folder, archives, later }
             }
             Files::One(path) => Files::One(Some(path).filter(|path| paths.contains(path))?),
             Files::Zip(path) => Files::Zip(Some(path).filter(|path| paths.contains(path))?),
@@ -46,13 +53,18 @@ impl Input {
 impl Files {
     /// Whether there is no document.
     pub(crate) fn is_empty(&self) -> bool {
-        matches!(self, Self::Loose { files, .. } if files.is_empty())
+        match self {
+            Self::Loose { files, .. } => files.is_empty(),
+            Self::Tar { archives, .. } => archives.is_empty(),
+            Self::One(_) | Self::Zip(_) => false,
+        }
     }
 
     /// The path for messages.
     pub(crate) fn path(&self) -> &Path {
         match self {
             Self::One(path) | Self::Zip(path) | Self::Loose { folder: path, .. } => path,
+            Self::Tar { folder, archives, .. } => archives.last().unwrap_or(folder),
         }
     }
 
@@ -62,13 +74,31 @@ impl Files {
         limits: &Limits,
         visit: &mut dyn FnMut(Entry<'_>) -> Result<(), Error>,
     ) -> Result<Digest, Error> {
+        self.read_some(limits, &|_| true, visit)
+    }
+
+    /// The same, of an archive only the entries whose names are `wanted`.
+    pub(crate) fn read_some(
+        &self,
+        limits: &Limits,
+        wanted: &dyn Fn(&str) -> bool,
+        visit: &mut dyn FnMut(Entry<'_>) -> Result<(), Error>,
+    ) -> Result<Digest, Error> {
         match self {
-            Self::Zip(path) => zip_input::read(path, limits, visit),
+            Self::Zip(path) => zip_input::read(path, limits, wanted, visit),
             Self::One(path) => {
                 let folder = path.parent().unwrap_or(path);
                 read_loose(folder, std::slice::from_ref(path), limits, visit)
             }
             Self::Loose { folder, files } => read_loose(folder, files, limits, visit),
+            Self::Tar { folder, archives, later } => {
+                let of_later = read_loose(folder, later, limits, visit)?;
+                let of_archive = match archives.last() {
+                    Some(archive) => tar_input::read(archive, limits, wanted, visit)?,
+                    None => return Ok(of_later),
+                };
+                Ok(Digest::sha256(format!("{of_archive}\n{of_later}\n").as_bytes()))
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use plimsoll_vuln::Error as DatabaseError;
@@ -13,9 +14,39 @@ use plimsoll_vuln::database::{ENDING, File, FileList, LIST, is_signature};
 use crate::Error;
 use crate::lock::{Occupied, lock};
 
-/// Installs `files` in the database in `folder`.
-pub(crate) fn install(folder: &Path, files: &[File]) -> Result<(), Error> {
-    let change = Change::begin(folder)?;
+/// What a database was when somebody decided to replace it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    list: Option<Vec<u8>>,
+    signatures: BTreeSet<String>,
+}
+
+impl Seen {
+    pub(crate) fn of(folder: &Path) -> Result<Self, Error> {
+        let failed = |source| Error::Read { path: folder.to_owned(), source };
+        let list = match fs::read(folder.join(LIST)) {
+            Ok(list) => Some(list),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(failed(error)),
+        };
+        let mut signatures = BTreeSet::new();
+        match fs::read_dir(folder) {
+            Ok(entries) => {
+                for entry in entries {
+                    let name = entry.map_err(failed)?.file_name();
+                    signatures.extend(name.to_str().filter(|name| is_signature(name)).map(str::to_owned));
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+        Ok(Self { list, signatures })
+    }
+}
+
+/// Installs `files` in the database in `folder`, if it still is what was `seen`.
+pub(crate) fn install(folder: &Path, files: &[File], seen: Option<&Seen>) -> Result<(), Error> {
+    let change = Change::begin_if(folder, seen)?;
     let mut list = change.before.clone();
     for file in files {
         plimsoll_files::replace(&folder.join(&file.name), &file.bytes)?;
@@ -35,9 +66,19 @@ pub(crate) struct Change<'a> {
 impl<'a> Change<'a> {
     /// Waits until no other process changes the database in `folder`.
     pub(crate) fn begin(folder: &'a Path) -> Result<Self, Error> {
+        Self::begin_if(folder, None)
+    }
+
+    /// The same, if the database still is what was `seen`.
+    fn begin_if(folder: &'a Path, seen: Option<&Seen>) -> Result<Self, Error> {
         plimsoll_files::create_folder(folder)?;
         // Two processes that update the list at the same time would lose files.
         let lock = lock(folder, Occupied::Wait)?;
+        if let Some(seen) = seen
+            && Seen::of(folder)? != *seen
+        {
+            return Err(Error::Replaced { folder: folder.to_owned() });
+        }
         let before = match FileList::read(folder) {
             Ok(list) => list.unwrap_or_default(),
             // This repairs a damaged database.

@@ -10,11 +10,15 @@
 //! FROM/debian/tracker.json        the Debian security tracker; also FROM/debian.json
 //! FROM/alpine/v3.20/main.json     the Alpine security database
 //! FROM/wolfi/security.json        a security database of a distribution with one release
+//! FROM/amazon/2023/core/updateinfo.xml.gz
+//!                                 the advisories in the repositories of Amazon Linux
 //! FROM/redhat/2024/cve-2024-24786.json, FROM/oracle/com.oracle.elsa-all.xml
 //!                                 CSAF and OVAL of distributions with rpm
 //! FROM/nvd/nvdcve-2.0-2024.json.gz    what is known about products
 //! FROM/rubysec/gems/rack/CVE-2022-30122.yml, FROM/friendsofphp/cakephp/cakephp/CVE-2019-11458.yaml
 //!                                 advisories about gems and Composer's packages; also as the archives of their repositories
+//! FROM/ghsa/advisories/github-reviewed/2024/03/GHSA-8r3f-844c-mc37/GHSA-8r3f-844c-mc37.json
+//!                                 the repository of GitHub's advisories, or its archive
 //! FROM/kev/known_exploited_vulnerabilities.json, FROM/epss/epss_scores-current.csv.gz
 //!                                 facts by CVE; also without the folder
 //! ```
@@ -38,6 +42,8 @@ mod publisher;
 mod rating;
 mod report;
 mod requirement;
+mod stream;
+mod tar_input;
 pub mod update;
 mod wanted;
 mod zip_input;
@@ -71,16 +77,24 @@ pub fn build(
     now: Timestamp,
     limits: &Limits,
 ) -> Result<BuildReport, Error> {
-    build_from(from, discover(from)?, as_of, out, now, limits)
+    let times = Times { as_of, now };
+    build_from(from, discover(from)?, times, out, None, limits)
 }
 
-/// The same, of these feeds in the folder `from`.
+/// When data was retrieved, and the current time.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    as_of: Timestamp,
+    now: Timestamp,
+}
+
+/// The same, of these feeds in the folder `from`, if the database still is what was `seen`.
 fn build_from(
     from: &Path,
     inputs: Vec<(&'static dyn Publisher, Input)>,
-    as_of: Timestamp,
+    Times { as_of, now }: Times,
     out: &Path,
-    now: Timestamp,
+    seen: Option<&install::Seen>,
     limits: &Limits,
 ) -> Result<BuildReport, Error> {
     if as_of.duration_since(now) > clock::SKEW {
@@ -88,14 +102,15 @@ fn build_from(
     }
     let mut feeds = Vec::new();
     for (publisher, input) in inputs {
-        let mut report = FeedReport::new(&input.content, publisher.name(), input.files.path(), as_of);
-        let reading = publisher.read(&input, limits, &mut report)?;
-        if reading.releases.len() > limits.releases {
-            let what = input.files.path().display().to_string();
-            return Err(LimitExceeded::new("releases", limits.releases as u64, what).into());
+        for (reading, report) in publisher.read_all(&input, limits, as_of)? {
+            if reading.releases.len() > limits.releases {
+                let what = input.files.path().display().to_string();
+                return Err(LimitExceeded::new("releases", limits.releases as u64, what).into());
+            }
+            feeds.push(ReadFeed { publisher, reading, report });
         }
-        feeds.push(ReadFeed { publisher, reading, report });
     }
+    leave_out_lone_supplements(&mut feeds);
     if feeds.iter().all(|feed| !matches!(feed.reading.covers, Covers::Packages(_))) {
         return Err(Error::NoFeeds { dir: from.to_owned() });
     }
@@ -129,8 +144,19 @@ fn build_from(
         }
         files.push(file);
     }
-    install::install(out, &files)?;
+    install::install(out, &files, seen)?;
     Ok(BuildReport { feeds: feeds.into_iter().map(|feed| feed.report).collect() })
+}
+
+/// What only adds to others covers nothing: without them, everything else of the ecosystem would seem to have no vulnerabilities.
+fn leave_out_lone_supplements(feeds: &mut [ReadFeed]) {
+    let of_others: Vec<Covers> =
+        feeds.iter().filter(|feed| !feed.publisher.is_supplement()).map(|feed| feed.reading.covers).collect();
+    for feed in feeds.iter_mut().filter(|feed| feed.publisher.is_supplement()) {
+        if !of_others.contains(&feed.reading.covers) {
+            feed.reading.covers = Covers::Nothing;
+        }
+    }
 }
 
 /// The feeds of all publishers in `from`, sorted by their ecosystems' names.

@@ -77,7 +77,7 @@ mod tests {
             ("https://mirror.example.com", "expected PUBLISHER=URL"),
             (
                 "nobody=https://mirror.example.com",
-                "expected one of alpine, azurelinux, chainguard, debian, epss, friendsofphp, kev, minimos, nvd, oracle, osv, redhat, rubysec, wolfi",
+                "expected one of alpine, amazon, azurelinux, chainguard, debian, epss, friendsofphp, ghsa, kev, minimos, nodejs-security-wg, nvd, oracle, osv, photon, redhat, rubysec, wolfi",
             ),
             ("osv=mirror.example.com", "expected https://"),
             ("osv=file:///srv", "expected https://"),

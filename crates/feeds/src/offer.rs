@@ -8,15 +8,20 @@ use plimsoll_core::{Ecosystem, Timestamp};
 use plimsoll_vuln::{Database, Gap, GapReason};
 
 use crate::publisher::PUBLISHERS;
-use crate::wanted::{CVES, Wanted};
+use crate::wanted::{CVES, GITHUB, Wanted};
+
+/// Whether there is anything does not depend on the year.
+const ANY_YEAR: i16 = 2026;
 
 impl Wanted {
     /// The names of everything that can be requested.
     pub fn names() -> impl Iterator<Item = &'static str> {
         let offered = |ecosystem: &&Ecosystem| {
-            PUBLISHERS.iter().any(|publisher| !publisher.locations(&Self::whole(**ecosystem)).is_empty())
+            PUBLISHERS
+                .iter()
+                .any(|publisher| !publisher.locations(&Self::whole(**ecosystem), ANY_YEAR).is_empty())
         };
-        Ecosystem::ALL.iter().filter(offered).map(|ecosystem| ecosystem.name()).chain([CVES])
+        Ecosystem::ALL.iter().filter(offered).map(|ecosystem| ecosystem.name()).chain([CVES, GITHUB])
     }
 }
 
@@ -33,12 +38,13 @@ impl Wanted {
 
     /// Whether a database has it, from no longer than `max_age` ago.
     pub fn is_fresh_in(&self, database: &Database, now: Timestamp, max_age: SignedDuration) -> bool {
-        let content = match self {
-            Self::Packages { ecosystem, .. } => ecosystem.name(),
-            Self::Cves => CVES,
-        };
         let status = database.status();
-        let mut feeds = status.iter().filter(|feed| feed.ecosystem == content).peekable();
+        let is_meant = |feed: &&plimsoll_vuln::FeedStatus| match self {
+            Self::Packages { ecosystem, .. } => feed.ecosystem == ecosystem.name(),
+            Self::Cves => feed.ecosystem == CVES,
+            Self::GitHub => feed.publisher == crate::publisher::GITHUB,
+        };
+        let mut feeds = status.iter().filter(is_meant).peekable();
         feeds.peek().is_some() && feeds.all(|feed| now.duration_since(feed.as_of) <= max_age)
     }
 }
@@ -73,6 +79,9 @@ impl FromStr for Wanted {
         if text.eq_ignore_ascii_case(CVES) {
             return Ok(Self::Cves);
         }
+        if text.eq_ignore_ascii_case(GITHUB) {
+            return Ok(Self::GitHub);
+        }
         let known = Self::names().find(|known| known.eq_ignore_ascii_case(name)).ok_or_else(unknown)?;
         let ecosystem = Ecosystem::from_name(known).ok_or_else(unknown)?;
         let is_name = |release: &String| {
@@ -80,7 +89,7 @@ impl FromStr for Wanted {
         };
         let is_sound = release.as_ref().is_none_or(is_name);
         let wanted = Self::Packages { ecosystem, release };
-        let offered = PUBLISHERS.iter().any(|publisher| !publisher.locations(&wanted).is_empty());
+        let offered = PUBLISHERS.iter().any(|publisher| !publisher.locations(&wanted, ANY_YEAR).is_empty());
         if is_sound && offered { Ok(wanted) } else { Err(unknown()) }
     }
 }
@@ -98,6 +107,10 @@ mod tests {
             ("alpine:v3.20", Some("Alpine:v3.20")),
             ("cve", Some("CVE")),
             ("CVE:2024", None),
+            ("ghsa", Some("GHSA")),
+            ("Amazon Linux:2023", Some("Amazon Linux:2023")),
+            ("Amazon Linux:1", None),
+            ("cpe", Some("CPE")),
             ("PyPI:3", None),
             ("Alpine:../x", None),
             ("Alpine:", None),

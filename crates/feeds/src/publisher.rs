@@ -6,25 +6,34 @@
 //! | publisher | files below FROM |
 //! | --- | --- |
 //! | [`alpine`] | `alpine/v3.20/main.json`, `alpine/v3.20/community.json`, … |
+//! | [`amazon`] | `amazon/2023/core/updateinfo.xml.gz` and `repomd.xml`, … |
 //! | [`debian`] | `debian/tracker.json`, or `debian.json`; `debian/DSA/list`, `debian/DLA/list` |
 //! | [`epss`] | `epss/epss_scores-*.csv.gz`, also without the folder and not compressed |
 //! | [`friendsofphp`] | `friendsofphp/security-advisories.zip` or `friendsofphp/VENDOR/PACKAGE/*.yaml` |
+//! | [`ghsa`] | `ghsa/advisories/github-reviewed/2024/03/GHSA-…/GHSA-….json`, or `ghsa/advisory-database.zip` |
 //! | [`kev`] | `kev/known_exploited_vulnerabilities.json`, also without the folder |
+//! | [`nodejs`] | `nodejs-security-wg/vuln/npm/*.json`, or `nodejs-security-wg/security-wg.zip` |
 //! | [`nvd`] | `nvd/nvdcve-2.0-2024.json.gz`, …, also not compressed |
 //! | [`osv`] | `osv/PyPI/all.zip` or `PyPI/all.zip`; `osv/Go/*.json` or `Go/*.json` |
 //! | [`oval`] | `azurelinux/azurelinux-3.0-oval.xml`, `oracle/com.oracle.elsa-all.xml` |
+//! | [`photon`] | `photon/cve_data_photon5.0.json`, … |
 //! | [`redhat`] | `redhat/2023/cve-2023-38545.json`, or `redhat/csaf-vex.zip` |
 //! | [`rolling`] | `chainguard/security.json`, `minimos/security.json`, `wolfi/security.json` |
 //! | [`rubysec`] | `rubysec/ruby-advisory-db.zip` or `rubysec/gems/GEM/*.yml` |
 
 mod alpine;
+mod amazon;
 mod debian;
 mod epss;
 mod friendsofphp;
+mod ghsa;
 mod kev;
+mod location;
+mod nodejs;
 mod nvd;
 mod osv;
 mod oval;
+mod photon;
 mod redhat;
 mod rolling;
 mod rubysec;
@@ -36,6 +45,8 @@ use std::path::Path;
 use plimsoll_core::{Digest, Ecosystem, Limits, Timestamp, yaml};
 use serde::de::DeserializeOwned;
 
+pub(crate) use location::{Announced, Location, Situation};
+
 use crate::draft::{CveFact, Draft};
 use crate::error::DocumentProblem;
 use crate::input::{Files, Input, files};
@@ -44,22 +55,29 @@ use crate::{Entry, Error, FeedReport};
 
 /// All publishers. Their order determines the numbers of the feeds in a file; it does not decide between
 /// ratings.
-pub(crate) const PUBLISHERS: [&dyn Publisher; 14] = [
+pub(crate) const PUBLISHERS: [&dyn Publisher; 18] = [
     &alpine::Alpine,
+    &amazon::Amazon,
     &oval::AZURE,
     &rolling::CHAINGUARD,
     &debian::Debian,
     &epss::Epss,
     &friendsofphp::FriendsOfPhp,
+    &ghsa::Ghsa,
     &kev::Kev,
     &rolling::MINIMOS,
+    &nodejs::NodeJs,
     &nvd::Nvd,
     &oval::ORACLE,
     &osv::Osv,
+    &photon::Photon,
     &redhat::RedHat,
     &rubysec::RubySec,
     &rolling::WOLFI,
 ];
+
+/// The name of GitHub's database, which can be asked for as a whole.
+pub(crate) const GITHUB: &str = "GitHub Advisory Database";
 
 /// A publisher of advisories.
 pub(crate) trait Publisher: fmt::Debug + Sync {
@@ -80,23 +98,41 @@ pub(crate) trait Publisher: fmt::Debug + Sync {
     /// The address of its files, unless a mirror is used.
     fn address(&self) -> &'static str;
 
-    /// Its files about `wanted`. Empty if it has none.
-    fn locations(&self, wanted: &Wanted) -> Vec<Location>;
+    /// Its files about `wanted` in this year. Empty if it has none. Indexes among them name further files.
+    fn locations(&self, wanted: &Wanted, year: i16) -> Vec<Location>;
+
+    /// The files that an index names.
+    fn follow(
+        &self,
+        _index: &Location,
+        _content: &[u8],
+        _situation: &Situation<'_>,
+    ) -> Result<Vec<Location>, DocumentProblem> {
+        Ok(Vec::new())
+    }
 
     /// Finds its feeds in the folder `from`.
     fn discover(&self, from: &Path) -> Result<Vec<Input>, Error>;
 
+    /// Whether it only adds to what others say about an ecosystem, and covers none by itself.
+    fn is_supplement(&self) -> bool {
+        false
+    }
+
     /// Reads one of them. Documents that are not kept are counted in `report`.
     fn read(&self, input: &Input, limits: &Limits, report: &mut FeedReport) -> Result<Reading, Error>;
-}
 
-/// A publisher's file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Location {
-    /// Its name below FROM.
-    pub(crate) file: String,
-    /// Its place below the publisher's address.
-    pub(crate) path: String,
+    /// Reads one of them, as a feed for each ecosystem that it is about.
+    fn read_all(
+        &self,
+        input: &Input,
+        limits: &Limits,
+        as_of: Timestamp,
+    ) -> Result<Vec<(Reading, FeedReport)>, Error> {
+        let mut report = FeedReport::new(&input.content, self.name(), input.files.path(), as_of);
+        let reading = self.read(input, limits, &mut report)?;
+        Ok(vec![(reading, report)])
+    }
 }
 
 /// A completely read feed.
@@ -159,7 +195,7 @@ fn read_repository(
     input: &Input,
     limits: &Limits,
     report: &mut FeedReport,
-    read: fn(&Entry<'_>, &mut FeedReport) -> Result<Option<Draft>, Error>,
+    mut read: impl FnMut(&Entry<'_>, &mut FeedReport) -> Result<Option<Draft>, Error>,
 ) -> Result<Reading, Error> {
     let mut drafts = Vec::new();
     let source = input.files.read(limits, &mut |entry| {

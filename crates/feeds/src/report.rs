@@ -115,6 +115,12 @@ pub enum Doubt {
     /// A range has a type that the schema does not have.
     #[error("unknown type of range")]
     RangeType,
+    /// OVAL: criteria that are negated, or refer to what is not in the file.
+    #[error("criteria that cannot be resolved")]
+    Criteria,
+    /// A range of versions that is not in the publisher's own notation.
+    #[error("unreadable range of versions")]
+    VersionRange,
     /// A severity is neither a CVSS vector nor a known word.
     #[error("unreadable severity")]
     Severity,
@@ -131,9 +137,12 @@ pub enum Doubt {
     /// others.
     #[error("also names unknown releases")]
     Release,
-    /// Alpine: a repository of the release is missing, so the release does not count as covered.
+    /// Alpine, Amazon: a repository of the release is missing, so the release does not count as covered.
     #[error("repository missing, release not covered")]
     Repository,
+    /// Amazon: versions that one repository has fixed are affected in another one, and a package does not say which it is from.
+    #[error("fixed in one repository, affected in another one")]
+    Repositories,
     /// Debian: without the tracker's file, one of the two lists of notices is missing, so no release counts as covered.
     #[error("list of notices missing, no release covered")]
     List,

@@ -1,4 +1,4 @@
-//! What a database covers: an ecosystem, one release of a distribution, or facts by CVE.
+//! What a database covers: an ecosystem, one release of a distribution, facts by CVE, or what GitHub has about all ecosystems.
 
 use std::fmt;
 
@@ -21,7 +21,10 @@ pub const COMMON: [Ecosystem; 10] = [
 /// The database's name for facts by CVE.
 pub(crate) const CVES: &str = "CVE";
 
-/// An ecosystem, `PyPI`, one release, `Alpine:v3.20`, or `CVE`.
+/// The name of the repository of GitHub's advisories.
+pub(crate) const GITHUB: &str = "GHSA";
+
+/// An ecosystem, `PyPI`, one release, `Alpine:v3.20`, `CVE`, or `GHSA`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Wanted {
     /// Advisories about packages.
@@ -33,6 +36,8 @@ pub enum Wanted {
     },
     /// Facts about CVEs, regardless of packages: whether they are exploited, and how likely that is.
     Cves,
+    /// The whole repository of GitHub's advisories. OSV's files of the ecosystems have the same ones.
+    GitHub,
 }
 
 impl Wanted {
@@ -44,8 +49,13 @@ impl Wanted {
 
 impl fmt::Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Packages { ecosystem, release } = self else { return f.write_str(CVES) };
-        f.write_str(ecosystem.name())?;
-        release.iter().try_for_each(|release| write!(f, ":{release}"))
+        match self {
+            Self::Packages { ecosystem, release } => {
+                f.write_str(ecosystem.name())?;
+                release.iter().try_for_each(|release| write!(f, ":{release}"))
+            }
+            Self::Cves => f.write_str(CVES),
+            Self::GitHub => f.write_str(GITHUB),
+        }
     }
 }

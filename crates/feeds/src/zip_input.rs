@@ -17,10 +17,12 @@ use crate::{Entry, Error};
 /// Entries below this size may have any ratio, because lists of versions compress very well.
 const RATIO_FLOOR: u64 = 1 << 20;
 
-/// Passes each file in the archive at `path` to `visit`, and returns the digest of the archive.
+/// Passes each file in the archive at `path` whose name is `wanted` to `visit`, and returns the digest of the archive. Others are
+/// not uncompressed.
 pub(crate) fn read(
     path: &Path,
     limits: &Limits,
+    wanted: &dyn Fn(&str) -> bool,
     visit: &mut dyn FnMut(Entry<'_>) -> Result<(), Error>,
 ) -> Result<Digest, Error> {
     let failed = |source: io::Error| Error::Read { path: path.to_owned(), source };
@@ -50,6 +52,9 @@ pub(crate) fn read(
     }
     let mut total = 0_u64;
     for index in 0..archive.len() {
+        if !archive.name_for_index(index).is_none_or(wanted) {
+            continue;
+        }
         let mut entry = archive.by_index(index).map_err(|e| broken(None, e.into()))?;
         let name = entry.name().to_owned();
         let compressed = entry.compressed_size();

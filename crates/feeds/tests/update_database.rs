@@ -135,3 +135,47 @@ fn what_was_not_asked_for_now_is_not_taken_for_new() {
     assert!(place.is_fresh("PyPI", NOW));
     assert!(!place.is_fresh("PyPI", "2026-11-21T06:00:01Z"));
 }
+
+/// A signed import between the check and the installation would otherwise be overwritten.
+#[test]
+fn a_database_that_another_process_replaced_meanwhile_is_not_overwritten() {
+    let place = Place::new(&["PyPI", "NuGet"]);
+    place.update(&["NuGet"], NOW).unwrap();
+    let other = Place::new(&["NuGet"]);
+    other.update(&["NuGet"], "2026-11-19T00:00:00Z").unwrap();
+    // What is installed while PyPI is fetched: another database, or a signature of the same one.
+    let list = |database: &Path| std::fs::read(database.join("database.json")).unwrap();
+    let changes: [(&str, &(dyn Fn(&Path) + Sync)); 2] = [
+        ("another database", &|database| {
+            for entry in std::fs::read_dir(other.database()).unwrap() {
+                let entry = entry.unwrap();
+                std::fs::copy(entry.path(), database.join(entry.file_name())).unwrap();
+            }
+        }),
+        ("a signature", &|database| {
+            std::fs::write(database.join("database-0000.sigstore.json"), b"{}").unwrap();
+        }),
+    ];
+    for (what, change) in changes {
+        let database = place.database();
+        let changed = std::sync::Mutex::new(None);
+        let error = place.with(&["PyPI"], NOW, &Cancel::never(), |settings, folder| {
+            // The check is the last moment at which nothing has changed yet.
+            let checked = update::update_if(settings, folder, || {
+                change(&database);
+                *changed.lock().unwrap() = Some(list(&database));
+                true
+            });
+            checked.unwrap_err()
+        });
+        assert!(matches!(error, Error::Replaced { .. }), "{what}: {error}");
+        assert_eq!(list(&database), changed.into_inner().unwrap().unwrap(), "{what}");
+        assert!(!place.is_fresh("PyPI", NOW), "{what}");
+    }
+    // Whoever runs it again decides about what is there now.
+    std::fs::remove_file(place.database().join("database-0000.sigstore.json")).unwrap();
+    let again = place.with(&["PyPI"], NOW, &Cancel::never(), |settings, database| {
+        update::update_if(settings, database, || true)
+    });
+    assert!(again.unwrap().is_some() && place.is_fresh("PyPI", NOW));
+}

@@ -42,7 +42,7 @@ impl Publisher for Alpine {
     }
 
     /// Each repository of each release is a file.
-    fn locations(&self, wanted: &Wanted) -> Vec<Location> {
+    fn locations(&self, wanted: &Wanted, _year: i16) -> Vec<Location> {
         let releases = match wanted {
             Wanted::Packages { ecosystem: Ecosystem::Alpine, release: Some(release) } => {
                 vec![release.as_str()]
@@ -53,7 +53,7 @@ impl Publisher for Alpine {
         let files = |release: &str| -> Vec<String> {
             repositories(release).iter().map(|repository| format!("{release}/{repository}.json")).collect()
         };
-        let location = |path: String| Location { file: format!("alpine/{path}"), path };
+        let location = |path: String| Location::new(format!("alpine/{path}"), path);
         releases.into_iter().flat_map(files).map(location).collect()
     }
 

@@ -71,8 +71,8 @@ impl Publisher for Debian {
     }
 
     /// One file has every release.
-    fn locations(&self, wanted: &Wanted) -> Vec<Location> {
-        let location = Location { file: "debian/tracker.json".to_owned(), path: "data/json".to_owned() };
+    fn locations(&self, wanted: &Wanted, _year: i16) -> Vec<Location> {
+        let location = Location::new("debian/tracker.json", "data/json");
         if *wanted == Wanted::whole(Ecosystem::Debian) { vec![location] } else { Vec::new() }
     }
 

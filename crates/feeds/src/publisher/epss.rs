@@ -60,8 +60,8 @@ impl Publisher for Epss {
         "https://epss.empiricalsecurity.com/"
     }
 
-    fn locations(&self, wanted: &Wanted) -> Vec<Location> {
-        let location = Location { file: format!("epss/{CURRENT}"), path: CURRENT.to_owned() };
+    fn locations(&self, wanted: &Wanted, _year: i16) -> Vec<Location> {
+        let location = Location::new(format!("epss/{CURRENT}"), CURRENT);
         if *wanted == Wanted::Cves { vec![location] } else { Vec::new() }
     }
 

@@ -65,8 +65,8 @@ impl Publisher for FriendsOfPhp {
         "https://codeload.github.com/FriendsOfPHP/security-advisories/zip/refs/heads/"
     }
 
-    fn locations(&self, wanted: &Wanted) -> Vec<Location> {
-        let location = Location { file: format!("friendsofphp/{ARCHIVE}"), path: "master".to_owned() };
+    fn locations(&self, wanted: &Wanted, _year: i16) -> Vec<Location> {
+        let location = Location::new(format!("friendsofphp/{ARCHIVE}"), "master");
         if *wanted == Wanted::whole(Ecosystem::Packagist) { vec![location] } else { Vec::new() }
     }
 

@@ -49,8 +49,8 @@ impl Publisher for Kev {
         "https://www.cisa.gov/sites/default/files/feeds/"
     }
 
-    fn locations(&self, wanted: &Wanted) -> Vec<Location> {
-        let location = Location { file: format!("kev/{FILE}"), path: FILE.to_owned() };
+    fn locations(&self, wanted: &Wanted, _year: i16) -> Vec<Location> {
+        let location = Location::new(format!("kev/{FILE}"), FILE);
         if *wanted == Wanted::Cves { vec![location] } else { Vec::new() }
     }
 

@@ -21,11 +21,9 @@ mod criteria;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::File;
-use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use flate2::bufread::MultiGzDecoder;
+use jiff::SignedDuration;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use plimsoll_core::{Algorithm, Ecosystem, Hasher, LimitExceeded, Limits};
@@ -34,14 +32,17 @@ use plimsoll_vuln::{Rating, Severity, SeveritySource};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::{Covers, Location, Publisher, Reading};
+use super::{Announced, Covers, Location, Publisher, Reading, Situation};
 use crate::draft::{Draft, is_web, one_line};
 use crate::error::DocumentProblem;
-use crate::hashing::HashingReader;
 use crate::input::{Files, Input, files};
 use crate::wanted::Wanted;
-use crate::{Entry, Error, FeedReport};
+use crate::{Entry, Error, FeedReport, stream};
 
+/// The first year that there is a file of. It has older ones as well.
+const FIRST_YEAR: i16 = 2002;
+/// How many days the files of years are kept. The file of what changed has eight days.
+const KEPT_DAYS: i64 = 7;
 /// How many links of a CVE are kept.
 const MAX_URLS: usize = 3;
 
@@ -67,9 +68,41 @@ impl Publisher for Nvd {
         "https://nvd.nist.gov/feeds/json/cve/2.0/"
     }
 
-    /// A file for each year: whoever wants them knows which.
-    fn locations(&self, _wanted: &Wanted) -> Vec<Location> {
-        Vec::new()
+    /// A file for each year, and one of what changed in the last eight days, each announced by another one. Those of the years are
+    /// only asked for once a week.
+    fn locations(&self, wanted: &Wanted, year: i16) -> Vec<Location> {
+        if *wanted != Wanted::whole(Ecosystem::Cpe) {
+            return Vec::new();
+        }
+        let meta = |name: &str| {
+            let file = format!("nvdcve-2.0-{name}.meta");
+            Location::new(format!("nvd/{file}"), file).index()
+        };
+        let of_year = |it: i16| {
+            let location = meta(&it.to_string()).keep_for(SignedDuration::from_hours(24 * KEPT_DAYS));
+            // In the first days of a year there is none yet.
+            if it == year { location.optional() } else { location }
+        };
+        (FIRST_YEAR..=year).map(of_year).chain([meta("modified")]).collect()
+    }
+
+    fn follow(
+        &self,
+        index: &Location,
+        content: &[u8],
+        _situation: &Situation<'_>,
+    ) -> Result<Vec<Location>, DocumentProblem> {
+        if content.is_empty() && index.is_optional {
+            return Ok(Vec::new());
+        }
+        let text = std::str::from_utf8(content).map_err(|_| DocumentProblem::Name { field: "sha256" })?;
+        let digits = text.lines().find_map(|line| line.trim().strip_prefix("sha256:"));
+        let digest = digits.map(|digits| format!("sha256:{}", digits.trim().to_ascii_lowercase()).parse());
+        let digest = digest.and_then(Result::ok).ok_or(DocumentProblem::Name { field: "sha256" })?;
+        let renamed = |name: &str| name.strip_suffix(".meta").map(|stem| format!("{stem}.json.gz"));
+        let (file, path) =
+            renamed(&index.file).zip(renamed(&index.path)).ok_or(DocumentProblem::Name { field: "meta" })?;
+        Ok(vec![Location::new(file, path).announced(Announced::Uncompressed(digest))])
     }
 
     fn discover(&self, from: &Path) -> Result<Vec<Input>, Error> {
@@ -101,7 +134,7 @@ impl Publisher for Nvd {
             digest
                 .update(format!("{of_file} {}\n", file.file_name().unwrap_or_default().display()).as_bytes());
         }
-        let drafts = state.drafts.into_values().map(|(_, draft)| draft).collect();
+        let drafts = state.drafts.into_values().filter_map(|(_, draft)| draft).collect();
         Ok(Reading { drafts, ..Reading::empty(Covers::Packages(Ecosystem::Cpe), digest.finish()) })
     }
 }
@@ -113,35 +146,23 @@ fn read(
     limits: &Limits,
     state: &mut State<'_>,
 ) -> Result<(plimsoll_core::Digest, u64), Error> {
-    let failed = |source| Error::Read { path: path.to_owned(), source };
-    let exceeded = |name, limit| Error::from(LimitExceeded::new(name, limit, path.display().to_string()));
-    let stored = BufReader::new(File::open(path).map_err(failed)?);
-    let is_compressed = path.extension().is_some_and(|ending| ending == "gz");
-    let content: Box<dyn Read> =
-        if is_compressed { Box::new(MultiGzDecoder::new(stored)) } else { Box::new(stored) };
-    // One byte more tells a file that ends there from a longer one.
-    let mut reader = HashingReader::new(content.take(left.saturating_add(1)));
-    let mut deserializer =
-        serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 16, &mut reader));
-    let parsed = Page(state).deserialize(&mut deserializer).and_then(|()| deserializer.end());
-    drop(deserializer);
-    let (digest, bytes) = reader.finish();
-    if bytes > left {
-        return Err(exceeded("feed_bytes", limits.feed_bytes));
-    }
+    let (parsed, digests) = stream::read(path, left, limits, |content| {
+        let mut deserializer = serde_json::Deserializer::from_reader(content);
+        Page(state).deserialize(&mut deserializer).and_then(|()| deserializer.end())
+    })?;
     if state.report.read > limits.advisories {
-        return Err(exceeded("advisories", limits.advisories));
+        return Err(LimitExceeded::new("advisories", limits.advisories, path.display().to_string()).into());
     }
     let entry = Entry { file: path, name: None, bytes: &[] };
     parsed.map_err(|error| entry.broken(DocumentProblem::Stream(error)))?;
-    Ok((digest, bytes))
+    Ok((digests.uncompressed, digests.uncompressed_bytes))
 }
 
 /// The data read so far.
 struct State<'r> {
     report: &'r mut FeedReport,
-    /// By CVE, with the time of its last change.
-    drafts: BTreeMap<String, (i64, Draft)>,
+    /// By CVE, with the time of its last change; none of a rejected one.
+    drafts: BTreeMap<String, (i64, Option<Draft>)>,
     limit: u64,
 }
 
@@ -236,18 +257,25 @@ impl State<'_> {
             return Err("id is not valid");
         }
         let modified = seconds(cve.last_modified);
+        let is_rejected = cve.vuln_status.as_deref() == Some("Rejected");
         if let Some((known, draft)) = self.drafts.get(&cve.id) {
-            self.report.skip(crate::Skip::Repeated, &draft.id);
+            self.report.skip(crate::Skip::Repeated, &cve.id);
             if *known >= modified {
                 return Ok(());
             }
-            self.drafts.remove(&cve.id);
-        } else if cve.vuln_status.as_deref() == Some("Rejected") {
-            self.report.withdrawn += 1;
-            return Ok(());
-        } else {
-            self.report.kept += 1;
+            // What it was counted as before.
+            match draft {
+                Some(_) => self.report.kept -= 1,
+                None => self.report.withdrawn -= 1,
+            }
         }
+        if is_rejected {
+            self.report.withdrawn += 1;
+            // An older file must not bring it back.
+            self.drafts.insert(cve.id, (modified, None));
+            return Ok(());
+        }
+        self.report.kept += 1;
         let rating = cve.metrics.rating();
         let statements = criteria::statements(&cve.configurations, &rating, |doubt| {
             self.report.doubt(doubt, &cve.id);
@@ -264,7 +292,7 @@ impl State<'_> {
             ..Detail::default()
         };
         let draft = Draft { id: cve.id.clone(), origin: String::new(), detail, rating, statements };
-        self.drafts.insert(cve.id, (modified, draft));
+        self.drafts.insert(cve.id, (modified, Some(draft)));
         Ok(())
     }
 }

@@ -74,7 +74,7 @@ impl Publisher for Osv {
     }
 
     /// Not for ecosystems whose own publishers say more, nor for those that OSV does not know.
-    fn locations(&self, wanted: &Wanted) -> Vec<Location> {
+    fn locations(&self, wanted: &Wanted, _year: i16) -> Vec<Location> {
         let Wanted::Packages { ecosystem, release: None } = wanted else { return Vec::new() };
         let name = ecosystem.name();
         let elsewhere = [
@@ -82,15 +82,18 @@ impl Publisher for Osv {
             Ecosystem::AmazonLinux,
             Ecosystem::AzureLinux,
             Ecosystem::Chainguard,
+            Ecosystem::Cpe,
             Ecosystem::MinimOs,
             Ecosystem::OracleLinux,
+            Ecosystem::PhotonOs,
+            Ecosystem::RedHat,
             Ecosystem::Wolfi,
         ];
         if elsewhere.contains(ecosystem) || Target::named(name).is_none() {
             return Vec::new();
         }
         let path = format!("{}/all.zip", name.replace(' ', "%20"));
-        vec![Location { file: format!("osv/{name}/all.zip"), path }]
+        vec![Location::new(format!("osv/{name}/all.zip"), path)]
     }
 
     fn discover(&self, from: &Path) -> Result<Vec<Input>, Error> {
@@ -144,7 +147,7 @@ fn files(folder: std::path::PathBuf) -> Result<Option<Files>, Error> {
 
 /// The ecosystem that documents are read for.
 #[derive(Debug)]
-struct Target {
+pub(super) struct Target {
     ecosystem: Ecosystem,
     order: &'static dyn VersionOrder,
     /// Set if its packages are distinguished by release.
@@ -153,12 +156,16 @@ struct Target {
 
 impl Target {
     /// The ecosystem with this name at OSV, if the database supports it.
-    fn named(name: &str) -> Option<Self> {
+    pub(super) fn named(name: &str) -> Option<Self> {
         // Debian's own tracker is the only source for Debian: OSV's copy of it lacks urgencies and decisions.
         let ecosystem = Ecosystem::from_name(name).filter(|ecosystem| *ecosystem != Ecosystem::Debian)?;
         let distribution =
             if ecosystem.is_os() { Some(Distribution::by_ecosystem(ecosystem)?) } else { None };
         Some(Self { ecosystem, order: order::of_ecosystem(ecosystem)?, distribution })
+    }
+
+    pub(super) fn ecosystem(&self) -> Ecosystem {
+        self.ecosystem
     }
 
     fn is_ubuntu(&self) -> bool {
@@ -225,7 +232,7 @@ struct Reference {
 
 /// Reads one document. Nothing if it does not belong in the database of the `target`; the report then counts
 /// it. Without a target, the advisory is only read to rate others.
-fn read(
+pub(super) fn read(
     target: Option<&Target>,
     entry: &Entry<'_>,
     limits: &Limits,

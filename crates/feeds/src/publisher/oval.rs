@@ -96,8 +96,8 @@ impl Publisher for Oval {
         self.address
     }
 
-    fn locations(&self, wanted: &Wanted) -> Vec<Location> {
-        let location = |file: &str| Location { file: format!("{}/{file}", self.id()), path: file.to_owned() };
+    fn locations(&self, wanted: &Wanted, _year: i16) -> Vec<Location> {
+        let location = |file: &str| Location::new(format!("{}/{file}", self.id()), file);
         let wanted = *wanted == Wanted::whole(self.ecosystem);
         self.file.filter(|_| wanted).map(location).into_iter().collect()
     }
@@ -117,6 +117,7 @@ impl Publisher for Oval {
         let files = match &input.files {
             Files::Loose { files, .. } => files.as_slice(),
             Files::One(path) | Files::Zip(path) => std::slice::from_ref(path),
+            Files::Tar { archives, .. } => archives.as_slice(),
         };
         let (mut drafts, mut releases) = (BTreeMap::new(), BTreeSet::new());
         let mut digests = String::new();

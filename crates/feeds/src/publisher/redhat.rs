@@ -16,14 +16,16 @@
 //! Names are those of binary packages (`libcurl-minimal`), and of source packages (`arch=src`). A package of a module is about
 //! that stream only. Red Hat's impact is the severity.
 //!
-//! The documents lie as at the publisher: `redhat/2023/cve-2023-38545.json`. A document that cannot be read stops the build: the
+//! The documents lie as at the publisher: `redhat/2023/cve-2023-38545.json`, or in its archive of one day,
+//! `redhat/csaf_vex_2026-11-20.tar.zst`, with the documents that changed since and `deletions.csv` beside it. A document that cannot be read stops the build: the
 //! CVE in its name says nothing about its packages.
 
 mod document;
 mod lineage;
+mod remote;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use plimsoll_core::{Ecosystem, Limits, Timestamp};
 use plimsoll_vuln::affected::{Affected, FixState, Interval};
@@ -31,10 +33,10 @@ use plimsoll_vuln::database::{Detail, key};
 use plimsoll_vuln::version::rpm::Rpm;
 use plimsoll_vuln::{Class, Rating, Severity, SeveritySource, order::VersionOrder as _};
 
-use super::{Covers, Location, Publisher, Reading};
+use super::{Covers, Location, Publisher, Reading, Situation};
 use crate::draft::{Draft, PackageStatement, is_identifier, is_package_name, one_line};
 use crate::error::DocumentProblem;
-use crate::input::{Input, tree};
+use crate::input::{Files, Input, documents, files, folders, tree};
 use crate::wanted::Wanted;
 use crate::{Doubt, Entry, Error, FeedReport, Skip};
 use document::{Document, Products, Vulnerability};
@@ -65,26 +67,101 @@ impl Publisher for RedHat {
         "https://security.access.redhat.com/data/csaf/v2/vex/"
     }
 
-    /// Its archive is named after the day and compressed by Zstandard, so OSV's is fetched instead.
-    fn locations(&self, _wanted: &Wanted) -> Vec<Location> {
-        Vec::new()
+    fn locations(&self, wanted: &Wanted, _year: i16) -> Vec<Location> {
+        if *wanted == Wanted::whole(Ecosystem::RedHat) { remote::first() } else { Vec::new() }
+    }
+
+    fn follow(
+        &self,
+        index: &Location,
+        content: &[u8],
+        situation: &Situation<'_>,
+    ) -> Result<Vec<Location>, DocumentProblem> {
+        remote::follow(index, content, situation)
     }
 
     fn discover(&self, from: &Path) -> Result<Vec<Input>, Error> {
         let folder = from.join(self.id());
-        let files = tree(folder.clone(), ARCHIVE, folder, 1, "json")?;
         let content = Ecosystem::RedHat.name().to_owned();
-        Ok(files.map(|files| Input { content, files }).into_iter().collect())
+        let archives: Vec<PathBuf> = if folder.is_dir() {
+            let is_archive = |path: &PathBuf| remote::day_of_archive(path).is_some();
+            files(&folder)?.into_iter().filter(is_archive).collect()
+        } else {
+            Vec::new()
+        };
+        let Some(last) = archives.last() else {
+            let files = tree(folder.clone(), ARCHIVE, folder, 1, "json")?;
+            return Ok(files.map(|files| Input { content, files }).into_iter().collect());
+        };
+        // Named after their day, so that the last is the newest.
+        let mut later = Vec::new();
+        for (_, year) in folders(&folder)? {
+            later.extend(documents(&year, &["json"])?);
+        }
+        let zip = folder.join(ARCHIVE);
+        if zip.is_file() {
+            return Err(Error::Ambiguous { first: last.clone(), second: zip });
+        }
+        let deletions = Some(folder.join(remote::DELETIONS)).filter(|path| path.is_file());
+        later.extend(deletions);
+        Ok(vec![Input { content, files: Files::Tar { folder, archives, later } }])
     }
 
     fn read(&self, input: &Input, limits: &Limits, report: &mut FeedReport) -> Result<Reading, Error> {
-        let (mut drafts, mut releases) = (Vec::new(), BTreeSet::new());
+        let mut releases = BTreeSet::new();
+        // By their place at the publisher: `2024/cve-2024-24786.json`.
+        let mut known: BTreeMap<String, Read> = BTreeMap::new();
+        let mut deleted = BTreeMap::new();
         let source = input.files.read(limits, &mut |entry| {
-            drafts.extend(read(&entry, limits, report, &mut releases)?);
+            if entry.part(0) == Some(remote::DELETIONS) {
+                let Some(day) =
+                    input.files.path().file_name().map(Path::new).and_then(remote::day_of_archive)
+                else {
+                    return Ok(());
+                };
+                deleted = remote::since(entry.bytes, day).map_err(|problem| entry.broken(problem))?;
+                return Ok(());
+            }
+            let name = [entry.part(1).unwrap_or_default(), entry.part(0).unwrap_or_default()].join("/");
+            let is_of_archive = entry.name.is_some();
+            if is_of_archive && deleted.contains_key(&name) && !known.contains_key(&name) {
+                report.read += 1;
+                report.withdrawn += 1;
+                return Ok(());
+            }
+            let read = read(&entry, limits, report, &mut releases)?;
+            match known.get(&name) {
+                // Documents that changed after the archive was made lie beside it, and are read first.
+                Some(other) if other.modified >= read.modified => repeated(&read, &name, report),
+                Some(other) => {
+                    repeated(other, &name, report);
+                    known.insert(name, read);
+                }
+                None => {
+                    known.insert(name, read);
+                }
+            }
             Ok(())
         })?;
+        let drafts = known.into_values().flat_map(|read| read.drafts).collect();
         let releases = releases.into_iter().collect();
         Ok(Reading { drafts, releases, ..Reading::empty(Covers::Packages(Ecosystem::RedHat), source) })
+    }
+}
+
+/// What became of a document.
+#[derive(Debug)]
+struct Read {
+    /// When it was last changed.
+    modified: i64,
+    drafts: Vec<Draft>,
+}
+
+/// Counts a document of which a newer one is there.
+fn repeated(read: &Read, name: &str, report: &mut FeedReport) {
+    if !read.drafts.is_empty() {
+        report.kept -= 1;
+        report.skip(Skip::Repeated, name);
     }
 }
 
@@ -104,17 +181,18 @@ fn read(
     limits: &Limits,
     report: &mut FeedReport,
     releases: &mut BTreeSet<String>,
-) -> Result<Vec<Draft>, Error> {
+) -> Result<Read, Error> {
     report.read += 1;
+    let nothing = Read { modified: i64::MIN, drafts: Vec::new() };
     if entry.stem("json").is_none() {
         report.skip(Skip::NotAnAdvisory, &entry.path());
-        return Ok(Vec::new());
+        return Ok(nothing);
     }
     let read = plimsoll_core::json::from_slice::<Document>(entry.bytes, limits.advisory_bytes);
     let document = read.map_err(|error| entry.broken(error.into()))?;
     if !document.is_about_vulnerabilities() {
         report.skip(Skip::NotAnAdvisory, &entry.path());
-        return Ok(Vec::new());
+        return Ok(nothing);
     }
     let products = Products::of(&document.product_tree);
     products.releases().for_each(|release| {
@@ -136,7 +214,7 @@ fn read(
     } else {
         report.kept += 1;
     }
-    Ok(drafts)
+    Ok(Read { modified: document.about.tracking.current_release_date.as_second(), drafts })
 }
 
 fn statements(

@@ -61,8 +61,8 @@ impl Publisher for Rolling {
         self.address
     }
 
-    fn locations(&self, wanted: &Wanted) -> Vec<Location> {
-        let file = Location { file: format!("{}/{FILE}", self.id()), path: FILE.to_owned() };
+    fn locations(&self, wanted: &Wanted, _year: i16) -> Vec<Location> {
+        let file = Location::new(format!("{}/{FILE}", self.id()), FILE);
         if *wanted == Wanted::whole(self.ecosystem) { vec![file] } else { Vec::new() }
     }
 

@@ -68,8 +68,8 @@ impl Publisher for RubySec {
         "https://codeload.github.com/rubysec/ruby-advisory-db/zip/refs/heads/"
     }
 
-    fn locations(&self, wanted: &Wanted) -> Vec<Location> {
-        let location = Location { file: format!("rubysec/{ARCHIVE}"), path: "master".to_owned() };
+    fn locations(&self, wanted: &Wanted, _year: i16) -> Vec<Location> {
+        let location = Location::new(format!("rubysec/{ARCHIVE}"), "master");
         if *wanted == Wanted::whole(Ecosystem::RubyGems) { vec![location] } else { Vec::new() }
     }
 

@@ -14,6 +14,7 @@ use url::Url;
 
 use super::download::Validators;
 use crate::Error;
+use crate::publisher::{Announced, Location};
 use crate::wanted::Wanted;
 
 const NAME: &str = "feeds.json";
@@ -37,11 +38,24 @@ pub(super) struct State {
 pub(super) struct FileState {
     url: String,
     #[serde(flatten)]
-    validators: Validators,
+    pub(super) validators: Validators,
     digest: Digest,
     pub(super) bytes: u64,
     /// When these bytes were received.
     fetched: Timestamp,
+    /// When they were last known to be what the publisher has; for files of older versions of this program, never.
+    #[serde(default)]
+    pub(super) checked: Timestamp,
+    /// What its index announced of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    announced: Option<String>,
+}
+
+impl FileState {
+    /// Whether it is what an index announces.
+    pub(super) fn has(&self, announced: &Announced) -> bool {
+        self.announced.as_ref() == Some(&announced.text())
+    }
 }
 
 impl State {
@@ -60,11 +74,53 @@ impl State {
         self.files.get(name)
     }
 
-    /// The validators of an existing, unchanged file from this address.
-    pub(super) fn validators(&self, folder: &Path, name: &str, url: &Url) -> Option<Validators> {
+    /// What is known of an existing, unchanged file from this address.
+    pub(super) fn known(&self, folder: &Path, name: &str, url: &Url) -> Option<FileState> {
         let known = self.files.get(name).filter(|known| known.url == url.as_str())?;
-        let (digest, bytes) = digest_of(&folder.join(name)).ok()?;
-        (digest == known.digest && bytes == known.bytes).then(|| known.validators.clone())
+        self.is_whole(folder, name).then(|| known.clone())
+    }
+
+    /// Whether a file is there as it was received.
+    pub(super) fn is_whole(&self, folder: &Path, name: &str) -> bool {
+        let Some(known) = self.files.get(name) else { return false };
+        digest_of(&folder.join(name)).is_ok_and(|is| is == (known.digest, known.bytes))
+    }
+
+    /// The names of a publisher's files.
+    pub(super) fn files_of(&self, publisher: &str) -> Vec<String> {
+        let is_own = |name: &&String| name.split('/').next() == Some(publisher);
+        self.files.keys().filter(is_own).cloned().collect()
+    }
+
+    /// Records that a file is still what the publisher has.
+    pub(super) fn unchanged(&mut self, folder: &Path, name: &str, now: Timestamp) -> Result<(), Error> {
+        if let Some(known) = self.files.get_mut(name) {
+            known.checked = now;
+        }
+        self.save(folder)
+    }
+
+    /// Removes files that nothing names any more.
+    pub(super) fn forget_others(
+        &mut self,
+        folder: &Path,
+        is_named: impl Fn(&str) -> bool,
+    ) -> Result<(), Error> {
+        let others: Vec<String> = self.files.keys().filter(|name| !is_named(name)).cloned().collect();
+        if others.is_empty() {
+            return Ok(());
+        }
+        for name in others {
+            let path = folder.join(&name);
+            match std::fs::remove_file(&path) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::Read { path, source });
+                }
+                _ => {}
+            }
+            self.files.remove(&name);
+        }
+        self.save(folder)
     }
 
     /// Records what is requested from now on.
@@ -77,16 +133,17 @@ impl State {
     pub(super) fn fetched(
         &mut self,
         folder: &Path,
-        name: &str,
+        location: &Location,
         url: &Url,
         validators: Validators,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let path = folder.join(name);
+        let path = folder.join(&location.file);
         let (digest, bytes) =
             digest_of(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
-        let state = FileState { url: url.to_string(), validators, digest, bytes, fetched: now };
-        self.files.insert(name.to_owned(), state);
+        let (url, announced) = (url.to_string(), location.announced.as_ref().map(Announced::text));
+        let state = FileState { url, validators, digest, bytes, fetched: now, checked: now, announced };
+        self.files.insert(location.file.clone(), state);
         self.save(folder)
     }
 

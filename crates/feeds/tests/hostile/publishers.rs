@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{built_in, places, told};
 
 /// A document of Red Hat's, a page of the NVD's, and a security database: the folder, the name, and a whole one.
-fn documents() -> [(&'static str, &'static str, Value); 3] {
+fn documents() -> [(&'static str, &'static str, Value); 5] {
     let redhat = json!({
         "document": {"category": "csaf_vex", "aggregate_severity": {"text": "Low"}, "title": "a",
             "tracking": {"id": "CVE-2024-0001", "current_release_date": "2024-11-21T14:31:32+00:00"}},
@@ -29,7 +29,12 @@ fn documents() -> [(&'static str, &'static str, Value); 3] {
         "configurations": [{"operator": "AND", "nodes": [{"operator": "OR", "negate": false, "cpeMatch": [
             {"vulnerable": true, "criteria": "cpe:2.3:a:f5:nginx:*:*:*:*:*:*:*:*", "versionStartIncluding": "1", "versionEndExcluding": "2"}]}]}]}}]});
     let secdb = json!({"reponame": "os", "packages": [{"pkg": {"name": "a", "secfixes": {"1.0-r1": ["CVE-1"], "0": ["CVE-2"]}}}]});
+    let photon = json!([{"cve_id": "CVE-2024-0001", "pkg": "a", "cve_score": 7.5, "aff_ver": "all", "res_ver": "1-1.ph5", "status": "Fixed"}]);
+    let ghsa = json!({"id": "GHSA-1", "modified": "2024-01-01T00:00:00Z", "aliases": ["CVE-2024-0001"], "affected": [
+        {"package": {"ecosystem": "npm", "name": "a"}, "ranges": [{"type": "SEMVER", "events": [{"introduced": "0"}, {"fixed": "2.0.0"}]}]}]});
     [
+        ("photon", "cve_data_photon5.0.json", photon),
+        ("ghsa/advisories/github-reviewed/2024/01/GHSA-1", "GHSA-1.json", ghsa),
         ("redhat/2024", "cve-2024-1.json", redhat),
         ("nvd", "nvdcve.json", nvd),
         ("wolfi", "security.json", secdb),
@@ -57,7 +62,9 @@ fn p08_another_shape_anywhere_in_a_publishers_file_is_never_a_panic_and_never_ha
             ] {
                 let mut changed = document.clone();
                 *changed.pointer_mut(&place).unwrap() = other;
-                told(&built_in(folder, file, changed.to_string().as_bytes(), &limits), folder);
+                // Of GitHub's, one without packages is about no ecosystem, and then there is no feed.
+                let place = if folder.starts_with("ghsa") { "from" } else { folder };
+                told(&built_in(folder, file, changed.to_string().as_bytes(), &limits), place);
             }
         }
     }
@@ -73,7 +80,9 @@ fn p01_p02_p04_publishers_files_that_readers_would_read_differently() {
             text[..text.len() - 1].to_owned(),
             format!("{text}{text}"),
             text.replace("\"vulnerabilities\":", "\"vulnerabilities\":[],\"vulnerabilities\":")
-                .replace("\"packages\":", "\"packages\":[],\"packages\":"),
+                .replace("\"packages\":", "\"packages\":[],\"packages\":")
+                .replace("\"pkg\":\"", "\"pkg\":\"b\",\"pkg\":\"")
+                .replace("\"affected\":", "\"affected\":[],\"affected\":"),
             text.replace("CVE-2024-0001", "CVE-2024-0001\\u001b[2J").replace("\"a\"", "\"a\\nb\""),
         ] {
             if folder == "nvd" && broken.contains(&nested) {
@@ -103,7 +112,7 @@ fn t16_compressed_files_of_the_nvd_run_into_a_named_limit() {
     limits.feed_bytes = 1 << 20;
     let error = built_in("nvd", "nvdcve.json.gz", &bytes, &limits).unwrap_err().to_string();
     assert!(error.contains("feed_bytes"), "{error}");
-    let (_, _, page) = &documents()[1];
+    let (_, _, page) = &documents()[3];
     let mut many = page.clone();
     let one = many["vulnerabilities"][0].clone();
     many["vulnerabilities"] = Value::Array(vec![one; 100]);

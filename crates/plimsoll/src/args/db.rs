@@ -42,6 +42,7 @@ pub(crate) enum Command {
 Examples:
   plimsoll db update
   plimsoll db update --ecosystem AlmaLinux,Alpine:v3.19,CVE
+  plimsoll db update --ecosystem CPE,GHSA       (the NVD, and GitHub's repository)
   plimsoll db update --mirror osv=https://m.example/osv --mirror debian=https://m.example/debian
 
 The publishers, for --mirror (docs/feeds.md):
@@ -53,13 +54,18 @@ The publishers, for --mirror (docs/feeds.md):
            https://packages.mini.dev/advisories/secdb/
   azurelinux
            https://raw.githubusercontent.com/microsoft/AzureLinuxVulnerabilityData/main/
+  amazon   https://cdn.amazonlinux.com/
+  redhat   https://security.access.redhat.com/data/csaf/v2/vex/
+  photon   https://packages.vmware.com/photon/photon_cve_metadata/
+  nvd      https://nvd.nist.gov/feeds/json/cve/2.0/
+  ghsa     https://codeload.github.com/github/advisory-database/zip/refs/heads/
   rubysec  https://codeload.github.com/rubysec/ruby-advisory-db/zip/refs/heads/
   friendsofphp
            https://codeload.github.com/FriendsOfPHP/security-advisories/zip/refs/heads/
   kev      https://www.cisa.gov/sites/default/files/feeds/
   epss     https://epss.empiricalsecurity.com/")]
 pub(crate) struct Update {
-    /// Cover this ecosystem or release, or CVE, from now on, in addition to what was updated before; may be repeated
+    /// Cover this ecosystem or release, CVE, or GHSA, from now on, in addition to what was updated before; may be repeated
     #[arg(short, long, value_name = "NAME", env = "PLIMSOLL_ECOSYSTEM", value_delimiter = ',')]
     pub(crate) ecosystem: Vec<Wanted>,
     /// Address to fetch a publisher's files from instead of its own server; may be repeated

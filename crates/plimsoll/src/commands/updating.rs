@@ -20,6 +20,9 @@ use crate::output::Console;
 use crate::progress::Transfer;
 use crate::settings::updating::UpdatingSettings;
 
+/// Unchanged files that are named.
+const MOST_UNCHANGED: usize = 40;
+
 /// Updates the database when it lacks what a subject needs. What was asked for once is not asked for again in the same run.
 pub(super) struct Updater<'a> {
     settings: Option<&'a UpdatingSettings>,
@@ -223,8 +226,14 @@ impl Source<'_> {
             console.say("another process has updated the database meanwhile");
             return Ok(());
         };
+        // Of documents that are fetched one by one, thousands may be unchanged.
+        let unchanged = files.iter().filter(|file| file.received.is_none()).count();
+        if unchanged > MOST_UNCHANGED {
+            console.say(format_args!("{unchanged} files: unchanged"));
+        }
         for FileReport { file, received, bytes, .. } in files {
             match received {
+                None if unchanged > MOST_UNCHANGED => {}
                 Some(_) => console.say(format_args!("{file}: {}, fetched", quantity::size(bytes))),
                 None => console.say(format_args!("{file}: unchanged")),
             }

@@ -132,11 +132,11 @@ impl<'a> DbSettings<'a> {
     }
 }
 
-/// Where packages are searched for. What is known by CVE names none.
+/// Where packages are searched for. What is known by CVE names none, nor does all of GitHub's.
 fn place(wanted: &Wanted) -> Option<(Ecosystem, Option<&str>)> {
     match wanted {
         Wanted::Packages { ecosystem, release } => Some((*ecosystem, release.as_deref())),
-        Wanted::Cves => None,
+        Wanted::Cves | Wanted::GitHub => None,
     }
 }
 

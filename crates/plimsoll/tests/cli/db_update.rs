@@ -223,7 +223,7 @@ fn a_failed_update_says_what_to_do() {
     place
         .run(&["db", "update", "--mirror", "nobody=https://x.example"])
         .exits(2)
-        .says("expected one of alpine, azurelinux, chainguard, debian");
+        .says("expected one of alpine, amazon, azurelinux, chainguard, debian");
     place.run(&["db", "update", "--offline", "--ecosystem", "pypi"]).exits(1).says("--offline");
     place.run(&["scan", "--db", "none", "sbom:x"]).says("plimsoll db update");
 }

@@ -11,7 +11,7 @@ fn run(document: &Value) -> (Result<Vec<Draft>, Error>, FeedReport, BTreeSet<Str
     let entry = Entry { file: Path::new("redhat/2024/cve-2024-1.json"), name: None, bytes: &bytes };
     let mut releases = BTreeSet::new();
     let read = read(&entry, &Limits::default(), &mut report, &mut releases);
-    (read, report, releases)
+    (read.map(|read| read.drafts), report, releases)
 }
 
 /// A document about packages, each with its purl and its platform's CPE.

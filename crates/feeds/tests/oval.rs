@@ -180,7 +180,8 @@ fn each_platform_of_a_definition_has_its_own_packages() {
         assert_eq!(affected(&of_each, package, release), expected, "{package} {release}");
     }
     // Criteria that name no release are about all of them.
-    let unsaid = both.replace("Oracle Linux 8 is installed", "it is installed");
+    let unsaid = both.replace(r#"<criterion test_ref="t0" comment="Oracle Linux 8 is installed"/>"#, "");
+    assert_ne!(unsaid, both);
     assert!(affected(&unsaid, "nodejs", "7") && affected(&unsaid, "nodejs", "8"));
 }
 
@@ -216,4 +217,106 @@ fn p02_p04_what_is_no_definition_fails_with_its_file_and_within_the_limits() {
     let marked = MODULE.replace("<name>nodejs<", "<name>node\u{202e}\u{1b}js<");
     let report = built("oracle/a.xml", marked.as_bytes(), &Limits::default()).unwrap().report;
     assert!(report.feeds[0].doubts.values().map(|tally| tally.count).sum::<u64>() >= 1);
+}
+
+/// What is said about a package with the fix, and about one without it.
+fn told(document: &str) -> (String, String) {
+    let built = built("oracle/a.xml", document.as_bytes(), &Limits::default()).unwrap();
+    let at = |version: &str| {
+        let purl = format!("pkg:rpm/oracle/nodejs@{version}?distro=ol-8.9&epoch=1&rpmmod=nodejs%3A18");
+        let scan = built.scan_purl(&purl);
+        match (scan.findings.len(), scan.gaps.as_slice()) {
+            (0, []) => "clean".to_owned(),
+            (1, []) => "affected".to_owned(),
+            (0, [gap]) if matches!(gap.reason, plimsoll_vuln::GapReason::UndecidedRange { .. }) => {
+                "undecided".to_owned()
+            }
+            other => format!("{other:?}"),
+        }
+    };
+    (at("18.18.0-1.module%2Bel8.8.0%2B1"), at("18.20.0-1.module%2Bel8.9.0%2B1"))
+}
+
+fn pair(of_old: &str, of_new: &str) -> (String, String) {
+    (of_old.to_owned(), of_new.to_owned())
+}
+
+#[test]
+fn a_definition_that_negates_something_is_undecided_and_never_clean() {
+    assert_eq!(told(MODULE), pair("affected", "clean"));
+    for (from, to) in [
+        ("<criterion test_ref=\"t1\"", "<criterion negate=\"true\" test_ref=\"t1\""),
+        ("<criterion test_ref=\"t0\"", "<criterion negate=\"true\" test_ref=\"t0\""),
+        ("<criterion test_ref=\"t9\"", "<criterion negate=\"1\" test_ref=\"t9\""),
+        (
+            "<criteria operator=\"AND\"><criterion test_ref=\"t0\"",
+            "<criteria negate=\"true\" operator=\"AND\"><criterion test_ref=\"t0\"",
+        ),
+        ("<criteria operator=\"OR\">", "<criteria operator=\"XOR\">"),
+        ("<criteria operator=\"OR\">", "<criteria operator=\"OR\"><extend_definition definition_ref=\"d\"/>"),
+        (
+            "<criterion test_ref=\"t9\"",
+            "<extend_definition negate=\"true\" definition_ref=\"d\"/><criterion test_ref=\"t9\"",
+        ),
+    ] {
+        let changed = MODULE.replace(from, to);
+        assert_ne!(changed, MODULE, "{from}");
+        assert_eq!(told(&changed), pair("undecided", "undecided"), "{to}");
+    }
+    let kept = MODULE.replace("<criterion test_ref=\"t1\"", "<criterion negate=\"false\" test_ref=\"t1\"");
+    assert_eq!(told(&kept), pair("affected", "clean"));
+}
+
+#[test]
+fn a_test_that_cannot_be_resolved_leaves_its_package_undecided() {
+    for (from, to) in [
+        // What its comment is about.
+        ("<rpminfo_test id=\"t1\">", "<rpminfo_test id=\"elsewhere\">"),
+        ("<rpminfo_object id=\"o1\">", "<rpminfo_object id=\"elsewhere\">"),
+        ("<rpminfo_state id=\"s1\">", "<rpminfo_state id=\"elsewhere\">"),
+        ("<name>nodejs</name>", "<name operation=\"pattern match\">node.*</name>"),
+        ("<name>nodejs</name>", "<name var_ref=\"v\"></name>"),
+        ("<rpminfo_test id=\"t1\">", "<rpminfo_test id=\"t1\" check=\"none satisfy\">"),
+        ("<rpminfo_test id=\"t1\">", "<rpminfo_test id=\"t1\" check_existence=\"none_exist\">"),
+        ("<state state_ref=\"s1\"/>", "<state state_ref=\"s1\"/><state state_ref=\"s2\"/>"),
+        (
+            "1:18.19.0-1.module+el8.9.0+1</evr>",
+            "1:18.19.0-1.module+el8.9.0+1</evr><evr operation=\"less than\">1:1-1</evr>",
+        ),
+    ] {
+        let changed = MODULE.replace(from, to);
+        assert_ne!(changed, MODULE, "{from}");
+        assert_eq!(told(&changed), pair("undecided", "undecided"), "{to}");
+    }
+    // Without a comment, nobody knows which package it is about: all of the definition are undecided.
+    let silent = MODULE
+        .replace("comment=\"npm is earlier than 10\"", "")
+        .replace("<rpminfo_test id=\"t2\">", "<rpminfo_test id=\"elsewhere\">");
+    assert_eq!(told(&silent), pair("undecided", "undecided"));
+    // If nobody knows any package, the definition is counted as malformed.
+    let nothing = MODULE
+        .replace("nodejs is earlier than 18.19", "")
+        .replace("npm is earlier than 10", "")
+        .replace("rpminfo_object", "other_object");
+    let report = built(
+        "oracle/a.xml",
+        nothing.replace("<name>", "<title>").replace("</name>", "</title>").as_bytes(),
+        &Limits::default(),
+    )
+    .unwrap()
+    .report;
+    let told = report.feeds[0].to_string();
+    assert!(told.contains("malformed"), "{told}");
+}
+
+/// Who signed it, or for which processor it is, only makes less affected.
+#[test]
+fn conditions_of_other_kinds_beside_a_version_are_left_out() {
+    let signed = MODULE
+        .replace("</criteria>\n<criterion test_ref=\"t2\"", "<criterion test_ref=\"t3\" comment=\"nodejs is signed\"/></criteria>\n<criterion test_ref=\"t2\"")
+        .replace("</tests>", "<rpminfo_test id=\"t3\"><object object_ref=\"o1\"/><state state_ref=\"s3\"/></rpminfo_test></tests>")
+        .replace("</states>", "<rpminfo_state id=\"s3\"><signature_keyid operation=\"equals\">72f97b74ec551f03</signature_keyid></rpminfo_state></states>");
+    assert_ne!(signed.len(), MODULE.len());
+    assert!(signed.contains("nodejs is signed"));
+    assert_eq!(told(&signed), pair("affected", "clean"));
 }

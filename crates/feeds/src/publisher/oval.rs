@@ -7,6 +7,7 @@
 //! | `less than or equal` | affected up to that version |
 //! | `greater than` as well, in the same `AND` | affected only after that version |
 //! | any other operation | undecided in every version |
+//! | `negate="true"`, a test that is not in the file, another definition as an alternative | all packages of the definition are undecided |
 //! | `Module nodejs:18 is enabled` | the packages beside it are of that stream |
 //! | `Oracle Linux 8 is installed` | the packages beside it are of that release, otherwise of every platform of the definition |
 //! | several CVEs | one advisory for each, with a link to the erratum |
@@ -177,7 +178,13 @@ impl Oval {
         let rating = severity.map(|severity| Rating { severity, source: SeveritySource::Vendor });
         let rating = rating.unwrap_or_default();
         let mut statements = Vec::new();
-        for package in tests.packages(definition) {
+        let Some(packages) = tests.packages(definition) else {
+            // Nobody knows what it is about.
+            report.doubt(Doubt::Malformed, &definition.id);
+            report.skip(Skip::NoPackage, &definition.id);
+            return;
+        };
+        for package in packages {
             let versions = package.bounds.iter().map(|bound| bound.version.as_str());
             if !is_package_name(&package.name)
                 || versions.clone().any(|it| it.contains(".ksplice") || it.contains("fips"))
@@ -185,8 +192,10 @@ impl Oval {
                 report.doubt(Doubt::Release, &definition.id);
                 continue;
             }
-            let interval = definitions::interval(&package.bounds);
-            if interval.is_none() {
+            let interval = definitions::interval(&package.bounds).filter(|_| !package.is_undecided);
+            if package.is_undecided {
+                report.doubt(Doubt::Criteria, &definition.id);
+            } else if interval.is_none() {
                 report.doubt(Doubt::FixedVersion, &definition.id);
             }
             let (intervals, doubtful) = match interval {

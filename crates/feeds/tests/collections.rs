@@ -59,7 +59,9 @@ fn ids(built: &Built, purl: &str) -> Vec<String> {
     built
         .findings(purl)
         .into_iter()
-        .flat_map(|finding| finding.aliases.into_iter().chain([finding.id]))
+        .flat_map(|finding| {
+            finding.aliases.iter().cloned().chain([finding.id.clone()]).collect::<Vec<String>>()
+        })
         .collect()
 }
 
@@ -219,7 +221,7 @@ fn an_advisory_of_the_working_group_that_cannot_be_read_is_undecided_or_refused(
     }
     let finding = good.findings("pkg:npm/a@1.0.0").remove(0);
     assert_eq!((finding.id.as_str(), finding.severity), ("CVE-2017-1", Severity::High));
-    assert_eq!(finding.aliases, ["NSWG-ECO-1"]);
+    assert_eq!(*finding.aliases, ["NSWG-ECO-1"]);
     for range in [json!(null), json!(""), json!("1.0.0 - 2.0.0"), json!("all of them")] {
         let mut changed = advisory.clone();
         changed["vulnerable_versions"] = range;

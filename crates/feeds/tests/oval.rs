@@ -98,7 +98,7 @@ fn oracles_errata_are_one_finding_for_each_of_their_cves() {
     assert_eq!(ids, ["CVE-2007-0493", "CVE-2007-0494"]);
     assert!(at("9.3.3-8.el5").is_empty());
     assert_eq!(found[0].severity, Severity::Medium);
-    assert_eq!(found[0].urls, ["https://linux.oracle.com/errata/ELSA-2007-0057.html"]);
+    assert_eq!(*found[0].urls, ["https://linux.oracle.com/errata/ELSA-2007-0057.html"]);
     assert_eq!(found[0].published.unwrap().to_string(), "2007-06-26T00:00:00Z");
 }
 

@@ -40,7 +40,10 @@ impl Built {
     /// The identifiers of all findings of one package.
     fn ids(&self, purl: &str) -> BTreeSet<String> {
         let scan = self.scan(vec![Component::from_purl(purl.parse().unwrap())]);
-        scan.findings.into_iter().flat_map(|f| f.aliases.into_iter().chain([f.id])).collect()
+        scan.findings
+            .into_iter()
+            .flat_map(|f| f.aliases.iter().cloned().chain([f.id.clone()]).collect::<Vec<_>>())
+            .collect()
     }
 
     fn undecided(&self, purl: &str) -> Vec<String> {

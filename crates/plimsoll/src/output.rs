@@ -9,6 +9,7 @@ use plimsoll_core::{Kind, text};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::failure::Failure;
+use crate::render::for_terminals::ForTerminals;
 use crate::render::table::{Page, Paint};
 use crate::settings::console::{Colors, ConsoleSettings};
 
@@ -178,23 +179,6 @@ pub(crate) fn json_line(out: &mut dyn Write, value: &impl serde::Serialize) -> i
     serde_json::to_writer(ForTerminals(out), value)?;
     out.write_all(b"\n")?;
     out.flush()
-}
-
-/// Passes JSON on as it is written, so that a large document is never in memory as a whole. Strings may contain control sequences of
-/// terminals; JSON itself escapes only the C0 controls.
-pub(crate) struct ForTerminals<'a>(pub(crate) &'a mut dyn Write);
-
-impl Write for ForTerminals<'_> {
-    /// `serde_json` writes whole texts between those characters that it escapes itself, which are ASCII.
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let part = str::from_utf8(bytes).map_err(io::Error::other)?;
-        self.0.write_all(text::terminal_json(part).as_bytes())?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
 }
 
 /// A message of one or more lines, with foreign text escaped.

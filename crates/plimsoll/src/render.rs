@@ -9,6 +9,7 @@ pub(crate) mod evidence;
 pub(crate) mod explanation;
 mod finding;
 pub(crate) mod findings;
+pub(crate) mod for_terminals;
 pub(crate) mod inventory;
 pub(crate) mod key;
 pub(crate) mod policy_lint;

@@ -346,17 +346,16 @@ fn resolve(doc: PolicyDocument, digest: Digest, keys: &Keys<'_>) -> Policy {
         configuration: spec.configuration.into_option(),
         secrets: spec.secrets.into_option(),
         age: spec.age.into_option(),
-        custom: custom::resolve(spec.rules).map_err(|(path, reason)| Error::Invalid {
-            origin: origin.to_owned(),
-            path,
-            reason,
-        })?,
+        custom: custom::resolve(spec.rules).unwrap_or_else(|(path, reason)| {
+            keys.faults.invalid(&path, reason);
+            Vec::new()
+        }),
         denials: denials.into_iter().map(|d| Denial::new(d, &format!("policy {name}"))).collect(),
         waivers: waivers(spec.waivers, tier, keys),
         name,
     };
     if let Some((path, reason)) = policy.bases.as_ref().and_then(BasesSpec::fault) {
-        return Err(Error::Invalid { origin: origin.to_owned(), path, reason });
+        keys.faults.invalid(&path, reason);
     }
     // Serialising plain data to a tree cannot fail; if it did, the document's digest would be used.
     if let Ok(tree) = serde_json::to_value(&policy) {

@@ -25,7 +25,7 @@ use std::io::{self, Write};
 use plimsoll_core::Digest;
 
 use super::table::Page;
-use crate::output::ForTerminals;
+use crate::render::for_terminals::ForTerminals;
 use crate::report::scan::Report;
 
 pub(crate) use template::{InvalidTemplate, Template};

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::{Compared, ScanFormat, Style};
-use crate::output::ForTerminals;
+use crate::render::for_terminals::ForTerminals;
 use crate::report::scan::Report;
 
 pub(super) struct Json;

@@ -139,7 +139,7 @@ fn amazon_linux_1_as_it_was_published() {
         built.findings("pkg:rpm/amazon/mod_ssl@2.2.20-1.amzn1?distro=amzn-2018.03&epoch=1").remove(0);
     assert_eq!((finding.id.as_str(), finding.severity), ("CVE-2011-3192", Severity::Medium));
     assert_eq!(finding.fix.nearest(), Some("1:2.2.21-1.18.amzn1"));
-    assert_eq!(finding.urls, ["https://alas.aws.amazon.com/ALAS-2011-1.html"]);
+    assert_eq!(*finding.urls, ["https://alas.aws.amazon.com/ALAS-2011-1.html"]);
     assert_eq!(finding.published.unwrap().to_string(), "2011-09-27T00:00:00Z");
 }
 
@@ -159,7 +159,7 @@ fn an_extras_repository_is_about_its_own_versions() {
     let finding = built.findings("pkg:rpm/amazon/golang@1.19.9-1.amzn2.0.1?distro=amzn-2").remove(0);
     assert_eq!(finding.fix.nearest(), Some("1.19.10-1.amzn2.0.2"));
     assert_eq!(
-        finding.urls,
+        *finding.urls,
         [
             "https://alas.aws.amazon.com/AL2/ALAS-2023-1.html",
             "https://alas.aws.amazon.com/AL2/ALASGOLANG1.19-2023-001.html"

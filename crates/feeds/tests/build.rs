@@ -468,7 +468,7 @@ fn alpine_statements_reach_the_findings_by_origin_and_release() {
     let scan = place.scan(None, &[&libssl("3.20.1")]);
     let [finding] = &scan.findings[..] else { panic!("one finding") };
     assert_eq!((finding.id.as_str(), finding.package.as_str()), ("CVE-2024-5535", "openssl"));
-    assert_eq!(finding.aliases, ["GHSA-4fc7-mvrr-wv2c"]);
+    assert_eq!(*finding.aliases, ["GHSA-4fc7-mvrr-wv2c"]);
     assert_eq!(finding.fix, Fix::Fixed(vec!["3.3.1-r1".into()]));
     assert_eq!(finding.severity, Severity::Unrated);
     assert_eq!(scan.gaps, []);

@@ -101,7 +101,7 @@ fn without_the_tracker_every_fix_of_a_notice_is_found_below_its_version() {
     let finding = findings(&built, "bullseye", "apache2", "2.4.54-1~deb11u1");
     let finding = finding.iter().find(|it| it.id == "CVE-2022-36760").unwrap();
     assert_eq!(finding.fix.nearest(), Some("2.4.56-1~deb11u1"));
-    assert_eq!(finding.urls, ["https://security-tracker.debian.org/tracker/DSA-5376-1"]);
+    assert_eq!(*finding.urls, ["https://security-tracker.debian.org/tracker/DSA-5376-1"]);
     assert_eq!(finding.published.unwrap().to_string(), "2023-03-20T00:00:00Z");
 }
 
@@ -133,7 +133,7 @@ fn the_tracker_decides_and_notices_add_names_and_dates() {
     let tracker = "https://security-tracker.debian.org/tracker/";
     // The notice for the release before was the first.
     let urls = ["CVE-2022-36760", "DLA-3351-1", "DSA-5376-1"].map(|name| format!("{tracker}{name}"));
-    assert_eq!(finding.urls, urls);
+    assert_eq!(*finding.urls, urls);
     assert_eq!(finding.published.unwrap().to_string(), "2023-03-03T00:00:00Z");
     assert!(found.iter().all(|it| it.id != "CVE-2006-20001"), "it never had it, although a notice names it");
     // A vulnerability that the tracker does not know yet.

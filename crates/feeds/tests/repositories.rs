@@ -122,8 +122,11 @@ fn a_gem_is_affected_unless_stated_otherwise() {
         for version in &versions {
             let scan = built.scan_all(&[format!("pkg:gem/{gem}@{version}")]);
             assert!(scan.gaps.is_empty(), "{gem} {version}: {:?}", scan.gaps);
-            let found: BTreeSet<String> =
-                scan.findings.into_iter().flat_map(|it| it.aliases.into_iter().chain([it.id])).collect();
+            let found: BTreeSet<String> = scan
+                .findings
+                .into_iter()
+                .flat_map(|it| it.aliases.iter().cloned().chain([it.id.clone()]).collect::<Vec<_>>())
+                .collect();
             for (id, document) in documents {
                 let is_safe =
                     safe(document).iter().any(|it| it.split(',').all(|it| admits("gem", it, version)));
@@ -180,8 +183,11 @@ fn a_composer_package_is_affected_in_each_branch() {
         versions.retain(|version| order::by_id("composer").unwrap().check(version).is_ok());
         for version in versions {
             let scan = built.scan_all(&[format!("pkg:composer/{package}@{version}")]);
-            let found: BTreeSet<String> =
-                scan.findings.into_iter().flat_map(|it| it.aliases.into_iter().chain([it.id])).collect();
+            let found: BTreeSet<String> = scan
+                .findings
+                .into_iter()
+                .flat_map(|it| it.aliases.iter().cloned().chain([it.id.clone()]).collect::<Vec<_>>())
+                .collect();
             let expected = branches.iter().any(|it| it.iter().all(|it| admits("composer", it, &version)));
             assert_eq!(found.contains(*cve), expected, "{package} {version} {cve}");
             compared += 1;

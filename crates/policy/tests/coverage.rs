@@ -97,7 +97,7 @@ fn a_feed_that_is_too_old_is_told_once_and_only_if_it_was_used() {
     assert_eq!(names(&with(debian(), vec![stale("npm", old)])), ["npm", "Debian"]);
     // Nothing is of this feed, so its age is nothing to anybody.
     let mut of_npm = finding("CVE-2026-1", Severity::Low);
-    of_npm.component = "pkg:npm/a@1".parse().unwrap();
+    of_npm.component = "pkg:npm/a@1".parse::<plimsoll_core::Purl>().unwrap().into();
     assert_eq!(names(&with(vec![of_npm], Vec::new())), Vec::<String>::new());
     assert_eq!(names(&with(Vec::new(), Vec::new())), Vec::<String>::new());
 }
@@ -151,9 +151,9 @@ fn findings_at_excluded_paths_are_listed_with_the_exclusion() {
     let policy = policy("phase: pilot\nexclude: [{ path: 'opt/vendor/**', reason: vendored }]");
     let at = |id: &str, component: &str, paths: &[&str]| {
         let mut found = finding(id, Severity::Low);
-        found.component = component.parse().unwrap();
-        found.locations =
-            paths.iter().map(|path| Location { path: (*path).to_owned(), layer: None }).collect();
+        found.component = component.parse::<plimsoll_core::Purl>().unwrap().into();
+        let location = |path: &&str| Location { path: (*path).to_owned(), layer: None };
+        found.locations = paths.iter().map(location).collect::<Vec<_>>().into();
         found
     };
     let all = vec![

@@ -60,7 +60,7 @@ impl Cataloger for Binaries {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn room(&self) -> Room {

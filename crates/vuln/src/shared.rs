@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::hash::Hash;
 use std::ops::Deref;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
@@ -33,6 +34,20 @@ impl<T> From<T> for Shared<T> {
     }
 }
 
+impl<T: FromStr> FromStr for Shared<T> {
+    type Err = T::Err;
+
+    fn from_str(text: &str) -> Result<Self, T::Err> {
+        text.parse::<T>().map(Self::from)
+    }
+}
+
+impl<I, T: FromIterator<I>> FromIterator<I> for Shared<T> {
+    fn from_iter<S: IntoIterator<Item = I>>(items: S) -> Self {
+        T::from_iter(items).into()
+    }
+}
+
 impl<T: fmt::Display> fmt::Display for Shared<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -45,6 +60,7 @@ impl<T: Serialize> Serialize for Shared<T> {
     }
 }
 
+#[expect(clippy::into_iter_without_iter, reason = "the value itself has it, by `Deref`")]
 impl<'a, T> IntoIterator for &'a Shared<T>
 where
     &'a T: IntoIterator,

@@ -277,7 +277,7 @@ fn what_an_advisory_leaves_open_is_settled_by_a_rule_that_names_it_and_by_no_oth
         let text = format!(
             "apiVersion: plimsoll.dev/v1\nkind: IgnoreRules\nignore:\n  - {{{rule}, reason: not run, until: 2027-01-01}}\n"
         );
-        let file = super::read(text.as_bytes(), "rules.yaml".as_ref()).unwrap();
+        let file = read(text.as_bytes(), "rules.yaml".as_ref()).unwrap();
         Rules::new(vec![file]).apply(&mut scan, NOW.parse().unwrap());
         (scan.gaps.len(), scan.undecided.len(), scan.suppressed.len(), scan.ignored[0].set_aside)
     };

@@ -17,8 +17,8 @@ use std::sync::LazyLock;
 
 use common::*;
 use plimsoll_policy::{
-    Collected, Decision, DenyList, Evidence, Outcome, Policy, RejectedSignature, SbomFacts, Signatures,
-    SubjectKind, Verdict, VulnerabilityFacts, Waiver,
+    AttestationFacts, AttestationSearch, Collected, Decision, DenyList, Evidence, Outcome, Policy, PolicySet,
+    RejectedSignature, SbomFacts, Signatures, SubjectKind, Verdict, VulnerabilityFacts, Waiver,
 };
 use plimsoll_testkit::sigstore::{Leaf, LogVersion, Sigstore};
 use plimsoll_verify::{Bundle, COSIGN_SIGN_V1, Check, Statement, Subject, TrustedRoot, Verified, verify};
@@ -63,6 +63,10 @@ fn by_certificate(of_ref: &str) -> Verified<Statement> {
 }
 
 fn policies(on_unknown: &'static [&'static str]) -> impl Strategy<Value = Policy> {
+    specs(on_unknown).prop_map(|spec| policy(&spec))
+}
+
+fn specs(on_unknown: &'static [&'static str]) -> impl Strategy<Value = String> {
     let levels = subsequence(vec!["low", "medium", "high", "critical"], 0..=4);
     (
         (select(vec!["pilot", "beta", "ga"]), select(vec!["standard", "core"]), any::<bool>(), any::<bool>(), any::<bool>()),
@@ -79,7 +83,7 @@ fn policies(on_unknown: &'static [&'static str]) -> impl Strategy<Value = Policy
                 2 => format!(", {{ name: ci, identity: {ANY_REF} }}, {{ name: main, identity: {MAIN} }}"),
                 _ => format!("], allOf: [{{ name: ci, identity: {ANY_REF} }}"),
             };
-            policy(&format!(
+            format!(
                 "phase: {phase}\ntier: {tier}\ndigest: {{ pinned: {pinned} }}\n\
                  signatures: {{ required: {signed}, threshold: {threshold}, anyOf: [{{ name: one, key: {} }}, {{ name: two, key: {} }}{keyless}] }}\n\
                  sbom: {{ required: {sbom}, onUnknown: {on_sbom} }}\n\
@@ -88,7 +92,7 @@ fn policies(on_unknown: &'static [&'static str]) -> impl Strategy<Value = Policy
                 one.yaml(),
                 two.yaml(),
                 block.join(", "),
-            ))
+            )
         })
 }
 
@@ -174,6 +178,66 @@ fn waivers() -> impl Strategy<Value = Waiver> {
 
 fn decide(policy: &Policy, evidence: &Evidence, waivers: &[Waiver]) -> Verdict {
     evaluate(policy, evidence, waivers, &DenyList::none(), now())
+}
+
+/// What rules that policies define ask for, each with what satisfies it.
+const TESTS: &str = "https://ci.example/tests/v1";
+
+/// Sections about what images must have in addition.
+fn sections() -> impl Strategy<Value = String> {
+    let [one, two] = &*KEYS;
+    let attestation = |name: &str, key: &Key, more: &str| {
+        format!(
+            "{{ name: {name}, predicateType: '{TESTS}', signedBy: [{{ name: ci, key: {} }}]{more} }}",
+            key.yaml()
+        )
+    };
+    let all = vec![
+        format!("attestations: [{}]", attestation("a", one, "")),
+        format!("attestations: [{}]", attestation("a", one, ", conditions: [{ path: /n, atLeast: 1 }]")),
+        format!("attestations: [{}, {}]", attestation("a", one, ""), attestation("b", two, ", action: warn")),
+        format!("provenance: {{ signedBy: [{{ name: ci, key: {} }}] }}", one.yaml()),
+        "rules: [{ name: r, cel: 'evidence.findings.all(f, !f.exploited)' }]".to_owned(),
+        "rules: [{ name: r, cel: 'evidence.signatures.size() > 0' }, { name: s, cel: 'false', action: audit }]".to_owned(),
+        "age: { max: 90d }\nsecrets: {}".to_owned(),
+        "configuration: { user: nonRoot }".to_owned(),
+        format!("bases: {{ allow: [{{ name: b, layers: ['{}'] }}] }}", digests().diff_ids[0]),
+    ];
+    select(all)
+}
+
+/// Attestations of every kind that such a rule distinguishes.
+static ATTESTATIONS: LazyLock<Vec<Verified<Statement>>> = LazyLock::new(|| {
+    let [one, two] = &*KEYS;
+    let with = |key: &Key, n: u64| {
+        let statement = Statement::new(Subject::new("", &manifest()), TESTS, json!({"n": n}));
+        let bundle = Bundle::parse(&key.bundle(&statement), &plimsoll_core::Limits::default()).unwrap();
+        plimsoll_verify::statement_by_key(&bundle, std::slice::from_ref(&key.public)).unwrap()
+    };
+    vec![with(one, 0), with(one, 2), with(two, 1), one.statement(&layer(), TESTS)]
+});
+
+/// The evidence with these attestations, as found for `policy`.
+fn attested(evidence: &Evidence, policy: &Policy, which: &[usize]) -> Evidence {
+    let mut search = AttestationSearch::default();
+    for index in which {
+        search.add(policy, ATTESTATIONS[*index].clone());
+    }
+    let mut attestations = AttestationFacts::default();
+    attestations.add(policy, search);
+    Evidence { attestations, ..evidence.clone() }
+}
+
+/// The evidence with its signatures as found for each of these policies.
+fn for_each(evidence: &Evidence, policies: &[&Policy]) -> Evidence {
+    let Some(found) = evidence.signatures.collected().next().cloned() else { return evidence.clone() };
+    let signatures = policies.iter().map(|policy| (*policy, Signatures::Collected(found.clone()))).collect();
+    Evidence { signatures, ..evidence.clone() }
+}
+
+fn decide_all(policies: &[&Policy], evidence: &Evidence, waivers: &[Waiver]) -> Verdict {
+    let set = PolicySet::new(policies.iter().copied().cloned());
+    plimsoll_policy::evaluate(&set, &for_each(evidence, policies), waivers, &DenyList::none(), now())
 }
 
 /// Everything that can be missing from evidence.
@@ -331,6 +395,69 @@ proptest! {
         if verdict.decision == Decision::Allow && verdict.valid_until.is_none_or(|end| later < end) {
             let again = evaluate(&policy, &evidence, &waivers, &DenyList::none(), later);
             prop_assert_eq!(again.decision, Decision::Allow);
+        }
+    }
+
+    #[test]
+    fn an_overlay_never_loosens_and_policies_have_no_order(
+        base in policies(&["block", "warn"]),
+        overlay in policies(&["block", "warn"]),
+        evidence in all_evidence(),
+        waivers in prop::collection::vec(waivers(), 0..3),
+    ) {
+        // What no policy applies to is denied, so that the first one that applies may allow it.
+        prop_assume!(base.matches(evidence.subject.repository.as_deref()) != Some(false));
+        let alone = decide_all(&[&base], &evidence, &waivers).decision;
+        let both = decide_all(&[&base, &overlay], &evidence, &waivers);
+        prop_assert!(both.decision >= alone, "{alone} became {}", both.decision);
+        let turned = decide_all(&[&overlay, &base], &evidence, &waivers);
+        prop_assert_eq!(turned.decision, both.decision);
+    }
+
+    #[test]
+    fn one_more_rule_of_the_policy_never_makes_a_better_verdict(
+        spec in specs(&["block", "warn"]),
+        more in sections(),
+        evidence in all_evidence(),
+        waivers in prop::collection::vec(waivers(), 0..3),
+        which in subsequence(vec![0_usize, 1, 2, 3], 0..=4),
+    ) {
+        let (base, stricter) = (policy(&spec), policy(&format!("{spec}\n{more}")));
+        let before = decide(&base, &attested(&evidence, &base, &which), &waivers).decision;
+        let after = decide(&stricter, &attested(&evidence, &stricter, &which), &waivers).decision;
+        prop_assert!(after >= before, "{more}: {before} became {after}");
+    }
+
+    /// Neither an attestation that is hidden nor one that is added by somebody else improves anything, and their order is none.
+    #[test]
+    fn attestations_only_help_and_have_no_order(
+        spec in specs(&["block", "warn"]),
+        more in sections(),
+        evidence in all_evidence(),
+        mut which in subsequence(vec![0_usize, 1, 2, 3], 1..=4),
+    ) {
+        let policy = policy(&format!("{spec}\n{more}"));
+        let verdict = decide(&policy, &attested(&evidence, &policy, &which), &[]);
+        for hidden in 0..which.len() {
+            let mut fewer = which.clone();
+            fewer.remove(hidden);
+            let less = decide(&policy, &attested(&evidence, &policy, &fewer), &[]).decision;
+            prop_assert!(less >= verdict.decision, "{} became {less}", verdict.decision);
+        }
+        which.reverse();
+        let reversed = decide(&policy, &attested(&evidence, &policy, &which), &[]);
+        prop_assert_eq!(reversed.decision, verdict.decision);
+        let outcomes = |verdict: &Verdict| verdict.platforms[0].rules.iter().map(|it| it.outcome).collect::<Vec<_>>();
+        prop_assert_eq!(outcomes(&reversed), outcomes(&verdict));
+        let again = decide(&policy, &attested(&evidence, &policy, &which), &[]);
+        prop_assert_eq!(serde_json::to_vec(&again).unwrap(), serde_json::to_vec(&reversed).unwrap());
+    }
+
+    #[test]
+    fn no_expression_makes_the_reader_or_the_evaluation_panic(text in "[a-z0-9.()\\[\\]{}<>=!&|?:+*/%'\", -]{0,80}") {
+        let document = policy_text(&format!("phase: pilot\nrules: [{{ name: r, cel: {} }}]", json!(text)));
+        if let Ok(policy) = Policy::parse(document.as_bytes(), "p", &()) {
+            decide(&policy, &evidence(), &[]);
         }
     }
 

@@ -4,6 +4,8 @@
 //! Limits are far below the defaults, so that inputs of a few KiB reach them: a target then shows that a limit stops
 //! what it is there to stop, and a run stays within the memory that it was given.
 
+pub mod database_file;
+
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 use std::path::PathBuf;

@@ -1,6 +1,5 @@
-//! Files of the advisory database: advisories, and what is known by CVE. The input is header, index and body; digests are
-//! put right where they can be, because no fuzzer finds one, so that what is behind them is read. A file that is taken as
-//! it is, too.
+//! Files of the advisory database: advisories, and what is known by CVE. The input is the parts of a file, from which
+//! [`assembled`] makes one whose digests hold. A file that is taken as it is, too.
 
 #![no_main]
 
@@ -9,11 +8,11 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use plimsoll_core::{Digest, Ecosystem, Timestamp};
+use plimsoll_fuzz::database_file::assembled;
 use plimsoll_fuzz::{documents, scratch};
 use plimsoll_sbom::read;
-use plimsoll_vuln::database::{FeedDescription, Malformed, OverlayWriter, FileList, LIST, Writer};
+use plimsoll_vuln::database::{FeedDescription, FileList, LIST, Malformed, OverlayWriter, Writer};
 use plimsoll_vuln::{Database, ScanSettings, scan};
-use serde_json::{Value, json};
 
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(scratch);
 
@@ -23,13 +22,15 @@ const INSTALLED: &[u8] = br#"{"bomFormat":"CycloneDX","specVersion":"1.6","compo
 fuzz_target!(|bytes: &[u8]| {
     let documents = documents(bytes);
     let file = match documents.as_slice() {
-        [header, index, body] => {
-            let Some(file) = assembled(header, index, body) else { return };
+        [header, packages, texts, names, details] => {
+            let parts = [*header, packages, texts, names, details];
+            // Magic and format, of whichever version is written.
+            let Some(file) = assembled(&EMPTY.0[..12], parts) else { return };
             file
         }
         _ => bytes.to_vec(),
     };
-    let overlays = documents.len() == 3 && documents[0].windows(5).any(|text| text == b"\"CVE\"");
+    let overlays = documents.len() == 5 && documents[0].windows(5).any(|text| text == b"\"CVE\"");
     let (advisories, known) = if overlays { (EMPTY.0.clone(), file) } else { (file, EMPTY.1.clone()) };
     // The files have other names each time.
     std::fs::remove_dir_all(&*FOLDER).unwrap();
@@ -68,7 +69,8 @@ fuzz_target!(|bytes: &[u8]| {
 
 /// The digest of its header that a file claims, by which it is called.
 fn claimed(file: &[u8]) -> Digest {
-    let hex: String = (16..48).map(|at| format!("{:02x}", file.get(at).copied().unwrap_or_default())).collect();
+    let hex: String =
+        (16..48).map(|at| format!("{:02x}", file.get(at).copied().unwrap_or_default())).collect();
     format!("sha256:{hex}").parse().unwrap()
 }
 
@@ -90,43 +92,3 @@ static EMPTY: LazyLock<(Vec<u8>, Vec<u8>)> = LazyLock::new(|| {
     overlays.feed(about, 0);
     (advisories.finish().unwrap().bytes, overlays.finish().unwrap().bytes)
 });
-
-/// The file that has these parts, with digests that hold.
-fn assembled(header: &[u8], index: &[u8], body: &[u8]) -> Option<Vec<u8>> {
-    let mut body = body.to_vec();
-    let mut places = vec![(0, u64::from(number(&body, 0)?))];
-    body.drain(..4);
-    for entry in index.get(4..)?.chunks_exact(20) {
-        places.push((u64::from(number(entry, 8)?), u64::from(number(entry, 16)?)));
-    }
-    let mut header: Value = serde_json::from_slice(header).ok()?;
-    if let Some(labels) = header.get("labels").filter(|labels| labels.is_object()) {
-        places.push((labels.get("offset")?.as_u64()?, labels.get("length")?.as_u64()?));
-    }
-    for (offset, length) in places {
-        let start = usize::try_from(offset).ok()?;
-        let content =
-            start.checked_add(8)?..start.checked_add(8)?.checked_add(usize::try_from(length).ok()?)?;
-        let Some(content) = body.get(content) else { continue };
-        let hashed = [&offset.to_le_bytes(), content].concat();
-        let checksum = Digest::sha256(&hashed);
-        body[start..start + 8].copy_from_slice(&checksum.as_bytes()[..8]);
-    }
-    for (part, bytes) in [("index", index), ("body", &body)] {
-        *header.get_mut(part)? = json!({"bytes": bytes.len(), "digest": Digest::sha256(bytes)});
-    }
-    let header = header.to_string();
-    let length = u32::try_from(header.len()).ok()?;
-    // Magic and format, of whichever version is written.
-    let mut file = EMPTY.0.get(..12)?.to_vec();
-    file.extend_from_slice(&length.to_le_bytes());
-    file.extend_from_slice(Digest::sha256(header.as_bytes()).as_bytes());
-    for part in [header.as_bytes(), index, &body] {
-        file.extend_from_slice(part);
-    }
-    Some(file)
-}
-
-fn number(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
-}

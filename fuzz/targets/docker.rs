@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use libfuzzer_sys::{Corpus, fuzz_target};
-use plimsoll_core::Digest;
+use plimsoll_core::{Cancel, Digest};
 use plimsoll_fuzz::{documents, limits, scratch};
 use plimsoll_image::local::docker::Docker;
 use plimsoll_image::{Source, artifact};
@@ -51,7 +51,9 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     }
     *ANSWERS.lock().unwrap() = documents.into_iter().map(<[u8]>::to_vec).collect();
     let limits = limits();
-    let Ok(engine) = Docker::open(Arc::new(SocketEngine::new(&SOCKET)), "app:1.0", limits.clone()) else {
+    let never = Cancel::never();
+    let engine = Arc::new(SocketEngine::new(&SOCKET, &never));
+    let Ok(engine) = Docker::open(engine, "app:1.0", limits.clone(), &never) else {
         return Corpus::Keep;
     };
     let _ = engine.remark();

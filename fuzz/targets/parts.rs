@@ -21,8 +21,7 @@ const TYPES: [&str; 2] =
 /// Smaller layers are never read in parts.
 const FILLER: usize = 300 << 10;
 
-const WANTED: WholeFiles =
-    WholeFiles { rule: |path| path.ends_with(".wanted"), fixed: &["etc/os-release"] };
+const WANTED: WholeFiles = WholeFiles { rule: |path| path.ends_with(".wanted"), fixed: &["etc/os-release"] };
 
 /// A registry that sends parts.
 struct Parts(Memory);
@@ -140,6 +139,7 @@ fn image(layer: Layer) -> Image {
         config: placeholder,
         created: None,
         labels: BTreeMap::new(),
+        history: Vec::new(),
         layers: vec![layer],
         user: None,
         raw_manifest: Vec::new(),

@@ -39,3 +39,23 @@ fn a_base_is_known_by_its_layers() {
     let other = format!("sha256:{}", "0".repeat(64));
     check(&place, &reference, &base(&other), &[]).exits(10).says("those of no approved base");
 }
+
+#[test]
+fn a_question_in_cel_is_answered_over_the_evidence_and_its_form_is_printed() {
+    let (place, registry) = (Place::new(), Registry::start());
+    let reference = patched(&registry);
+    let ask = |cel: &str| format!("  rules: [{{ name: own, cel: \"{cel}\", message: not as we like it }}]");
+    let cel = "evidence.inventory.os == 'debian-12' && evidence.findings.all(f, f.severity != 'critical')";
+    check(&place, &reference, &ask(cel), &[]).exits(0).says("rule/own");
+    check(&place, &reference, &ask("evidence.inventory.components > 1000"), &[])
+        .exits(10)
+        .says("FAIL     rule/own")
+        .says("not as we like it");
+    let run = check(&place, &reference, &ask("evidence.attestations.size() > 0"), &["-o", "json"]).exits(11);
+    Schemas(&place).fits("verdict", &run.json()["results"][0]["verdict"]);
+    check(&place, &reference, &ask("now() > 0"), &[])
+        .exits(2)
+        .says("spec.rules[0].cel: character 1: unknown function now");
+    let schema = place.run(&["policy", "schema", "evidence"]).exits(0).json();
+    assert_eq!(schema["properties"]["schemaVersion"]["const"], "plimsoll.dev/evidence/v1");
+}

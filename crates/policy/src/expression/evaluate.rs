@@ -15,16 +15,12 @@ pub(super) struct Steps(u64);
 
 impl Steps {
     pub(super) fn take(&mut self, number: u64) -> Result<(), Fault> {
-        match self.0.checked_sub(number) {
-            Some(left) => {
-                self.0 = left;
-                Ok(())
-            }
-            None => {
-                self.0 = 0;
-                Err(Fault::Stopped)
-            }
+        if let Some(left) = self.0.checked_sub(number) {
+            self.0 = left;
+            return Ok(());
         }
+        self.0 = 0;
+        Err(Fault::Stopped)
     }
 
     /// Reading or copying bytes is faster than other steps.
@@ -362,23 +358,23 @@ impl<'a> Evaluation<'a> {
                     _ => text.ends_with(part),
                 }))
             }
-            _ => self.converted(function, first),
+            _ => self.converted(function, &first),
         }
     }
 
-    fn converted(&mut self, function: Function, value: Val<'a>) -> Outcome<'a> {
-        if let Val::Text(text) = &value {
+    fn converted(&mut self, function: Function, value: &Val<'a>) -> Outcome<'a> {
+        if let Val::Text(text) = value {
             self.steps.take_bytes(text.as_str().len())?;
         }
-        let text = match &value {
+        let text = match value {
             Val::Text(text) => Some(text.as_str()),
             _ => None,
         };
-        let converted = match (function, &value) {
+        let converted = match (function, value) {
             (Function::Int, Val::Int(_))
             | (Function::Uint, Val::Uint(_))
-            | (Function::Double, Val::Double(_)) => Some(value.clone()),
-            (Function::Text, Val::Text(_))
+            | (Function::Double, Val::Double(_))
+            | (Function::Text, Val::Text(_))
             | (Function::Timestamp, Val::Time(_))
             | (Function::Duration, Val::Span(_)) => Some(value.clone()),
             (Function::Int, Val::Uint(number)) => i64::try_from(*number).ok().map(Val::Int),

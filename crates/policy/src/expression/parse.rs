@@ -362,16 +362,14 @@ impl Parser {
         let count = arguments.len();
         if name == "matches" {
             let mut arguments = arguments.into_iter();
-            return match (arguments.next(), arguments.next(), arguments.next()) {
-                (Some(text), Some(Node::Literal(Literal::Text(pattern))), None) => {
-                    let pattern = compile(&pattern).map_err(|wrong| self.wrong(wrong))?;
-                    self.above(Node::Matches(Box::new(text), pattern), depths)
-                }
-                _ => {
-                    self.next = start;
-                    Err(self.wrong("expected TEXT.matches(\"PATTERN\"), with the pattern as a literal"))
-                }
+            let (Some(text), Some(Node::Literal(Literal::Text(pattern))), None) =
+                (arguments.next(), arguments.next(), arguments.next())
+            else {
+                self.next = start;
+                return Err(self.wrong("expected TEXT.matches(\"PATTERN\"), with the pattern as a literal"));
             };
+            let pattern = compile(&pattern).map_err(|wrong| self.wrong(wrong))?;
+            return self.above(Node::Matches(Box::new(text), pattern), depths);
         }
         let Some((function, wanted)) = Function::find(name) else {
             self.next = start;

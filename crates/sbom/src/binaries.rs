@@ -17,7 +17,7 @@ use plimsoll_core::rootfs::{Attributes, Fact, Footprint, Need, Stream};
 use plimsoll_core::{Limits, Purl};
 use serde::{Deserialize, Serialize};
 
-use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Mode, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::Component;
@@ -63,8 +63,8 @@ impl Cataloger for Binaries {
         3
     }
 
-    fn room(&self) -> Room {
-        Room::Language
+    fn coverage(&self) -> Coverage {
+        Coverage::Language
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

@@ -24,7 +24,7 @@ pub(crate) trait Cataloger: Send + Sync {
     fn version(&self) -> u32;
 
     /// What it covers.
-    fn room(&self) -> Room;
+    fn coverage(&self) -> Coverage;
 
     /// The types of the package URLs that it makes. Empty if it finds no packages.
     fn purl_types(&self) -> &'static [&'static str];
@@ -62,7 +62,7 @@ pub(crate) trait Cataloger: Send + Sync {
 
 /// What a cataloger covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Room {
+pub(crate) enum Coverage {
     /// The operating system and its package database.
     OperatingSystem,
     /// Packages that package managers of languages installed or locked.

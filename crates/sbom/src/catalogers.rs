@@ -12,7 +12,7 @@ use std::sync::{Arc, LazyLock};
 use plimsoll_core::rootfs::{Attributes, Fact, FactCodec, FileSet, Need, Purpose, Select, Stream};
 use plimsoll_core::{Cancel, Limits, Stopped};
 
-use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Selection};
 use crate::context::{Context, Files, Found, PackageDatabase, System};
 use crate::inventory::{Files as ListedFiles, Inventory, MAX_FILES, Problem, ProblemCode, ProblemSeverity};
 use crate::language::python::place::spelling;
@@ -128,7 +128,7 @@ const ANY_PROGRAM: Attributes = Attributes { size: u64::MAX, mode: 0o755 };
 /// Paths that identify the operating system and its packages: for each pattern of the catalogers, a place where the
 /// file usually is.
 pub fn os_paths() -> Vec<String> {
-    let of_packages = LIST.iter().filter(|member| member.room() == Room::OperatingSystem);
+    let of_packages = LIST.iter().filter(|member| member.coverage() == Coverage::OperatingSystem);
     let selections =
         of_packages.filter(|member| member.id() != os::traces::Traces.id()).flat_map(|it| it.selections());
     let usual = |path: &&str| path.trim_start_matches("**/").replace(['*', '?'], "x");
@@ -185,9 +185,9 @@ impl Catalogers {
             matcher,
             // Not the selections of every program: distributions install them in the named places.
             shown: Matcher::new(members, |member, selection| {
-                member.room() == Room::Language && !selection.paths.is_empty()
+                member.coverage() == Coverage::Language && !selection.paths.is_empty()
             }),
-            unread: Matcher::new(members, |member, _| member.room() == Room::Unread),
+            unread: Matcher::new(members, |member, _| member.coverage() == Coverage::Unread),
             fixed: paths.copied().filter(|path| !path.contains(['*', '?'])).collect(),
             members: members.to_vec(),
             lists_files: false,
@@ -206,7 +206,7 @@ impl Catalogers {
         found.inventory.layers.clone_from(&set.layers);
         self.finish(set, limits, cancel, &mut found, |_| true)?;
         let untold = found.untold();
-        let Found { system, mut inventory, databases, claims, evidence, owned, .. } = found;
+        let Found { system, mut inventory, databases, claims, component_files, owned, .. } = found;
         inventory.problems.extend(untold);
         let seen = Seen {
             trace: if system.is_none() { self.trace(set) } else { None },
@@ -219,7 +219,7 @@ impl Catalogers {
         inventory.problems.extend(self.off.iter().map(|member| switched_off(*member)));
         inventory.problems.extend(set.unhashed_layers.iter().filter_map(|index| unhashed(set, *index)));
         cancel.check()?;
-        let owners = ownership::relationships(&claims, &evidence, &inventory.components);
+        let owners = ownership::relationships(&claims, &component_files, &inventory.components);
         inventory.relationships.extend(owners);
         if let Some(list) = &set.listed {
             let claims = claims.iter().map(|claim| (claim.path, claim.owner));
@@ -263,7 +263,7 @@ impl Catalogers {
         let is_image = !set.layers.is_empty();
         let by_path = |purpose: Purpose| {
             self.meaning(purpose).is_some_and(|(member, _, selection)| {
-                member.room() == Room::OperatingSystem && !selection.paths.is_empty()
+                member.coverage() == Coverage::OperatingSystem && !selection.paths.is_empty()
             })
         };
         let found = set.iter().filter(|file| file.facts.purposes().any(by_path));
@@ -386,10 +386,10 @@ fn switched_off(member: &dyn Cataloger) -> Problem {
     };
     let detail = format!("cataloger {} was switched off, so that {what} may be missing", member.id());
     let problem = Problem::new(ProblemCode::SwitchedOff, "", detail);
-    match member.room() {
+    match member.coverage() {
         // No package is missing because of it.
-        Room::About => Problem { severity: ProblemSeverity::Noted, ..problem },
-        Room::OperatingSystem | Room::Language | Room::Unread => problem,
+        Coverage::About => Problem { severity: ProblemSeverity::Noted, ..problem },
+        Coverage::OperatingSystem | Coverage::Language | Coverage::Unread => problem,
     }
 }
 

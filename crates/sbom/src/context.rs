@@ -13,7 +13,7 @@ use crate::inventory::{
     Component, ComponentIndex, DetectedLicence, Inventory, Location, OsRelease, Problem, ProblemCode,
     ProblemSeverity,
 };
-use crate::ownership::{Claim, Evidence, FileDigests};
+use crate::ownership::{Claim, ComponentFile, FileDigests};
 use crate::telltales::Unidentified;
 use crate::test_data::is_test_data;
 
@@ -79,7 +79,7 @@ pub(crate) struct Found<'f> {
     /// What package databases say about files of other packages.
     pub(crate) claims: Vec<Claim<'f>>,
     /// The files that show such packages.
-    pub(crate) evidence: Vec<Evidence<'f>>,
+    pub(crate) component_files: Vec<ComponentFile<'f>>,
     /// Which package claims which files, of those that no cataloger may read: hashes of paths, and of paths with the
     /// digests recorded for them.
     pub(crate) places: Vec<(&'f [u64], ComponentIndex)>,
@@ -316,7 +316,12 @@ impl<'c, 'f> Context<'c, 'f> {
         let locations = vec![Location { path: file.path.clone(), layer: file.layer }];
         let component = self.add(Component { locations, ..component.clone() });
         let (path, real_path) = (file.path.as_str(), file.real_path.as_str());
-        self.found.evidence.push(Evidence { component, path, real_path, digests: digests.into() });
+        self.found.component_files.push(ComponentFile {
+            component,
+            path,
+            real_path,
+            digests: digests.into(),
+        });
         component
     }
 

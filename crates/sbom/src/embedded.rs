@@ -15,7 +15,7 @@ use plimsoll_core::rootfs::{Bound, Fact, Footprint};
 use plimsoll_core::text::shortened;
 use serde::{Deserialize, Serialize};
 
-use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Selection};
 use crate::context::Context;
 use crate::documents::read_document;
 use crate::fact::FactKind;
@@ -43,8 +43,8 @@ impl Cataloger for Embedded {
         3
     }
 
-    fn room(&self) -> Room {
-        Room::Language
+    fn coverage(&self) -> Coverage {
+        Coverage::Language
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

@@ -45,7 +45,7 @@ use plimsoll_core::rootfs::{Bound, Fact, FoundFile};
 use plimsoll_core::text::shortened;
 use plimsoll_core::{json, yaml};
 
-use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::installed::Installed;
@@ -276,8 +276,8 @@ impl Cataloger for Lockfiles {
         4
     }
 
-    fn room(&self) -> Room {
-        Room::Language
+    fn coverage(&self) -> Coverage {
+        Coverage::Language
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

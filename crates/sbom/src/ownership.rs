@@ -139,7 +139,7 @@ pub(crate) struct Claim<'f> {
 }
 
 /// A file that shows a component.
-pub(crate) struct Evidence<'f> {
+pub(crate) struct ComponentFile<'f> {
     /// The component.
     pub(crate) component: ComponentIndex,
     pub(crate) path: &'f str,
@@ -151,10 +151,10 @@ pub(crate) struct Evidence<'f> {
 /// Which component owns which, by the claims.
 pub(crate) fn relationships(
     claims: &[Claim<'_>],
-    evidence: &[Evidence<'_>],
+    files: &[ComponentFile<'_>],
     components: &[Component],
 ) -> impl Iterator<Item = Relationship> {
-    let wanted: HashSet<&str> = evidence.iter().flat_map(|shown| [shown.path, shown.real_path]).collect();
+    let wanted: HashSet<&str> = files.iter().flat_map(|shown| [shown.path, shown.real_path]).collect();
     // A package may repeat a claim a million times, and many links may lead to one file: claims are grouped by path
     // first, so that not all pairs need to be compared.
     let mut said: HashMap<&str, PathClaims<'_>> = HashMap::new();
@@ -162,7 +162,7 @@ pub(crate) fn relationships(
         said.entry(claim.path).or_default().add(claim, components);
     }
     let mut owners: BTreeMap<ComponentIndex, (ComponentIndex, OwnerEvidence)> = BTreeMap::new();
-    for shown in evidence {
+    for shown in files {
         for new in [shown.path, shown.real_path].into_iter().filter_map(|path| said.get(path)?.about(shown)) {
             let known = owners.entry(shown.component).or_insert(new);
             if strength(new, components) < strength(*known, components) {
@@ -201,7 +201,7 @@ impl<'c> PathClaims<'c> {
         self.by_digest.insert(digest, owner);
     }
 
-    fn about(&self, shown: &Evidence<'_>) -> Option<(ComponentIndex, OwnerEvidence)> {
+    fn about(&self, shown: &ComponentFile<'_>) -> Option<(ComponentIndex, OwnerEvidence)> {
         let Some(FileDigests { md5, sha1, sha256 }) = shown.digests else {
             return self.with_digest.or(self.without).map(|owner| (owner, OwnerEvidence::Claimed));
         };

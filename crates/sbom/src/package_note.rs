@@ -15,7 +15,7 @@ use plimsoll_core::json;
 use plimsoll_core::rootfs::{Fact, Need};
 use serde::Deserialize;
 
-use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Mode, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::{Component, ProblemCode};
@@ -42,8 +42,8 @@ impl Cataloger for PackageNote {
         1
     }
 
-    fn room(&self) -> Room {
-        Room::Language
+    fn coverage(&self) -> Coverage {
+        Coverage::Language
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

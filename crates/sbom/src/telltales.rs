@@ -22,7 +22,7 @@ use plimsoll_core::rootfs::{Attributes, Fact, Footprint, FoundFile, Stream};
 use plimsoll_core::{Limits, Purl};
 use serde::{Deserialize, Serialize};
 
-use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Selection};
 use crate::context::{Context, WhyUnread};
 use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex, MAX_FILES, Problem, ProblemCode};
@@ -73,8 +73,8 @@ impl Cataloger for Telltales {
         3
     }
 
-    fn room(&self) -> Room {
-        Room::Unread
+    fn coverage(&self) -> Coverage {
+        Coverage::Unread
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

@@ -67,7 +67,7 @@ impl Files {
     }
 
     /// The files that a component owns, with their numbers in the list.
-    pub fn of(&self, component: ComponentIndex) -> impl Iterator<Item = (usize, ListedFile<'_>)> {
+    pub fn owned_by(&self, component: ComponentIndex) -> impl Iterator<Item = (usize, ListedFile<'_>)> {
         let owner = u32::try_from(component.0).unwrap_or(u32::MAX);
         let first = self.owners.partition_point(|(known, _)| *known < owner);
         let own = self.owners.iter().skip(first).take_while(move |(known, _)| *known == owner);

@@ -16,7 +16,7 @@ use plimsoll_core::rootfs::{Bound, Fact, Footprint};
 use serde::{Deserialize, Serialize};
 
 use super::shown::Package;
-use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex, ProblemCode, Relationship, RelationshipKind};
@@ -58,8 +58,8 @@ impl Cataloger for Conda {
         1
     }
 
-    fn room(&self) -> Room {
-        Room::Language
+    fn coverage(&self) -> Coverage {
+        Coverage::Language
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use plimsoll_core::rootfs::Fact;
 
 use super::shown::Shown;
-use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::Component;
@@ -35,8 +35,8 @@ impl Cataloger for Described {
         self.version
     }
 
-    fn room(&self) -> Room {
-        Room::Language
+    fn coverage(&self) -> Coverage {
+        Coverage::Language
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

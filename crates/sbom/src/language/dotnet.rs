@@ -22,7 +22,7 @@ use plimsoll_core::{Limits, json};
 use serde::Deserialize;
 
 use super::shown::{Shown, component};
-use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Mode, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::Component;
@@ -50,8 +50,8 @@ impl Cataloger for DotNet {
         2
     }
 
-    fn room(&self) -> Room {
-        Room::Language
+    fn coverage(&self) -> Coverage {
+        Coverage::Language
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

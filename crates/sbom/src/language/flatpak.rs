@@ -17,7 +17,7 @@ use plimsoll_core::rootfs::{Bound, Fact, Footprint, Need};
 use serde::{Deserialize, Serialize};
 
 use super::shown::Package;
-use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Mode, Selection};
 use crate::context::Context;
 use crate::elements;
 use crate::fact::FactKind;
@@ -86,8 +86,8 @@ impl Cataloger for Flatpak {
         1
     }
 
-    fn room(&self) -> Room {
-        Room::Language
+    fn coverage(&self) -> Coverage {
+        Coverage::Language
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

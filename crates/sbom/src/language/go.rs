@@ -21,7 +21,7 @@ use plimsoll_core::text::shortened;
 use plimsoll_core::{Limits, Purl};
 use serde::{Deserialize, Serialize};
 
-use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Mode, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex, ProblemCode, Relationship, RelationshipKind};
@@ -106,8 +106,8 @@ impl Cataloger for Go {
         4
     }
 
-    fn room(&self) -> Room {
-        Room::Language
+    fn coverage(&self) -> Coverage {
+        Coverage::Language
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

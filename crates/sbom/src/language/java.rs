@@ -15,13 +15,13 @@ use std::sync::Arc;
 use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile};
 use serde::{Deserialize, Serialize};
 
-use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::{
     Component, ComponentIndex, Location, Origin, ProblemCode, Relationship, RelationshipKind,
 };
-use crate::ownership::{Evidence, FileDigests};
+use crate::ownership::{ComponentFile, FileDigests};
 use crate::telltales::{Kind, Unidentified};
 use archive::{Budget, Level};
 
@@ -77,8 +77,8 @@ impl Cataloger for Java {
         6
     }
 
-    fn room(&self) -> Room {
-        Room::Language
+    fn coverage(&self) -> Coverage {
+        Coverage::Language
     }
 
     fn purl_types(&self) -> &'static [&'static str] {
@@ -164,7 +164,7 @@ fn components<'f>(context: &mut Context<'_, 'f>, file: &'f FoundFile, archive: &
                 let origin = origin.and_then(Origin::boxed);
                 let component = context.add(Component { origin, locations, ..found.clone() });
                 let (path, real_path) = (file.path.as_str(), file.real_path.as_str());
-                context.found.evidence.push(Evidence {
+                context.found.component_files.push(ComponentFile {
                     component,
                     path,
                     real_path,

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use plimsoll_core::rootfs::{Fact, Need};
 
-use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Mode, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex};
@@ -84,8 +84,8 @@ impl Cataloger for LicenceFiles {
         1
     }
 
-    fn room(&self) -> Room {
-        Room::About
+    fn coverage(&self) -> Coverage {
+        Coverage::About
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

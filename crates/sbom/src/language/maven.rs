@@ -17,7 +17,7 @@ use plimsoll_core::rootfs::{Bound, Fact};
 
 use super::java::coordinates;
 use super::shown::Shown;
-use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::installed::Installed;
@@ -54,8 +54,8 @@ impl Cataloger for Maven {
         2
     }
 
-    fn room(&self) -> Room {
-        Room::Language
+    fn coverage(&self) -> Coverage {
+        Coverage::Language
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use plimsoll_core::rootfs::{Fact, Need};
 
 use super::shown::{Package, Shown};
-use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Mode, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::{Component, ProblemCode};
@@ -51,8 +51,8 @@ impl Cataloger for Models {
         1
     }
 
-    fn room(&self) -> Room {
-        Room::Language
+    fn coverage(&self) -> Coverage {
+        Coverage::Language
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile};
 use serde::{Deserialize, Serialize};
 
-use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::{Checksum, Component, Declaration, Location, Origin, ProblemCode};
@@ -82,8 +82,8 @@ impl Cataloger for Npm {
         2
     }
 
-    fn room(&self) -> Room {
-        Room::Language
+    fn coverage(&self) -> Coverage {
+        Coverage::Language
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

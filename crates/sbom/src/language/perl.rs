@@ -25,7 +25,7 @@ use plimsoll_core::rootfs::{Bound, Fact, Need};
 use serde::Deserialize;
 
 use super::shown::{Shown, component};
-use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Mode, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::{Component, ProblemCode};
@@ -56,8 +56,8 @@ impl Cataloger for Perl {
         1
     }
 
-    fn room(&self) -> Room {
-        Room::Language
+    fn coverage(&self) -> Coverage {
+        Coverage::Language
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::shown::{Shown, component};
-use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Mode, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::{Checksum, ChecksumAlgorithm, Component, Origin, ProblemCode, origin};
@@ -53,8 +53,8 @@ impl Cataloger for Php {
         2
     }
 
-    fn room(&self) -> Room {
-        Room::Language
+    fn coverage(&self) -> Coverage {
+        Coverage::Language
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

@@ -25,11 +25,11 @@ use plimsoll_core::purl::pep503;
 use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile, Need};
 use serde::{Deserialize, Serialize};
 
-use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Mode, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex, Location, ProblemCode};
-use crate::ownership::{Evidence, FileDigests};
+use crate::ownership::{ComponentFile, FileDigests};
 use crate::path::folder_of;
 use record::Recorded;
 
@@ -189,8 +189,8 @@ impl Cataloger for Python {
         6
     }
 
-    fn room(&self) -> Room {
-        Room::Language
+    fn coverage(&self) -> Coverage {
+        Coverage::Language
     }
 
     fn purl_types(&self) -> &'static [&'static str] {
@@ -352,7 +352,7 @@ fn archives(context: &mut Context<'_, '_>) {
                     let locations = vec![Location { path, layer: file.layer }];
                     let component = context.add(Component { locations, ..component.clone() });
                     let (path, real_path) = (&file.path, &file.real_path);
-                    context.found.evidence.push(Evidence {
+                    context.found.component_files.push(ComponentFile {
                         component,
                         path,
                         real_path,

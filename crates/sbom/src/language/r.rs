@@ -15,7 +15,7 @@ use std::sync::Arc;
 use plimsoll_core::rootfs::{Bound, Fact};
 
 use super::shown::{Shown, component};
-use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::Component;
@@ -35,8 +35,8 @@ impl Cataloger for R {
         1
     }
 
-    fn room(&self) -> Room {
-        Room::Language
+    fn coverage(&self) -> Coverage {
+        Coverage::Language
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use plimsoll_core::rootfs::{Bound, Fact};
 
 use super::shown::{Shown, component};
-use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::{Component, origin};
@@ -42,8 +42,8 @@ impl Cataloger for Ruby {
         2
     }
 
-    fn room(&self) -> Room {
-        Room::Language
+    fn coverage(&self) -> Coverage {
+        Coverage::Language
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

@@ -16,7 +16,7 @@ use plimsoll_core::Limits;
 use plimsoll_core::rootfs::{Attributes, Fact, Footprint, FoundFile, Need, Stream};
 use serde::{Deserialize, Serialize};
 
-use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Mode, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex, ProblemCode, Relationship, RelationshipKind};
@@ -61,8 +61,8 @@ impl Cataloger for Rust {
         2
     }
 
-    fn room(&self) -> Room {
-        Room::Language
+    fn coverage(&self) -> Coverage {
+        Coverage::Language
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

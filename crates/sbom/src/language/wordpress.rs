@@ -17,7 +17,7 @@ use plimsoll_core::rootfs::{Fact, Footprint, Need};
 use serde::{Deserialize, Serialize};
 
 use super::shown::Package;
-use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Mode, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::{Component, ProblemCode};
@@ -67,8 +67,8 @@ impl Cataloger for WordPress {
         1
     }
 
-    fn room(&self) -> Room {
-        Room::Language
+    fn coverage(&self) -> Coverage {
+        Coverage::Language
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

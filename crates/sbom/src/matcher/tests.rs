@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::cataloger::{File, Room};
+use crate::cataloger::{Coverage, File};
 use crate::context::Context;
 use crate::fact::FactKind;
 
@@ -23,8 +23,8 @@ impl Cataloger for OneMember {
         1
     }
 
-    fn room(&self) -> Room {
-        Room::Language
+    fn coverage(&self) -> Coverage {
+        Coverage::Language
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

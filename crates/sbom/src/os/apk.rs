@@ -12,7 +12,7 @@ use std::sync::Arc;
 use plimsoll_core::Purl;
 use plimsoll_core::rootfs::{Bound, Fact, FoundFile};
 
-use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::origin::homepage;
@@ -41,8 +41,8 @@ impl Cataloger for Apk {
         2
     }
 
-    fn room(&self) -> Room {
-        Room::OperatingSystem
+    fn coverage(&self) -> Coverage {
+        Coverage::OperatingSystem
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

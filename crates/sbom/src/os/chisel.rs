@@ -21,7 +21,7 @@ use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile};
 use plimsoll_core::{LimitExceeded, Limits, Purl, json};
 use serde::{Deserialize, Serialize};
 
-use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex, OsRelease, SourcePackage};
@@ -72,8 +72,8 @@ impl Cataloger for Chisel {
         2
     }
 
-    fn room(&self) -> Room {
-        Room::OperatingSystem
+    fn coverage(&self) -> Coverage {
+        Coverage::OperatingSystem
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

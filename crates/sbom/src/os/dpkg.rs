@@ -15,7 +15,7 @@ use plimsoll_core::Purl;
 use plimsoll_core::rootfs::{Bound, Fact, Footprint as _, FoundFile};
 use plimsoll_core::text::shortened;
 
-use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::origin::homepage;
@@ -73,8 +73,8 @@ impl Cataloger for Dpkg {
         4
     }
 
-    fn room(&self) -> Room {
-        Room::OperatingSystem
+    fn coverage(&self) -> Coverage {
+        Coverage::OperatingSystem
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

@@ -20,7 +20,7 @@ use plimsoll_core::Purl;
 use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile};
 use serde::{Deserialize, Serialize};
 
-use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex, OsRelease, SourcePackage};
@@ -83,8 +83,8 @@ impl Cataloger for Pacman {
         2
     }
 
-    fn room(&self) -> Room {
-        Room::OperatingSystem
+    fn coverage(&self) -> Coverage {
+        Coverage::OperatingSystem
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

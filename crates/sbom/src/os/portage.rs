@@ -17,7 +17,7 @@ use plimsoll_core::Purl;
 use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile, Need};
 use serde::{Deserialize, Serialize};
 
-use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Mode, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::{Component, ComponentIndex, OsRelease};
@@ -71,8 +71,8 @@ impl Cataloger for Portage {
         2
     }
 
-    fn room(&self) -> Room {
-        Room::OperatingSystem
+    fn coverage(&self) -> Coverage {
+        Coverage::OperatingSystem
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

@@ -20,7 +20,7 @@ use plimsoll_core::rootfs::{Bound, Fact, Footprint};
 use plimsoll_core::text::shortened;
 use serde::{Deserialize, Serialize};
 
-use crate::cataloger::{Cataloger, File, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Selection};
 use crate::context::{Context, System};
 use crate::fact::FactKind;
 use crate::inventory::{OsRelease, ProblemCode};
@@ -77,8 +77,8 @@ impl Cataloger for OsReleaseFile {
         3
     }
 
-    fn room(&self) -> Room {
-        Room::OperatingSystem
+    fn coverage(&self) -> Coverage {
+        Coverage::OperatingSystem
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

@@ -19,7 +19,7 @@ use plimsoll_core::rootfs::{Bound, Fact, Footprint, FoundFile, Need};
 use plimsoll_core::{Distribution, Purl};
 use serde::{Deserialize, Serialize};
 
-use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Mode, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::inventory::origin::homepage;
@@ -104,8 +104,8 @@ impl Cataloger for Rpm {
         2
     }
 
-    fn room(&self) -> Room {
-        Room::OperatingSystem
+    fn coverage(&self) -> Coverage {
+        Coverage::OperatingSystem
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use plimsoll_core::rootfs::{Fact, Footprint, Need};
 use serde::{Deserialize, Serialize};
 
-use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Mode, Selection};
 use crate::context::Context;
 use crate::fact::FactKind;
 use crate::loader::names_loader;
@@ -109,8 +109,8 @@ impl Cataloger for Traces {
         1
     }
 
-    fn room(&self) -> Room {
-        Room::OperatingSystem
+    fn coverage(&self) -> Coverage {
+        Coverage::OperatingSystem
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

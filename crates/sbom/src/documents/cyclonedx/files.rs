@@ -29,7 +29,7 @@ impl<'a> ByOwner<'a> {
     }
 
     /// The files of a component, or those without an owner. `None` if there are no such files.
-    pub(super) fn of(&'a self, owner: Option<usize>) -> Option<OwnFiles<'a>> {
+    pub(super) fn owned_by(&'a self, owner: Option<usize>) -> Option<OwnFiles<'a>> {
         let own = OwnFiles { of: self, owner };
         own.parts().next().is_some().then_some(own)
     }
@@ -47,7 +47,7 @@ impl<'a> OwnFiles<'a> {
         let Self { of, owner } = self;
         let first = |number: usize| of.first.get(number).copied().flatten();
         let own = owner.into_iter().flat_map(move |owner| {
-            let own = of.files.of(ComponentIndex(owner));
+            let own = of.files.owned_by(ComponentIndex(owner));
             own.filter(move |(number, _)| first(*number).is_some_and(|it| it as usize == owner))
         });
         let others = if owner.is_none() { of.files.list().len() } else { 0 };

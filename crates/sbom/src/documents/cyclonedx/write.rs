@@ -126,14 +126,14 @@ impl<'a> Bom<'a> {
         system.into_iter().chain(packages.map(move |(index, (component, id))| {
             let mut part = package(inventory, ComponentIndex(index), component, id.as_str(), version);
             part.properties.extend(base.into_iter().flat_map(|base| from_base(base, component)));
-            part.files = files.and_then(|files| files.of(Some(index)));
+            part.files = files.and_then(|files| files.owned_by(Some(index)));
             part
         }))
     }
 
     /// The files that no package owns.
     pub(super) fn files(&self) -> impl Iterator<Item = FilePart<'a>> + use<'a> {
-        let own = self.files.and_then(|files| files.of(None));
+        let own = self.files.and_then(|files| files.owned_by(None));
         own.into_iter().flat_map(OwnFiles::parts)
     }
 

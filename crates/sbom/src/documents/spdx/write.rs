@@ -286,7 +286,7 @@ impl<'a> Writer<'a> {
 
     fn package(&self, index: ComponentIndex, component: &'a Component, id: &str) -> Package<'a> {
         let inventory = self.document.inventory;
-        let files = inventory.files.as_deref().map(|files| files.of(index).map(|(_, file)| file));
+        let files = inventory.files.as_deref().map(|files| files.owned_by(index).map(|(_, file)| file));
         let verification_code = files.and_then(verification_code);
         let layer = component.locations.first().and_then(|location| inventory.layers.get(location.layer?));
         let origin = component.origin.as_deref();
@@ -408,7 +408,7 @@ impl<'a> Writer<'a> {
         };
         files.into_iter().flat_map(move |files| {
             let owned = identifiers.iter().enumerate().flat_map(move |(index, id)| {
-                let own = files.of(ComponentIndex(index));
+                let own = files.owned_by(ComponentIndex(index));
                 own.map(move |(_, file)| contains(reference(id.as_str()), file.path))
             });
             let first = files.first_owners();

@@ -3,6 +3,8 @@
 //! Bad input, a failed environment and a bug of our own are different kinds. Each crate's error enum implements
 //! [`Classify`]; nothing else decides an exit code.
 
+use std::io::ErrorKind;
+
 /// What kind of failure it is. `Denied` and `Indeterminate` are verdicts that arrive as errors, for example a
 /// digest mismatch. The others say why there is no verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,6 +42,16 @@ impl Kind {
         Self::Denied,
         Self::Indeterminate,
     ];
+
+    /// The kind of failure if what the user named cannot be opened or read: it is not there, it is a folder where a file is
+    /// wanted, or something else is wrong with it.
+    pub fn of_reading(error: &std::io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::NotFound => Self::NotFound,
+            ErrorKind::IsADirectory | ErrorKind::NotADirectory | ErrorKind::InvalidFilename => Self::Usage,
+            _ => Self::Failed,
+        }
+    }
 
     /// The process exit code; never 0.
     pub fn exit_code(self) -> u8 {
@@ -85,6 +97,16 @@ pub trait Classify: std::error::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_in_place_of_a_file_is_a_mistake_on_the_command_line() {
+        let folder = std::fs::read(env!("CARGO_MANIFEST_DIR")).unwrap_err();
+        let below = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml/x")).unwrap_err();
+        let missing = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/missing")).unwrap_err();
+        let kinds = [folder, below, missing].map(|error| Kind::of_reading(&error));
+        assert_eq!(kinds, [Kind::Usage, Kind::Usage, Kind::NotFound]);
+        assert_eq!(Kind::of_reading(&ErrorKind::PermissionDenied.into()), Kind::Failed);
+    }
 
     #[test]
     fn the_documented_table_holds() {

@@ -88,8 +88,8 @@ pub enum Error {
 impl Classify for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
-            Self::Io { .. } | Self::Shared { .. } => Kind::Failed,
+            Self::Io { source, .. } => Kind::of_reading(source),
+            Self::Shared { .. } => Kind::Failed,
             Self::Limit(_) => Kind::Usage,
             Self::Exists { .. } | Self::NotRegular { .. } => Kind::Conflict,
         }

@@ -204,8 +204,8 @@ impl Classify for Error {
             | Self::ChoosePlatform { .. }
             | Self::SeveralForPlatform { .. } => Kind::Usage,
             Self::NoSuchPath { .. } | Self::NoSuchFile { .. } | Self::NoDocuments { .. } => Kind::NotFound,
-            Self::Unreadable { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
-            Self::Unreadable { .. } | Self::Limit(_) => Kind::Failed,
+            Self::Unreadable { source, .. } => Kind::of_reading(source),
+            Self::Limit(_) => Kind::Failed,
             Self::Image(error) | Self::NotLocal { source: error, .. } => error.kind(),
             Self::Registry(error) => error.kind(),
             Self::Stopped(stopped) => stopped.kind(),

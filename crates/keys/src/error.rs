@@ -99,8 +99,7 @@ impl Classify for Error {
             | Self::KeyReference { .. } => Kind::Usage,
             Self::PassphraseWrong => Kind::Unauthorized,
             Self::KeyService { kind, .. } => *kind,
-            Self::KeySource { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Kind::NotFound,
-            Self::KeySource { .. } => Kind::Failed,
+            Self::KeySource { source, .. } => Kind::of_reading(source),
             Self::Crypto { .. } => Kind::Internal,
             Self::PublicKey(error) => error.kind(),
         }

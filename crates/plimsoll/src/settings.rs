@@ -76,6 +76,5 @@ pub(crate) fn read_within(path: &Path, limit: u64, name: &'static str) -> Result
 
 /// What a file that cannot be read ends with.
 pub(crate) fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
-    let kind = if error.kind() == std::io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Failed };
-    Failure::new(kind, format!("cannot read {}: {error}", path.display()))
+    Failure::new(Kind::of_reading(error), format!("cannot read {}: {error}", path.display()))
 }

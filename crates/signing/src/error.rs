@@ -113,8 +113,8 @@ impl Classify for Error {
                 Kind::Unauthorized
             }
             Self::SigningService { kind, .. } => *kind,
-            Self::TokenFile { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Kind::NotFound,
-            Self::TokenFile { .. } | Self::WouldNotVerify(_) => Kind::Failed,
+            Self::TokenFile { source, .. } => Kind::of_reading(source),
+            Self::WouldNotVerify(_) => Kind::Failed,
             Self::Crypto { .. } => Kind::Internal,
         }
     }

@@ -88,12 +88,10 @@ impl Classify for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::SigningConfig { .. } | Self::File { .. } => Kind::Usage,
-            Self::Unreadable { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-                Kind::NotFound
-            }
+            Self::Unreadable { source, .. } => Kind::of_reading(source),
             Self::Refused { .. } => Kind::Denied,
             Self::Fetch(error) => error.kind(),
-            Self::Unreadable { .. } | Self::ClockSetBack { .. } | Self::Cache { .. } => Kind::Failed,
+            Self::ClockSetBack { .. } | Self::Cache { .. } => Kind::Failed,
             Self::Unknown { .. } => Kind::NotFound,
             Self::OtherRoot { .. } => Kind::Conflict,
             Self::TrustedRoot(error) => error.kind(),

@@ -38,11 +38,20 @@ use fleet::Done;
 use newer_base::Newer;
 
 pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Failure> {
+    let mut items = fleet::items(settings, console)?;
+    let advisories =
+        Advisories::open(settings.updating.as_ref(), &settings.database, console).map_err(|no_database| {
+            // Nobody should fetch a database to learn that the name of the only subject means nothing.
+            match &mut items[..] {
+                [only] => only.refused.take().unwrap_or(no_database),
+                _ => no_database,
+            }
+        })?;
     let scanner = Scanner {
         settings,
         statements: statements(settings, console)?,
         ignored: ignore_rules(settings)?,
-        advisories: Advisories::open(settings.updating.as_ref(), &settings.database, console)?,
+        advisories,
         layers: layers_without(&settings.without, &settings.access).with_digests(settings.digests),
         rules: plimsoll_vuln::ScanSettings {
             development: settings.development,
@@ -52,7 +61,6 @@ pub(super) fn run(settings: &ScanSettings, console: Console) -> Result<Exit, Fai
         console,
     };
     let mut tally = Tally::new(settings, scanner.facts()?, console);
-    let items = fleet::items(settings, console)?;
     tally.several = items.len() > 1;
     if settings.format().is_streamed() {
         output::emit(settings.file.as_deref(), |out| {

@@ -55,9 +55,8 @@ impl Place {
     /// Reads the file, if there is one. Its keys are not interpreted.
     pub(super) fn read(&self) -> Result<Option<Written>, Failure> {
         let unreadable = |error: std::io::Error| {
-            let kind =
-                if error.kind() == std::io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Failed };
-            Failure::new(kind, format!("cannot read configuration {}: {error}", self.path.display()))
+            let message = format!("cannot read configuration {}: {error}", self.path.display());
+            Failure::new(Kind::of_reading(&error), message)
         };
         let file = match File::open(&self.path) {
             Ok(file) => file,

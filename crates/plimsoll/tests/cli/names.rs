@@ -134,6 +134,32 @@ fn an_unknown_scheme_is_an_error_with_the_nearest() {
 }
 
 #[test]
+fn a_name_that_means_nothing_is_told_before_a_database_is_asked_for() {
+    let place = Place::empty();
+    place.run(&["scan", "docker-achive:x"]).exits(2).says("docker-archive:x").keeps_quiet_about("db update");
+    place.run(&["scan", "docker-achive:x", "dir:/"]).exits(4).says("db update");
+}
+
+#[test]
+fn a_folder_in_place_of_a_file_is_a_mistake_on_the_command_line() {
+    let place = Place::empty();
+    place.key("k");
+    let (folder, file) = (place.path("folder"), place.write("file", "x"));
+    std::fs::create_dir(&folder).unwrap();
+    let key = place.path("k.pub");
+    for arguments in [
+        vec!["verify-blob", "--key", &folder, "--bundle", "b", &file],
+        vec!["verify-blob", "--key", &key, "--bundle", &folder, &file],
+        vec!["sign-blob", "--key", &folder, &file],
+        vec!["verify", "--key", &key, "--trusted-root", &folder, "registry.example/a:1"],
+        vec!["check", "--config", &folder, "dir:/nothing"],
+        vec!["key", "public", &folder],
+    ] {
+        place.run(&arguments).exits(2).says("folder").says("Is a directory");
+    }
+}
+
+#[test]
 fn a_relative_folder_of_the_user_is_refused() {
     let place = Place::new();
     for (name, value) in

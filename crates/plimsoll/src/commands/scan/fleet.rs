@@ -26,7 +26,7 @@ const AHEAD: usize = 2;
 /// A subject to scan, or one that cannot be scanned.
 pub(super) struct Item {
     pub(super) text: String,
-    refused: Option<Failure>,
+    pub(super) refused: Option<Failure>,
 }
 
 /// The result for a subject: one for each of its images, and why there is none for a platform or for the whole.

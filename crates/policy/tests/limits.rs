@@ -116,7 +116,7 @@ fn a_waiver_names_up_to_1000_vulnerabilities_by_identifiers_of_up_to_64_bytes() 
     just_fits(long, 64, "spec.cves[0]: expected an identifier");
 }
 
-/// The list is that of the rules, whichever there are.
+/// The list is that of the rules, whichever there are, and at its end those that policies name themselves.
 #[test]
 fn a_rule_that_cannot_be_waived_is_refused_with_those_that_can() {
     let built_in = built_in_rules().filter(|rule| rule.waivable).map(|rule| rule.name.to_string());

@@ -21,8 +21,8 @@ use plimsoll_feeds::Error;
 use plimsoll_vuln::{GapReason, Severity};
 
 fn update(id: &str, severity: &str, cves: &[&str], packages: &[(&str, &str, &str, &str)]) -> String {
-    let references: String =
-        cves.iter().map(|cve| format!("<reference href='x' id='{cve}' title='' type='cve'/>")).collect();
+    let reference = |cve: &&str| format!("<reference href='x' id='{cve}' title='' type='cve'/>");
+    let references = cves.iter().map(reference).collect::<Vec<_>>().concat();
     let package = |(name, epoch, version, release): &(&str, &str, &str, &str)| {
         ["x86_64", "aarch64"]
             .map(|arch| {
@@ -222,7 +222,7 @@ fn a_file_that_its_repository_does_not_announce_is_refused() {
         &|release| {
             fs::copy(release.join("core/updateinfo.xml.gz"), release.join("core/0-updateinfo.xml.gz"))
                 .map(drop)
-                .unwrap()
+                .unwrap();
         },
         "contain the same feed",
     );

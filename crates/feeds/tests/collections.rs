@@ -121,7 +121,7 @@ fn githubs_repository_is_read_once_for_all_ecosystems_as_a_tree_or_an_archive() 
         assert!(!ids(built, "pkg:npm/lodash@4.17.21").contains(&"GHSA-29mw-wpgm-hmr9".to_owned()));
     }
     // Every fix that is stated for a single range is one.
-    let mut fixes = 0;
+    let mut tried = 0;
     for (_, bytes) in &advisories {
         let advisory: Value = serde_json::from_slice(bytes).unwrap();
         let affected = advisory["affected"].as_array().unwrap();
@@ -134,9 +134,9 @@ fn githubs_repository_is_read_once_for_all_ecosystems_as_a_tree_or_an_archive() 
         let (name, id) = (only["package"]["name"].as_str().unwrap(), advisory["id"].as_str().unwrap());
         let purl = format!("pkg:npm/{}@{fix}", name.replacen('@', "%40", 1));
         assert!(!ids(&tree, &purl).contains(&id.to_owned()), "{purl} {id}");
-        fixes += 1;
+        tried += 1;
     }
-    assert!(fixes > 50, "{fixes}");
+    assert!(tried > 50, "{tried}");
 }
 
 #[test]
@@ -176,7 +176,9 @@ fn npm(from: &Path) {
 fn the_working_groups_advisories_add_to_those_of_others_and_cover_nothing_by_themselves() {
     let Some(files) = published("feeds/nodejs-security-wg.tar.gz") else { return };
     let place = |from: &Path| {
-        for (name, bytes) in files.iter().filter(|(name, _)| name.ends_with(".json")) {
+        for (name, bytes) in
+            files.iter().filter(|(name, _)| Path::new(name).extension().is_some_and(|it| it == "json"))
+        {
             put(&from.join("nodejs-security-wg").join(name), bytes);
         }
     };

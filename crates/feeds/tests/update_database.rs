@@ -137,6 +137,9 @@ fn what_was_not_asked_for_now_is_not_taken_for_new() {
 }
 
 /// A signed import between the check and the installation would otherwise be overwritten.
+/// What another process does to a database's folder.
+type Change<'a> = &'a (dyn Fn(&Path) + Sync);
+
 #[test]
 fn a_database_that_another_process_replaced_meanwhile_is_not_overwritten() {
     let place = Place::new(&["PyPI", "NuGet"]);
@@ -145,7 +148,7 @@ fn a_database_that_another_process_replaced_meanwhile_is_not_overwritten() {
     other.update(&["NuGet"], "2026-11-19T00:00:00Z").unwrap();
     // What is installed while PyPI is fetched: another database, or a signature of the same one.
     let list = |database: &Path| std::fs::read(database.join("database.json")).unwrap();
-    let changes: [(&str, &(dyn Fn(&Path) + Sync)); 2] = [
+    let changes: [(&str, Change<'_>); 2] = [
         ("another database", &|database| {
             for entry in std::fs::read_dir(other.database()).unwrap() {
                 let entry = entry.unwrap();
@@ -158,18 +161,18 @@ fn a_database_that_another_process_replaced_meanwhile_is_not_overwritten() {
     ];
     for (what, change) in changes {
         let database = place.database();
-        let changed = std::sync::Mutex::new(None);
+        let installed = std::sync::Mutex::new(None);
         let error = place.with(&["PyPI"], NOW, &Cancel::never(), |settings, folder| {
-            // The check is the last moment at which nothing has changed yet.
+            // The check is the last moment at which nothing has installed yet.
             let checked = update::update_if(settings, folder, || {
                 change(&database);
-                *changed.lock().unwrap() = Some(list(&database));
+                *installed.lock().unwrap() = Some(list(&database));
                 true
             });
             checked.unwrap_err()
         });
         assert!(matches!(error, Error::Replaced { .. }), "{what}: {error}");
-        assert_eq!(list(&database), changed.into_inner().unwrap().unwrap(), "{what}");
+        assert_eq!(list(&database), installed.into_inner().unwrap().unwrap(), "{what}");
         assert!(!place.is_fresh("PyPI", NOW), "{what}");
     }
     // Whoever runs it again decides about what is there now.

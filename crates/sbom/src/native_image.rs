@@ -15,7 +15,7 @@ use plimsoll_core::rootfs::{Attributes, Fact, Footprint, FoundFile, Need, Stream
 use plimsoll_core::{LimitExceeded, Limits};
 use serde::{Deserialize, Serialize};
 
-use crate::cataloger::{Cataloger, File, Mode, Room, Selection};
+use crate::cataloger::{Cataloger, Coverage, File, Mode, Selection};
 use crate::context::Context;
 use crate::documents::read_whole;
 use crate::fact::FactKind;
@@ -92,8 +92,8 @@ impl Cataloger for NativeImage {
         1
     }
 
-    fn room(&self) -> Room {
-        Room::Language
+    fn coverage(&self) -> Coverage {
+        Coverage::Language
     }
 
     fn purl_types(&self) -> &'static [&'static str] {

@@ -107,9 +107,11 @@ pub(super) fn parse(text: &str) -> Result<Option<Subject>, Error> {
 /// The error if a text that is neither a reference nor a path starts with an unknown scheme.
 pub(super) fn unknown(text: &str) -> Option<Error> {
     let (word, rest) = text.split_once(':')?;
-    let in_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.');
+    let may_be_in_it =
+        |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.');
     // Of an image whose name has capitals, the reader of references says more.
-    let is_word = !word.is_empty() && word.bytes().all(in_word) || slip(&word.to_ascii_lowercase()).is_some();
+    let is_word =
+        !word.is_empty() && word.bytes().all(may_be_in_it) || slip(&word.to_ascii_lowercase()).is_some();
     if word == "http" || word == "https" {
         let rest = rest.trim_start_matches('/');
         return Some(Error::Url { text: text.to_owned(), rest: rest.to_owned() });

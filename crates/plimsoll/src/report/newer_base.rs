@@ -134,7 +134,7 @@ impl NewerBase {
             ),
         };
         if unclear > 0 {
-            words.push_str(&format!("; {unclear} could not be looked for there"));
+            words.extend(["; ", &unclear.to_string(), " could not be looked for there"]);
         }
         words
     }

@@ -165,7 +165,7 @@ fn lint_tells_all_faults_of_each_document_and_shows_a_hint_that_they_share_once(
         "policies/c.yaml",
         head("Policy") + "  phase: pilot\n  waivers: {allowUnsigned: I accept unsigned waivers}\n",
     );
-    let many: String = (0..100).map(|n| format!("  field{n}: 1\n")).collect();
+    let many = (0..100).map(|n| format!("  field{n}: 1\n")).collect::<Vec<_>>().concat();
     place.write("policies/d.yaml", head("Policy") + "  phase: pilot\n" + &many);
     let run = place.run(&["policy", "lint", &place.path("policies")]).exits(2);
     for said in [

@@ -21,7 +21,7 @@ use crate::report::scan::Scanned;
 /// The newer base, as far as it was scanned.
 pub(super) struct Newer<'a> {
     subject: &'a str,
-    scanned: Mutex<HashMap<Option<String>, Arc<Base>>>,
+    bases: Mutex<HashMap<Option<String>, Arc<Base>>>,
 }
 
 /// The newer base for one platform.
@@ -34,14 +34,14 @@ struct Base {
 
 impl<'a> Newer<'a> {
     pub(super) fn new(subject: &'a str) -> Self {
-        Self { subject, scanned: Mutex::default() }
+        Self { subject, bases: Mutex::default() }
     }
 
     /// What the newer base would change in a result for this platform.
     pub(super) fn compare(
         &self,
         scanner: &Scanner<'_>,
-        scanned: &Scanned,
+        result: &Scanned,
         platform: Option<&Platform>,
     ) -> Result<NewerBase, Failure> {
         let newer = self.scan(scanner, platform);
@@ -55,14 +55,14 @@ impl<'a> Newer<'a> {
             packages,
             is_whole: *is_whole,
         };
-        Ok(NewerBase::new(&scanned.scan.findings, scanned.base.as_ref(), &newer))
+        Ok(NewerBase::new(&result.scan.findings, result.base.as_ref(), &newer))
     }
 
     fn scan(&self, scanner: &Scanner<'_>, platform: Option<&Platform>) -> Result<Arc<Base>, Failure> {
-        let mut scanned = self.scanned.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.bases.lock().unwrap_or_else(PoisonError::into_inner);
         let key = platform.map(Platform::to_string);
-        if let Some(known) = scanned.get(&key) {
-            return Ok(Arc::clone(known));
+        if let Some(base) = known.get(&key) {
+            return Ok(Arc::clone(base));
         }
         let access = scanner.settings.access.for_one_subject();
         let opened = open(&Subject::parse(self.subject)?, &access)?;
@@ -82,7 +82,7 @@ impl<'a> Newer<'a> {
                 _ => true,
             },
         });
-        scanned.insert(key, Arc::clone(&found));
+        known.insert(key, Arc::clone(&found));
         Ok(found)
     }
 }

@@ -163,7 +163,7 @@ fn write_lead(result: &Scanned, steps: &[Step<'_>], out: &mut dyn Write) -> io::
         lead.push_str(" Part of it was not covered.");
     }
     if let Some(newer) = &result.newer_base {
-        lead.push_str(&format!(" With a newer base: {}.", newer.words()));
+        lead.extend([" With a newer base: ", &newer.words(), "."]);
     }
     writeln!(out, "<p class=\"lead\">{}</p>", html(&lead))?;
     if scan.findings.iter().any(|finding| words::severity(finding) == Severity::Unrated.name()) {

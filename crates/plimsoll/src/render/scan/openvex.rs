@@ -142,7 +142,9 @@ impl<'a> Statements<'a> {
 
 fn statements(results: &[Scanned]) -> Vec<Value> {
     let mut statements = Statements::default();
-    results.iter().for_each(|result| statements.add(result));
+    for result in results {
+        statements.add(result);
+    }
     statements.finish()
 }
 

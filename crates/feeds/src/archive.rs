@@ -21,7 +21,7 @@ use std::path::Path;
 
 use plimsoll_core::{LimitExceeded, Limits};
 use plimsoll_vuln::Database;
-use plimsoll_vuln::database::{FileList, LIST, MAX_SIGNATURE, Stored};
+use plimsoll_vuln::database::{FileList, LIST, MAX_SIGNATURE};
 use zstd::stream::raw::DParameter;
 use zstd::stream::read::Decoder;
 use zstd::stream::write::Encoder;
@@ -42,25 +42,30 @@ pub fn write(database: &Database, signature: Option<&[u8]>, out: impl Write) -> 
     let mut out = Encoder::new(out, LEVEL).map_err(Error::Export)?;
     out.include_checksum(true).map_err(Error::Export)?;
     let list = database.list().encode();
-    put(&mut out, LIST, list.len() as u64, list.as_slice())?;
+    put(&mut out, LIST, list.len() as u64, |out| out.write_all(&list).map_err(Error::Export))?;
     if let Some(signature) = signature {
-        put(&mut out, SIGNATURE, signature.len() as u64, signature)?;
+        let write = |out: &mut Encoder<'_, _>| out.write_all(signature).map_err(Error::Export);
+        put(&mut out, SIGNATURE, signature.len() as u64, write)?;
     }
     for stored in database.stored()? {
-        let Stored { name, bytes, .. } = stored;
-        put(&mut out, name, bytes, stored.read())?;
+        let copy =
+            |out: &mut Encoder<'_, _>| stored.copy(|piece| out.write_all(piece).map_err(Error::Export));
+        put(&mut out, stored.name, stored.bytes, copy)?;
     }
     out.write_all(&[0; 2 * BLOCK]).and_then(|()| out.finish()?.flush()).map_err(Error::Export)
 }
 
-fn put(out: &mut impl Write, name: &str, bytes: u64, mut content: impl Read) -> Result<(), Error> {
+/// Writes a member of so many bytes, which `content` writes.
+fn put<W: Write>(
+    out: &mut W,
+    name: &str,
+    bytes: u64,
+    content: impl FnOnce(&mut W) -> Result<(), Error>,
+) -> Result<(), Error> {
     let too_large = || LimitExceeded::fixed("member_bytes", member::MAX_BYTES, name);
     let header = member::encode(name, bytes).ok_or_else(too_large)?;
     out.write_all(&header).map_err(Error::Export)?;
-    let copied = io::copy(&mut content, out).map_err(Error::Export)?;
-    if copied != bytes {
-        return Err(Error::Export(io::ErrorKind::UnexpectedEof.into()));
-    }
+    content(out)?;
     let zeros = [0; BLOCK];
     out.write_all(zeros.get(..padding(bytes)).unwrap_or_default()).map_err(Error::Export)
 }

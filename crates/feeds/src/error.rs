@@ -136,6 +136,14 @@ pub enum Error {
         /// The time of the existing data.
         here: Timestamp,
     },
+    /// Nobody knows whether an archive would replace newer data.
+    #[error("the data in {} may be newer than the archive: it has database format {format}, which does not tell", path.display())]
+    UnknownAge {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        format: u32,
+    },
     /// The network could not be set up.
     #[error("cannot use the network: {0}")]
     Network(#[source] io::Error),
@@ -250,7 +258,7 @@ impl Classify for Error {
             Self::Answer { status: 401 | 403, .. } => Kind::Unauthorized,
             Self::Changing { .. } | Self::NotAnnounced { .. } => Kind::Transient,
             Self::Busy { .. } | Self::Replaced { .. } => Kind::Conflict,
-            Self::TooOld { .. } | Self::TakesBack { .. } => Kind::Denied,
+            Self::TooOld { .. } | Self::TakesBack { .. } | Self::UnknownAge { .. } => Kind::Denied,
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => Kind::NotFound,
             Self::Read { .. }
             | Self::Broken { .. }
@@ -293,6 +301,7 @@ impl Classify for Error {
             Self::TakesBack { .. } => {
                 Some("get a newer archive; to go back all the same, pass --allow-older".into())
             }
+            Self::UnknownAge { .. } => Some("to replace it all the same, pass --allow-older".into()),
             Self::Archive(ArchiveProblem::Form) => Some("`plimsoll db export FILE` makes one".into()),
             Self::Archive(_) => Some("copy the archive again, and compare its digest".into()),
             Self::Read { .. }

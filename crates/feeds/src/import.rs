@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
 use plimsoll_core::{Cancel, Timestamp, clock};
-use plimsoll_vuln::database::LIST;
+use plimsoll_vuln::database::{FeedAge, LIST};
 use plimsoll_vuln::{Database, Error as DatabaseError, FeedStatus};
 
 use crate::Error;
@@ -61,18 +61,16 @@ impl<R: BufRead> Archive<R> {
         plimsoll_files::replace(&staging.0.join(LIST), &list.encode())?;
         let new = Database::open(&staging.0)?;
         let feeds = new.status();
-        let before = match Database::open(folder) {
-            Ok(database) => database.status(),
-            // This repairs a damaged database, or replaces one for another version of the program.
-            Err(
-                DatabaseError::NoDatabase { .. }
-                | DatabaseError::Damaged { .. }
-                | DatabaseError::Format { .. },
-            ) => Vec::new(),
+        let before = match change.before.ages(folder) {
+            Ok(before) => before,
+            Err(DatabaseError::Format { .. }) if rules.allow_older => Vec::new(),
+            Err(DatabaseError::Format { path, got, .. }) => {
+                return Err(Error::UnknownAge { path, format: got });
+            }
             Err(error) => return Err(error.into()),
         };
         check(&feeds, &before, rules)?;
-        new.verify()?;
+        new.verify_until(cancel)?;
         for name in list.names() {
             cancel.check()?;
             plimsoll_files::promote(&staging.0.join(&name), &folder.join(&name))?;
@@ -83,7 +81,7 @@ impl<R: BufRead> Archive<R> {
 }
 
 /// Whether the feeds of an archive may replace those `before`.
-fn check(feeds: &[FeedStatus], before: &[FeedStatus], rules: &ImportConditions) -> Result<(), Error> {
+fn check(feeds: &[FeedStatus], before: &[FeedAge], rules: &ImportConditions) -> Result<(), Error> {
     let ImportConditions { now, max_age, allow_older } = *rules;
     for feed in feeds {
         let age = now.duration_since(feed.as_of);
@@ -91,7 +89,8 @@ fn check(feeds: &[FeedStatus], before: &[FeedStatus], rules: &ImportConditions) 
             return Err(Error::AsOfInFuture { as_of: feed.as_of, now });
         }
         if let Some(most) = max_age.filter(|most| age > *most) {
-            return Err(Error::TooOld { feed: named(feed), as_of: feed.as_of, age, most });
+            let named = named(&feed.ecosystem, &feed.publisher);
+            return Err(Error::TooOld { feed: named, as_of: feed.as_of, age, most });
         }
     }
     if allow_older {
@@ -104,15 +103,16 @@ fn check(feeds: &[FeedStatus], before: &[FeedStatus], rules: &ImportConditions) 
             Some(new) if new.as_of >= old.as_of => {}
             new => {
                 let got = new.map(|new| new.as_of);
-                return Err(Error::TakesBack { feed: named(old), got, here: old.as_of });
+                let feed = named(&old.ecosystem, &old.publisher);
+                return Err(Error::TakesBack { feed, got, here: old.as_of });
             }
         }
     }
     Ok(())
 }
 
-fn named(feed: &FeedStatus) -> String {
-    format!("{} from {}", feed.ecosystem, feed.publisher)
+fn named(ecosystem: &str, publisher: &str) -> String {
+    format!("{ecosystem} from {publisher}")
 }
 
 /// The folder where an archive is unpacked, removed at the end. A leftover of a killed process is removed at the start.

@@ -1,7 +1,8 @@
 //! Puts new files into the folder of a database.
 //!
-//! The list of the files is replaced last, so readers see all new files or none. Files of other ecosystems stay. Files
-//! that are not in the list, also those of a killed process, are removed afterwards.
+//! The list of the files is replaced last, so readers see all new files or none. Files of other ecosystems stay, unless they
+//! cannot be read: one of another version would make all of the database unreadable. Files that are not in the list, also those
+//! of a killed process, are removed afterwards.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -44,22 +45,28 @@ impl Seen {
     }
 }
 
-/// Installs `files` in the database in `folder`, if it still is what was `seen`.
-pub(crate) fn install(folder: &Path, files: &[File], seen: Option<&Seen>) -> Result<(), Error> {
+/// Installs `files` in the database in `folder`, if it still is what was `seen`. Returns which others are no longer in it, and why.
+pub(crate) fn install(
+    folder: &Path,
+    files: &[File],
+    seen: Option<&Seen>,
+) -> Result<Vec<DatabaseError>, Error> {
     let change = Change::begin_if(folder, seen)?;
     let mut list = change.before.clone();
     for file in files {
         plimsoll_files::replace(&folder.join(&file.name), &file.bytes)?;
         list.insert(file.content, file.digest);
     }
-    change.finish(&list, None)
+    let removed = list.remove_unreadable(folder)?;
+    change.finish(&list, None)?;
+    Ok(removed)
 }
 
 /// An exclusive change of the database in a folder.
 pub(crate) struct Change<'a> {
     folder: &'a Path,
     /// The list of the files before the change.
-    before: FileList,
+    pub(crate) before: FileList,
     _lock: fs::File,
 }
 

@@ -144,8 +144,9 @@ fn build_from(
         }
         files.push(file);
     }
-    install::install(out, &files, seen)?;
-    Ok(BuildReport { feeds: feeds.into_iter().map(|feed| feed.report).collect() })
+    let removed = install::install(out, &files, seen)?;
+    let removed = removed.iter().map(ToString::to_string).collect();
+    Ok(BuildReport { feeds: feeds.into_iter().map(|feed| feed.report).collect(), removed })
 }
 
 /// What only adds to others covers nothing: without them, everything else of the ecosystem would seem to have no vulnerabilities.

@@ -23,6 +23,9 @@ const NAME: usize = 200;
 pub struct BuildReport {
     /// In the order of their ecosystems' names.
     pub feeds: Vec<FeedReport>,
+    /// Why files of other ecosystems that were in the database are no longer in it: nothing could be read of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<String>,
 }
 
 /// The result for the documents of one feed: `read` is the sum of `kept`, `withdrawn` and all `skipped`.

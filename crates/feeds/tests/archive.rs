@@ -374,6 +374,43 @@ fn nothing_newer_is_replaced_by_something_older_feed_by_feed() {
 }
 
 #[test]
+fn nothing_newer_is_replaced_because_another_version_wrote_it() {
+    let place = Place::new();
+    let (old, new) = ("2026-11-19T06:00:00Z", "2026-11-20T06:00:00Z");
+    let (older, newer) = (place.archive(old, &["PyPI"]), place.archive(new, &["PyPI"]));
+    place.import(&newer, &rules()).unwrap();
+    let files = fs::read_dir(place.path("imported")).unwrap().map(|entry| entry.unwrap().path());
+    let file = files.into_iter().find(|path| path.extension().is_some_and(|it| it == "plimsolldb")).unwrap();
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[8] = 5;
+    fs::write(&file, &bytes).unwrap();
+    assert!(Database::open(&place.path("imported")).is_err());
+    let error = place.import(&older, &rules()).unwrap_err();
+    assert!(matches!(error, Error::TakesBack { .. }), "{error}");
+    // Of a header that does not tell, nobody knows.
+    bytes.truncate(64);
+    fs::write(&file, &bytes).unwrap();
+    let error = place.import(&newer, &rules()).unwrap_err();
+    assert!(matches!(error, Error::UnknownAge { format: 5, .. }), "{error}");
+    assert_eq!(error.kind(), Kind::Denied);
+    assert!(error.hint().unwrap().contains("--allow-older"));
+    place.import(&older, &ImportConditions { allow_older: true, ..rules() }).unwrap();
+    place.imported();
+}
+
+#[test]
+fn the_seed_of_the_fuzz_target_is_an_archive() {
+    let place = Place::new();
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds/exported");
+    let archive = fs::read(seeds.join("archive")).unwrap();
+    place.import(&archive[1..], &rules()).unwrap();
+    place.imported();
+    let tar = fs::read(seeds.join("tar")).unwrap();
+    place.import(&zstd::encode_all(&tar[1..], 1).unwrap(), &rules()).unwrap();
+    place.imported();
+}
+
+#[test]
 fn what_is_too_old_or_from_the_future_is_refused() {
     let place = Place::new();
     let archive = place.archive(AS_OF, &["PyPI"]);

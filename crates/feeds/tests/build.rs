@@ -591,3 +591,26 @@ fn malicious_packages_and_informational_advisories_have_their_own_classes() {
     let shown = serde_json::to_value(&scan.informational[0]).unwrap();
     assert_eq!(shown["class"], json!({"kind": "informational", "topic": "unmaintained"}));
 }
+
+#[test]
+fn a_file_of_another_version_that_is_not_made_again_is_removed_and_told() {
+    let place = Place::new();
+    loose(&place.from().join("Go"), &[advisory("GO-1", "Go", "example.org/b", "2.0.0")]);
+    loose(&place.from().join("PyPI"), &[advisory("PYSEC-1", "PyPI", "a", "2")]);
+    place.build().unwrap();
+    let files = fs::read_dir(place.out()).unwrap().map(|entry| entry.unwrap().path());
+    let go = files.into_iter().find(|path| path.to_str().unwrap().contains("/go-")).unwrap();
+    let mut bytes = fs::read(&go).unwrap();
+    bytes[8] = 5;
+    fs::write(&go, bytes).unwrap();
+    assert!(Database::open(&place.out()).is_err());
+    fs::remove_dir_all(place.from().join("Go")).unwrap();
+    let report = place.build().unwrap();
+    let [told] = &report.removed[..] else { panic!("{:?}", report.removed) };
+    assert!(told.contains("/go-") && told.contains("database format 5"), "{told}");
+    assert_eq!(place.files(), ["pypi"]);
+    // What it covered is a gap now, and the rest is read.
+    let scan = place.scan(None, &["pkg:golang/example.org/b@v1.0.0", "pkg:pypi/a@1"]);
+    assert_eq!((scan.findings.len(), scan.gaps.len()), (1, 1), "{:?}", scan.gaps);
+    assert!(place.build().unwrap().removed.is_empty());
+}

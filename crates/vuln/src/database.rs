@@ -20,14 +20,14 @@ mod texts;
 mod wire;
 mod writer;
 
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
-use plimsoll_core::{Algorithm, Digest, Ecosystem, Hasher, Timestamp};
+use plimsoll_core::{Algorithm, Cancel, Digest, Ecosystem, Hasher, Timestamp};
 use serde::Serialize;
 
 pub use advisories::{Advisories, Feed, Package};
-pub use format::Malformed;
+pub use format::{FeedAge, Malformed};
 pub use list::{FileList, LIST, MAX_SIGNATURE, is_signature};
 pub use overlays::{Epss, Kev, Overlay, Overlays, Statement, VexStatus, is_cve};
 pub use record::{Detail, Entry, Place, VulnerableFunctions};
@@ -65,9 +65,10 @@ pub struct Stored<'a> {
 }
 
 impl Stored<'_> {
-    /// Its bytes from the start. What it has in the folder now does not matter.
-    pub fn read(&self) -> impl Read + '_ {
-        self.file.read()
+    /// Passes its bytes from the start to `take`. Each piece was compared with its digest, so that they are those that a signature
+    /// is about, whatever is written into the file meanwhile.
+    pub fn copy<E: From<Error>>(&self, take: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        self.file.copy(take)
     }
 }
 
@@ -232,8 +233,13 @@ impl Database {
 
     /// Reads every byte of every file and decodes every record.
     pub fn verify(&self) -> Result<(), Error> {
-        self.advisories.iter().try_for_each(Advisories::verify)?;
-        self.overlays.iter().try_for_each(Overlays::verify)
+        self.verify_until(&Cancel::never())
+    }
+
+    /// The same, until the caller no longer waits.
+    pub fn verify_until(&self, cancel: &Cancel) -> Result<(), Error> {
+        self.advisories.iter().try_for_each(|advisories| advisories.verify(cancel))?;
+        self.overlays.iter().try_for_each(|overlays| overlays.verify(cancel))
     }
 
     /// The advisories about packages of `ecosystem`; `None` if no feed covers it.

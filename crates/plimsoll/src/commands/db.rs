@@ -7,7 +7,7 @@ use plimsoll_core::{Cancel, Kind};
 use plimsoll_feeds::update;
 use plimsoll_vuln::{Database, lookup};
 
-use crate::commands::updating::Source;
+use crate::commands::updating::{Source, warn_removed};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Console};
 use crate::render;
@@ -43,6 +43,7 @@ fn build(settings: &BuildSettings<'_>, console: Console) -> Result<Exit, Failure
     for feed in &report.feeds {
         console.say(feed);
     }
+    warn_removed(&report, console);
     Ok(Exit::Done)
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::SignedDuration;
 use plimsoll_core::{Cancel, Swap, Timestamp, quantity};
 use plimsoll_feeds::update::{self, FileReport, Updated};
-use plimsoll_feeds::{Error, Wanted};
+use plimsoll_feeds::{BuildReport, Error, Wanted};
 use plimsoll_http::Client;
 use plimsoll_sbom::Inventory;
 use plimsoll_vuln::database::is_signature;
@@ -239,7 +239,15 @@ impl Source<'_> {
             }
         }
         build.feeds.iter().for_each(|feed| console.say(feed));
+        warn_removed(&build, console);
         Ok(())
+    }
+}
+
+/// Says what the database no longer covers because nothing of it could be read.
+pub(super) fn warn_removed(report: &BuildReport, console: Console) {
+    for reason in &report.removed {
+        console.warn(format_args!("removed from the database, which no longer covers it: {reason}"));
     }
 }
 

@@ -1,6 +1,6 @@
 //! The advisories about the packages of one ecosystem, of all its publishers.
 
-use plimsoll_core::{Ecosystem, Timestamp};
+use plimsoll_core::{Cancel, Ecosystem, Timestamp};
 
 use super::FeedStatus;
 use super::file::{Record, TableFile};
@@ -133,14 +133,21 @@ impl Advisories {
         self.file.text(place, Detail::decode)
     }
 
-    pub(super) fn verify(&self) -> Result<(), Error> {
-        self.file.verify(|record| {
+    pub(super) fn verify(&self, cancel: &Cancel) -> Result<(), Error> {
+        let mut details = Vec::new();
+        self.file.verify_packages(cancel, |record| {
             self.visit_record(record, |entry| {
+                cancel.check()?;
                 self.feed(entry)?;
                 self.conditions(entry)?;
                 self.rated_by(entry)?;
-                self.detail(entry.detail).map(|_| ())
+                // The identifiers of a statement share it.
+                if details.last() != Some(&entry.detail) {
+                    details.push(entry.detail);
+                }
+                Ok(())
             })
-        })
+        })?;
+        self.file.verify_texts(details, cancel, |text| Detail::decode(text).is_some())
     }
 }

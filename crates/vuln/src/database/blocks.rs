@@ -44,6 +44,8 @@ pub(super) struct BlockPlace {
 pub(super) struct Directory {
     names: Vec<u8>,
     blocks: Vec<BlockPlace>,
+    /// Bytes of all blocks when they are inflated.
+    plain: u64,
 }
 
 impl Directory {
@@ -60,8 +62,14 @@ impl Directory {
             let (number, name_end) = (directory.blocks.len(), directory.names.len());
             directory.blocks.push(BlockPlace { number, offset, stored, plain, digest, name_end });
             offset = offset.checked_add(stored.into())?;
+            directory.plain = directory.plain.checked_add(plain.into())?;
         }
         (reader.is_at_end() && offset == length).then_some(directory)
+    }
+
+    /// Bytes of all blocks when they are inflated.
+    pub(super) fn plain(&self) -> u64 {
+        self.plain
     }
 
     pub(super) fn get(&self, number: usize) -> Option<&BlockPlace> {

@@ -1,20 +1,26 @@
 //! One open database file: header, index and records, independent of their content.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use plimsoll_core::Digest;
+use plimsoll_core::{Cancel, Digest};
 
 use super::blocks::{BlockPlace, Directory, PackageBlock, Recent};
-use super::format::{self, FORMAT, Header, MAGIC, MAX_BLOCK, MAX_DIRECTORY, MAX_HEADER, PREAMBLE, Part};
+use super::format::{
+    self, AnyFeed, AnyHeader, FORMAT, FeedAge, Header, MAGIC, MAX_BLOCK, MAX_DIRECTORY, MAX_HEADER, PREAMBLE,
+    Part,
+};
 use super::record::Place;
-use super::texts::{Inflater, TextBlock};
+use super::texts::{self, Inflater, TextBlock};
 use super::wire::Reader;
 use crate::error::{Damage, Error};
+
+/// Bytes before the digest of the header.
+const OPENING: usize = 16;
 
 /// An open file with a verified header.
 #[derive(Debug)]
@@ -22,6 +28,8 @@ pub(super) struct TableFile {
     path: PathBuf,
     file: fs::File,
     bytes: u64,
+    /// Magic, format and the length of the header.
+    opening: [u8; OPENING],
     digest: Digest,
     header: Header,
     /// Where the directory and the blocks of packages are in the file.
@@ -51,32 +59,13 @@ impl Record {
 impl TableFile {
     /// Opens the file at `path`, which must have this content, and a header with this digest.
     pub(super) fn open(path: PathBuf, content: &str, header_digest: Digest) -> Result<Self, Error> {
-        let file = fs::File::open(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
-        let read = |source| Error::Read { path: path.clone(), source };
-        let damaged = |reason| Error::Damaged { path: path.clone(), reason };
-        let bytes = file.metadata().map_err(read)?.len();
-        let mut preamble = [0; PREAMBLE];
-        match file.read_exact_at(&mut preamble, 0) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(damaged(Damage::Magic)),
-            Err(error) => return Err(read(error)),
-        }
-        if !preamble.starts_with(&MAGIC) {
-            return Err(damaged(Damage::Magic));
-        }
-        let field = |at| format::number::<4>(&preamble, at).and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
-        let (format, length) = (field(8), field(12));
+        let FileStart { file, opening, format, header, digest } = FileStart::read(&path, header_digest)?;
         if format != FORMAT {
-            return Err(Error::Format { path, got: format, expected: FORMAT });
+            return Err(other_format(&path, format));
         }
-        if length > MAX_HEADER {
-            return Err(damaged(Damage::Header("length")));
-        }
-        let header = read_at(&file, &path, PREAMBLE as u64, u64::from(length))?;
-        let digest = Digest::sha256(&header);
-        if !preamble.ends_with(digest.as_bytes()) || digest != header_digest {
-            return Err(damaged(Damage::Digest { part: "header" }));
-        }
+        let damaged = |reason| Error::Damaged { path: path.clone(), reason };
+        let bytes = file.metadata().map_err(|source| Error::Read { path: path.clone(), source })?.len();
+        let length = header.len() as u64;
         let header: Header = plimsoll_core::json::from_slice(&header, u64::from(MAX_HEADER))
             .map_err(|_| damaged(Damage::Header("shape")))?;
         if header.content != content {
@@ -89,7 +78,7 @@ impl TableFile {
             return Err(damaged(Damage::Header("directory length")));
         }
         // The directories are bounded, so only the blocks can be too long.
-        let packages_start = PREAMBLE as u64 + u64::from(length);
+        let packages_start = PREAMBLE as u64 + length;
         let texts_start = packages_start + header.packages.directory.bytes;
         let blocks_start = texts_start + header.texts.directory.bytes;
         let between = blocks_start.saturating_add(header.packages.bytes);
@@ -101,6 +90,7 @@ impl TableFile {
             path,
             file,
             bytes,
+            opening,
             digest,
             header,
             packages: packages_start..blocks_start,
@@ -132,7 +122,9 @@ impl TableFile {
     }
 
     fn text_directory(&self) -> Result<&Directory, Error> {
-        self.directory(&self.text_directory, &self.header.texts, self.texts.start)
+        let directory = self.directory(&self.text_directory, &self.header.texts, self.texts.start)?;
+        texts::within_ratio(directory.plain(), self.header.texts.bytes, &self.path.display().to_string())?;
+        Ok(directory)
     }
 
     fn directory<'a>(
@@ -144,12 +136,18 @@ impl TableFile {
         if let Some(directory) = known.get() {
             return Ok(directory);
         }
+        let bytes = self.directory_bytes(part, start)?;
+        let directory = Directory::decode(&bytes, part.bytes).ok_or_else(|| self.encoding("directory"))?;
+        Ok(known.get_or_init(|| directory))
+    }
+
+    /// The bytes of a directory, verified.
+    fn directory_bytes(&self, part: &Part, start: u64) -> Result<Vec<u8>, Error> {
         let bytes = read_at(&self.file, &self.path, start, part.directory.bytes)?;
         if Digest::sha256(&bytes) != part.directory.digest {
             return Err(self.damaged(Damage::Digest { part: "directory" }));
         }
-        let directory = Directory::decode(&bytes, part.bytes).ok_or_else(|| self.encoding("directory"))?;
-        Ok(known.get_or_init(|| directory))
+        Ok(bytes)
     }
 
     /// The stored bytes of a block, verified.
@@ -249,16 +247,41 @@ impl TableFile {
         self.path.file_name()?.to_str()
     }
 
-    /// Its bytes from the start.
-    pub(super) fn read(&self) -> impl Read + '_ {
-        FromStart { file: &self.file, at: 0 }
+    /// Passes all its bytes from the start to `take`, in pieces that were compared with their digests.
+    pub(super) fn copy<E: From<Error>>(&self, mut take: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        let start = read_at(&self.file, &self.path, 0, self.packages.start)?;
+        let (preamble, header) = start.split_at_checked(PREAMBLE).unwrap_or_default();
+        if !preamble.starts_with(&self.opening)
+            || !preamble.ends_with(self.digest.as_bytes())
+            || Digest::sha256(header) != self.digest
+        {
+            return Err(self.damaged(Damage::Digest { part: "header" }).into());
+        }
+        take(&start)?;
+        let parts = [(&self.header.packages, self.packages.start), (&self.header.texts, self.texts.start)];
+        for (part, start) in parts {
+            take(&self.directory_bytes(part, start)?)?;
+        }
+        for (directory, start) in
+            [(self.package_directory()?, self.packages.end), (self.text_directory()?, self.texts.end)]
+        {
+            for place in directory.iter() {
+                take(&self.stored(start, place)?)?;
+            }
+        }
+        Ok(())
     }
 
-    /// Reads and decodes every block, and passes each record to `visit`.
-    pub(super) fn verify(&self, mut visit: impl FnMut(&Record) -> Result<(), Error>) -> Result<(), Error> {
+    /// Reads and decodes every block of packages, and passes each record to `visit`.
+    pub(super) fn verify_packages(
+        &self,
+        cancel: &Cancel,
+        mut visit: impl FnMut(&Record) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let (mut keys, mut last) = (0, Vec::new());
         let directory = self.package_directory()?;
         for place in directory.iter() {
+            cancel.check()?;
             let bytes = self.stored(self.packages.end, place)?;
             let block = Arc::new(PackageBlock::decode(bytes).ok_or_else(|| self.encoding("block"))?);
             if block.name(0).is_none() || block.name(0) != directory.name(place.number) {
@@ -272,13 +295,41 @@ impl TableFile {
                 keys += 1;
             }
         }
-        let mut inflater = Inflater::default();
-        for place in self.text_directory()?.iter() {
-            let stored = self.stored(self.texts.end, place)?;
-            inflater.inflate(&stored, place.plain).ok_or_else(|| self.encoding("block"))?;
-        }
-        self.read_labels()?;
         if keys == self.header.keys { Ok(()) } else { Err(self.damaged(Damage::Header("keys"))) }
+    }
+
+    /// Inflates every block of texts once, and passes the texts at `places` to `decodes`. No two of them overlap, so that all
+    /// of them together are no longer than their blocks, however many places there are.
+    pub(super) fn verify_texts(
+        &self,
+        mut places: Vec<Place>,
+        cancel: &Cancel,
+        decodes: impl Fn(&[u8]) -> bool,
+    ) -> Result<(), Error> {
+        places.sort_unstable();
+        places.dedup();
+        let mut places = places.into_iter().peekable();
+        let mut inflater = Inflater::default();
+        for block in self.text_directory()?.iter() {
+            cancel.check()?;
+            let stored = self.stored(self.texts.end, block)?;
+            let content = inflater.inflate(&stored, block.plain).ok_or_else(|| self.encoding("block"))?;
+            let mut end = 0;
+            while let Some(place) = places.next_if(|place| u64::from(place.block) == block.number as u64) {
+                cancel.check()?;
+                let text = content.text_until(place.offset);
+                let follows = usize::try_from(place.offset).is_ok_and(|start| start >= end);
+                let (text, at) = text.filter(|_| follows).ok_or_else(|| self.encoding("place of a text"))?;
+                if !decodes(text) {
+                    return Err(self.encoding("text"));
+                }
+                end = at;
+            }
+        }
+        if places.next().is_some() {
+            return Err(self.encoding("place of a text"));
+        }
+        self.read_labels().map(|_| ())
     }
 
     fn damaged(&self, reason: Damage) -> Error {
@@ -291,18 +342,69 @@ impl TableFile {
     }
 }
 
-/// Reads a file by positions, so that its own position does not matter.
-struct FromStart<'a> {
-    file: &'a fs::File,
-    at: u64,
+/// The start of a file, which all formats have.
+struct FileStart {
+    file: fs::File,
+    opening: [u8; OPENING],
+    format: u32,
+    /// Verified, in whichever format it is.
+    header: Vec<u8>,
+    digest: Digest,
 }
 
-impl Read for FromStart<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read_at(buffer, self.at)?;
-        self.at = self.at.saturating_add(read as u64);
-        Ok(read)
+impl FileStart {
+    fn read(path: &Path, header_digest: Digest) -> Result<Self, Error> {
+        let read = |source| Error::Read { path: path.to_owned(), source };
+        let damaged = |reason| Error::Damaged { path: path.to_owned(), reason };
+        let file = fs::File::open(path).map_err(read)?;
+        let mut preamble = [0; PREAMBLE];
+        match file.read_exact_at(&mut preamble, 0) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(damaged(Damage::Magic)),
+            Err(error) => return Err(read(error)),
+        }
+        if !preamble.starts_with(&MAGIC) {
+            return Err(damaged(Damage::Magic));
+        }
+        let opening = preamble.first_chunk().copied().unwrap_or_default();
+        let field = |at| format::number::<4>(&preamble, at).and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+        let (format, length) = (field(8), field(12));
+        let header = if length > MAX_HEADER {
+            Err(damaged(Damage::Header("length")))
+        } else {
+            read_at(&file, path, PREAMBLE as u64, u64::from(length))
+        };
+        let is_right = |header: &[u8]| {
+            let digest = Digest::sha256(header);
+            preamble.ends_with(digest.as_bytes()) && digest == header_digest
+        };
+        match header {
+            Ok(header) if is_right(&header) => {
+                Ok(Self { file, opening, format, header, digest: header_digest })
+            }
+            // A format that is unknown may say otherwise where its header is.
+            Ok(_) | Err(Error::Damaged { .. }) if format != FORMAT => Err(other_format(path, format)),
+            Ok(_) => Err(damaged(Damage::Digest { part: "header" })),
+            Err(error) => Err(error),
+        }
     }
+}
+
+/// What the header of the file at `path` says of its feeds, in whichever format it is.
+pub(super) fn ages(path: PathBuf, header_digest: Digest) -> Result<Vec<FeedAge>, Error> {
+    let FileStart { format, header, .. } = FileStart::read(&path, header_digest)?;
+    match plimsoll_core::json::from_slice::<AnyHeader>(&header, u64::from(MAX_HEADER)) {
+        Ok(AnyHeader { content, feeds }) => {
+            let age = |AnyFeed { publisher, as_of }| FeedAge { ecosystem: content.clone(), publisher, as_of };
+            Ok(feeds.into_iter().map(age).collect())
+        }
+        Err(_) if format == FORMAT => Err(Error::Damaged { path, reason: Damage::Header("shape") }),
+        Err(_) => Err(other_format(&path, format)),
+    }
+}
+
+fn other_format(path: &Path, got: u32) -> Error {
+    Error::Format { path: path.to_owned(), got, expected: FORMAT }
 }
 
 /// Reads exactly `length` bytes, which the caller has bounded.

@@ -88,6 +88,32 @@ pub(crate) struct FeedHeader {
     pub(crate) malformed: Malformed,
 }
 
+/// How old one publisher's data in a file is, which the headers of all formats say in the same way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedAge {
+    /// OSV's name of the ecosystem, or `CVE`.
+    pub ecosystem: String,
+    /// Who published the data.
+    pub publisher: String,
+    /// When it was retrieved from the publisher.
+    pub as_of: Timestamp,
+}
+
+/// The members of a header that all formats have.
+#[derive(Debug, Deserialize)]
+pub(crate) struct AnyHeader {
+    pub(crate) content: String,
+    pub(crate) feeds: Vec<AnyFeed>,
+}
+
+/// The members of a feed that all formats have.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AnyFeed {
+    pub(crate) publisher: String,
+    pub(crate) as_of: Timestamp,
+}
+
 /// Documents of a publisher that could not be read. Nothing is decided about their packages.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

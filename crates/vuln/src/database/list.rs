@@ -19,6 +19,8 @@ use std::{fs, io};
 use plimsoll_core::{Digest, Ecosystem, json, read};
 use serde::{Deserialize, Serialize};
 
+use super::file::{self, TableFile};
+use super::format::FeedAge;
 use super::{ENDING, overlays};
 use crate::error::{Damage, Error};
 
@@ -105,6 +107,40 @@ impl FileList {
         self.files.insert(content.to_owned(), digest);
     }
 
+    /// Takes out the files in `dir` that this version cannot open, and returns why: they are damaged, missing, or were written by
+    /// another version. With them in it, nothing of the database could be read.
+    pub fn remove_unreadable(&mut self, dir: &Path) -> Result<Vec<Error>, Error> {
+        let mut removed = Vec::new();
+        for (content, digest) in self.files.clone() {
+            let Some(stem) = stem(&content) else { continue };
+            match TableFile::open(dir.join(file_name(stem, digest)), &content, digest) {
+                Ok(_) => {}
+                Err(error) if is_lost(&error) => {
+                    self.files.remove(&content);
+                    removed.push(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(removed)
+    }
+
+    /// What the files in `dir` say of their feeds. Those that are damaged or missing say nothing. Those that another version wrote
+    /// say the same, or are an error: their feeds may be newer than any.
+    pub fn ages(&self, dir: &Path) -> Result<Vec<FeedAge>, Error> {
+        let mut ages = Vec::new();
+        for (content, digest) in &self.files {
+            let Some(stem) = stem(content) else { continue };
+            match file::ages(dir.join(file_name(stem, *digest)), *digest) {
+                Ok(feeds) => ages.extend(feeds),
+                Err(error @ Error::Format { .. }) => return Err(error),
+                Err(error) if is_lost(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(ages)
+    }
+
     /// The digest of the header of the file with this content.
     pub(super) fn get(&self, content: &str) -> Option<Digest> {
         self.files.get(content).copied()
@@ -112,14 +148,7 @@ impl FileList {
 
     /// The names of the files.
     pub fn names(&self) -> impl Iterator<Item = String> {
-        self.files.iter().filter_map(|(content, digest)| {
-            let stem = if content == overlays::CONTENT {
-                Some(overlays::STEM)
-            } else {
-                Ecosystem::from_name(content).map(Ecosystem::id)
-            };
-            stem.map(|stem| file_name(stem, *digest))
-        })
+        self.files.iter().filter_map(|(content, digest)| stem(content).map(|stem| file_name(stem, *digest)))
     }
 
     /// The bytes of the list.
@@ -128,6 +157,23 @@ impl FileList {
         let mut bytes = serde_json::to_value(self).map(|value| json::canonical(&value)).unwrap_or_default();
         bytes.push(b'\n');
         bytes
+    }
+}
+
+/// How the name of the file with this content starts.
+fn stem(content: &str) -> Option<&'static str> {
+    if content == overlays::CONTENT {
+        return Some(overlays::STEM);
+    }
+    Ecosystem::from_name(content).map(Ecosystem::id)
+}
+
+/// Whether a file stays unreadable, whoever reads it.
+fn is_lost(error: &Error) -> bool {
+    match error {
+        Error::Damaged { .. } | Error::Format { .. } => true,
+        Error::Read { source, .. } => source.kind() == io::ErrorKind::NotFound,
+        _ => false,
     }
 }
 

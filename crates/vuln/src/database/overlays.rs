@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use plimsoll_core::Timestamp;
+use plimsoll_core::{Cancel, Timestamp};
 use serde::Serialize;
 
 use super::FeedStatus;
@@ -131,8 +131,9 @@ impl Overlays {
         self.0.header().feeds.iter().map(|feed| FeedStatus::new(&self.0, feed))
     }
 
-    pub(super) fn verify(&self) -> Result<(), Error> {
-        self.0.verify(|record| self.decode(record.content()).map(|_| ()))
+    pub(super) fn verify(&self, cancel: &Cancel) -> Result<(), Error> {
+        self.0.verify_packages(cancel, |record| self.decode(record.content()).map(|_| ()))?;
+        self.0.verify_texts(Vec::new(), cancel, |_| true)
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<BTreeMap<u8, Overlay>, Error> {

@@ -3,7 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
+use super::blocks::{DirectoryWriter, PackageBlocks};
 use super::format::FORMAT;
+use super::record::{StoredEntry, put_entries};
+use super::texts::TextBlocks;
 use super::*;
 use crate::Class;
 use crate::affected::{Affected, End, FixState, Interval, Start};
@@ -180,8 +183,27 @@ fn what_is_written_into_a_file_that_is_open_is_never_believed() {
     fs::write(path, &bad).unwrap();
     let error = fix("zope").unwrap_err();
     assert!(matches!(error, Error::Damaged { reason: Damage::Digest { part: "block" }, .. }), "{error}");
+    // Nor is it exported.
+    let copied = || -> Result<Vec<u8>, Error> {
+        let mut copied = Vec::new();
+        database.stored()?[0].copy(|piece| {
+            copied.extend_from_slice(piece);
+            Ok::<_, Error>(())
+        })?;
+        Ok(copied)
+    };
+    let error = copied().unwrap_err();
+    assert!(matches!(error, Error::Damaged { reason: Damage::Digest { .. }, .. }), "{error}");
+    for at in [8, 12, 20, 100, good.len() / 2, good.len() - 1] {
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        fs::write(path, &bad).unwrap();
+        let error = copied().expect_err(&format!("byte {at}"));
+        assert!(matches!(error, Error::Damaged { reason: Damage::Digest { .. }, .. }), "{error}");
+    }
     fs::write(path, &good).unwrap();
     assert_eq!(fix("zope").unwrap(), before);
+    assert_eq!(copied().unwrap(), good);
 }
 
 #[test]
@@ -542,4 +564,129 @@ fn content_that_several_identifiers_share_is_stored_once() {
     });
     visit.unwrap();
     assert_eq!((ids.len(), ids[0].as_str(), ids[99].as_str()), (100, "CVE-2024-0000", "CVE-2024-0099"));
+}
+
+/// A file that has these parts in place of its own; all digests are right.
+fn with_parts(good: &[u8], parts: [(DirectoryWriter, Vec<u8>); 2]) -> Vec<u8> {
+    let length = u32::from_le_bytes(good[12..16].try_into().unwrap()) as usize;
+    let mut header: serde_json::Value = serde_json::from_slice(&good[48..48 + length]).unwrap();
+    header["labels"] = serde_json::Value::Null;
+    let [packages, texts] = parts.map(|(directory, blocks)| (directory.encode(), blocks));
+    for (name, (directory, blocks)) in [("packages", &packages), ("texts", &texts)] {
+        header[name] = serde_json::json!({
+            "directory": {"bytes": directory.len(), "digest": Digest::sha256(directory)},
+            "bytes": blocks.len(),
+        });
+    }
+    let header = serde_json::to_vec(&header).unwrap();
+    let mut file = good[..12].to_vec();
+    file.extend_from_slice(&u32::try_from(header.len()).unwrap().to_le_bytes());
+    file.extend_from_slice(Digest::sha256(&header).as_bytes());
+    for part in [&header, &packages.0, &texts.0, &packages.1, &texts.1] {
+        file.extend_from_slice(part);
+    }
+    file
+}
+
+/// One package, with a statement for each of these places of texts.
+fn stating(places: &[Place]) -> (DirectoryWriter, Vec<u8>) {
+    let (mut record, mut content, mut packages) = (Vec::new(), Vec::new(), PackageBlocks::default());
+    let (rating, affected) = (Rating::default(), affected());
+    let stored = StoredEntry {
+        feed: 0,
+        rating: &rating,
+        rated_by: None,
+        conditions: record::ConditionLabels::default(),
+        class: Class::default(),
+        affected: &affected,
+    };
+    stored.encode(&mut content);
+    for (number, place) in places.iter().enumerate() {
+        put_entries(&mut record, &[&format!("TEST-{number}")], *place, &content);
+    }
+    packages.push("django", &record);
+    packages.finish()
+}
+
+#[test]
+fn texts_that_inflate_to_far_more_than_is_stored_run_into_a_named_limit() {
+    // Each block is within its limits; a megabyte of them would inflate to terabytes.
+    let zeros = zstd::bulk::compress(&vec![0; 32 << 20], 19).unwrap();
+    let (mut directory, mut blocks) = (DirectoryWriter::default(), Vec::new());
+    for _ in 0..100 {
+        directory.push("", &zeros, 32 << 20);
+        blocks.extend_from_slice(&zeros);
+    }
+    let place = Place { block: 0, offset: 0 };
+    let good = file(Ecosystem::PyPI, &["django"]).bytes;
+    let dir = folder(&with_parts(&good, [stating(&[place]), (directory, blocks)]));
+    let database = Database::open(dir.path()).unwrap();
+    let advisories = database.advisories(Ecosystem::PyPI).unwrap();
+    for error in [database.verify().unwrap_err(), advisories.detail(place).unwrap_err()] {
+        assert!(matches!(error, Error::Limit(_)) && error.to_string().contains("text_ratio"), "{error}");
+    }
+}
+
+#[test]
+fn texts_that_overlap_are_refused_so_that_no_byte_is_decoded_twice() {
+    // The summary of the first is the second, and so on: as many texts as bytes, each nearly as long as all of them.
+    let mut inner = Vec::new();
+    Detail::default().encode(&mut inner);
+    let mut summary = vec![u8::try_from(inner.len()).unwrap()];
+    summary.extend_from_slice(&inner);
+    let outer = Detail { summary: String::from_utf8(summary).unwrap(), ..Detail::default() };
+    let (mut text, mut apart) = (Vec::new(), Vec::new());
+    outer.encode(&mut text);
+    let mut verified = |second: Place| {
+        let mut texts = TextBlocks::new().unwrap();
+        let first = texts.push(&text).unwrap();
+        apart.clear();
+        Detail::default().encode(&mut apart);
+        let other = texts.push(&apart).unwrap();
+        let second = if second.offset == 0 { other } else { second };
+        let good = file(Ecosystem::PyPI, &["django"]).bytes;
+        let dir = folder(&with_parts(&good, [stating(&[first, second, first]), texts.finish().unwrap()]));
+        Database::open(dir.path()).and_then(|database| database.verify())
+    };
+    verified(Place { block: 0, offset: 0 }).unwrap();
+    for (block, offset) in [(0, 3), (1, 1), (u32::MAX, u32::MAX)] {
+        let error = verified(Place { block, offset }).unwrap_err();
+        assert!(error.to_string().contains("its place of a text does not decode"), "{error}");
+    }
+}
+
+#[test]
+fn verifying_stops_when_nobody_waits() {
+    let dir = folder(&file(Ecosystem::PyPI, &["django"]).bytes);
+    let (database, cancel) = (Database::open(dir.path()).unwrap(), Cancel::never());
+    database.verify_until(&cancel).unwrap();
+    cancel.cancel();
+    assert!(matches!(database.verify_until(&cancel), Err(Error::Stopped(_))));
+}
+
+#[test]
+fn files_that_nobody_can_read_are_taken_out_of_the_list_and_told() {
+    let files =
+        [Ecosystem::PyPI, Ecosystem::Go, Ecosystem::Npm].map(|ecosystem| file(ecosystem, &["a"]).bytes);
+    let dir = tempfile::tempdir().unwrap();
+    let [pypi, go, npm] = &files;
+    let stored = [("pypi", "PyPI", &pypi[..]), ("go", "Go", go), ("npm", "npm", npm)];
+    let paths = place(dir.path(), &stored);
+    let mut list = FileList::read(dir.path()).unwrap().unwrap();
+    assert!(list.remove_unreadable(dir.path()).unwrap().is_empty());
+    assert_eq!(list.ages(dir.path()).unwrap().len(), 3);
+    let mut old = go.clone();
+    old[8] = 5;
+    fs::write(&paths[1], old).unwrap();
+    fs::remove_file(&paths[2]).unwrap();
+    // The header is where all formats have it, so its feeds are known.
+    let ages = list.ages(dir.path()).unwrap();
+    let ages: Vec<_> = ages.iter().map(|age| (age.ecosystem.as_str(), age.publisher.as_str())).collect();
+    assert_eq!(ages, [("Go", "publisher test"), ("PyPI", "publisher test")]);
+    let removed: Vec<_> =
+        list.remove_unreadable(dir.path()).unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(removed.len(), 2, "{removed:?}");
+    assert!(removed[0].contains("/go-") && removed[0].contains("has database format 5"), "{removed:?}");
+    assert!(removed[1].contains("/npm-"), "{removed:?}");
+    assert_eq!(list.names().count(), 1);
 }

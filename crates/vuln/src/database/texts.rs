@@ -10,6 +10,7 @@ use plimsoll_core::LimitExceeded;
 use zstd::bulk::{Compressor, Decompressor};
 
 use super::blocks::DirectoryWriter;
+use super::format::MAX_BLOCK;
 use super::record::Place;
 use super::wire::{Reader, put_number};
 use crate::error::Error;
@@ -18,6 +19,11 @@ use crate::error::Error;
 const BLOCK: usize = 8 * 1024;
 /// Takes half a second for all of npm; the next levels save a hundredth.
 const LEVEL: i32 = 9;
+
+/// How many times longer all texts of a file may become when they are inflated. Those of real publishers become 3 to 5 times longer.
+const RATIO: u64 = 200;
+/// Bytes up to which that does not count: those of the largest block.
+const RATIO_FLOOR: u64 = MAX_BLOCK as u64;
 
 /// An inflated block.
 #[derive(Debug)]
@@ -30,10 +36,25 @@ impl TextBlock {
 
     /// The text at `offset`.
     pub(super) fn text(&self, offset: u32) -> Option<&[u8]> {
+        self.text_until(offset).map(|(text, _)| text)
+    }
+
+    /// The text at `offset`, and where it ends.
+    pub(super) fn text_until(&self, offset: u32) -> Option<(&[u8], usize)> {
         let mut reader = Reader::new(self.0.get(usize::try_from(offset).ok()?..)?);
         let length = usize::try_from(reader.number()?).ok()?;
-        reader.bytes(length)
+        let text = reader.bytes(length)?;
+        Some((text, self.0.len().checked_sub(reader.left())?))
     }
+}
+
+/// Refuses texts that are `plain` bytes together, and `stored` bytes in the file. Each block alone may be as large as the largest
+/// record, but a million of them in a file of some megabytes would inflate for hours.
+pub(super) fn within_ratio(plain: u64, stored: u64, what: &str) -> Result<(), LimitExceeded> {
+    if plain > RATIO_FLOOR.saturating_add(stored.saturating_mul(RATIO)) {
+        return Err(LimitExceeded::fixed("text_ratio", RATIO, what));
+    }
+    Ok(())
 }
 
 /// Inflates one block after the other.
@@ -65,12 +86,20 @@ pub(super) struct TextBlocks {
     directory: DirectoryWriter,
     bytes: Vec<u8>,
     block: Vec<u8>,
+    /// Bytes of all blocks before they are compressed.
+    plain: u64,
 }
 
 impl TextBlocks {
     pub(super) fn new() -> Result<Self, Error> {
         let compressor = Compressor::new(LEVEL).map_err(Error::Compress)?;
-        Ok(Self { compressor, directory: DirectoryWriter::default(), bytes: Vec::new(), block: Vec::new() })
+        Ok(Self {
+            compressor,
+            directory: DirectoryWriter::default(),
+            bytes: Vec::new(),
+            block: Vec::new(),
+            plain: 0,
+        })
     }
 
     /// Adds a text; returns where it is.
@@ -91,6 +120,7 @@ impl TextBlocks {
         let stored = self.compressor.compress(&self.block).map_err(Error::Compress)?;
         self.directory.push("", &stored, self.block.len());
         self.bytes.extend_from_slice(&stored);
+        self.plain = self.plain.saturating_add(self.block.len() as u64);
         self.block.clear();
         Ok(())
     }
@@ -107,6 +137,7 @@ impl TextBlocks {
         if !self.block.is_empty() {
             self.end_block()?;
         }
+        within_ratio(self.plain, self.bytes.len() as u64, "texts of the database")?;
         Ok((self.directory, self.bytes))
     }
 }
@@ -141,5 +172,20 @@ mod tests {
         assert!(inflater.inflate(b"no zstd", 7).is_none());
         let huge = Compressor::new(1).unwrap().compress(&vec![0; 1 << 20]).unwrap();
         assert!(inflater.inflate(&huge, 1 << 10).is_none(), "longer than the directory says");
+    }
+
+    #[test]
+    fn nothing_is_written_that_could_not_be_read() {
+        let written = |bytes: usize| {
+            let mut writer = TextBlocks::new().unwrap();
+            let text = vec![0; 1 << 20];
+            for _ in 0..bytes >> 20 {
+                writer.push(&text).unwrap();
+            }
+            writer.finish().map(|_| ())
+        };
+        written(48 << 20).unwrap();
+        let error = written(256 << 20).unwrap_err();
+        assert!(error.to_string().contains("text_ratio"), "{error}");
     }
 }

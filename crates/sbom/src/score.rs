@@ -346,6 +346,24 @@ mod tests {
     }
 
     #[test]
+    fn the_file_that_a_package_of_spdx_3_is_distributed_as_names_it() {
+        let named = |kind: &str| {
+            let text = format!(
+                r#"{{"@context":"https://spdx.org/rdf/3.0.1/spdx-context.jsonld","@graph":[
+                {{"type":"software_Package","spdxId":"urn:p","name":"p"}},
+                {{"type":"software_File","spdxId":"urn:f","name":"p-1.whl"}},
+                {{"type":"Relationship","spdxId":"urn:r","from":"urn:p","relationshipType":"{kind}","to":["urn:f"]}}]}}"#
+            );
+            let document = read_whole(text.as_bytes(), &Limits::default()).unwrap();
+            let score = score(&document, Guideline::Bsi);
+            let element = score.elements.iter().find(|one| one.element == "file-name").unwrap();
+            (element.present, element.of)
+        };
+        assert_eq!(named("hasDistributionArtifact"), (1, 1));
+        assert_eq!(named("contains"), (0, 1));
+    }
+
+    #[test]
     fn the_maker_of_a_package_counts_as_its_supplier() {
         let supplier = |package: &str| {
             let text = format!(

@@ -208,7 +208,7 @@ struct Graph<'a> {
     names_phase: bool,
     /// Tools, and agents that are software.
     programs: HashSet<Cow<'a, str>>,
-    /// Names of agents and tools, expressions of licences.
+    /// Names of agents, tools and files, expressions of licences.
     texts: HashMap<Cow<'a, str>, Cow<'a, str>>,
 }
 
@@ -234,7 +234,13 @@ impl<'a> Graph<'a> {
                 self.boms.extend(element.spdx_id);
             }
             "software_Package" => self.packages.push(element),
-            "software_File" => self.files.push(element),
+            "software_File" => {
+                // The artifact of a package is named by it.
+                if let (Some(id), Some(name)) = (&element.spdx_id, &element.name) {
+                    self.texts.insert(id.clone(), name.clone());
+                }
+                self.files.push(element);
+            }
             "Relationship" | "LifecycleScopedRelationship" => self.relationships.push(element),
             "Annotation" => self.annotations.push(element),
             kind => {

@@ -24,6 +24,9 @@ use crate::path::folder_of;
 
 /// The most files of one distribution. The largest known has 30,000. A line of three bytes takes fifty in memory.
 const MAX_FILES: usize = 500_000;
+/// Bytes of all paths that the files of all distributions have from the root. A line of two bytes in a deep folder stands for
+/// thousands, and each is looked up. A million real files have 100 MiB.
+const MAX_PATHS: u64 = 512 * 1024 * 1024;
 /// Files that a problem names.
 const MAX_NAMED: usize = 3;
 
@@ -33,6 +36,9 @@ pub(super) struct Recorded {
     files: Vec<Record>,
     /// Whether there are more.
     is_cut: bool,
+    /// Files whose digest is of another algorithm than SHA-1 and SHA-256.
+    #[serde(default)]
+    not_compared: usize,
 }
 
 impl Footprint for Recorded {
@@ -44,19 +50,38 @@ impl Footprint for Recorded {
 /// Reads the lines that name a file. A name with a line break in it has no owner.
 pub(super) fn read(content: &[u8]) -> Recorded {
     let text = String::from_utf8_lossy(content);
-    let mut records = text.lines().filter_map(record);
+    let mut not_compared = 0;
+    let mut records = text.lines().filter_map(|line| record(line, &mut not_compared));
     let files: Vec<Record> = records.by_ref().take(MAX_FILES).collect();
-    Recorded { files, is_cut: records.next().is_some() }
+    let is_cut = records.next().is_some();
+    Recorded { files, is_cut, not_compared }
 }
 
-fn record(line: &str) -> Option<Record> {
+fn record(line: &str, not_compared: &mut usize) -> Option<Record> {
     let (path, rest) = path(line.trim_end())?;
-    let digest = rest.split(',').next().unwrap_or_default().strip_prefix("sha256=");
-    let digest = digest.map(|digest| {
-        let bytes = URL_SAFE_NO_PAD.decode(digest.trim_end_matches('=')).ok();
-        bytes.and_then(|bytes| bytes.try_into().ok()).map_or(RecordedDigest::Unusable, RecordedDigest::Sha256)
-    });
-    (!path.is_empty()).then(|| Record { path: path.into(), digest })
+    if path.is_empty() {
+        return None;
+    }
+    let stated = rest.split(',').next().unwrap_or_default();
+    let digest = match stated.split_once('=') {
+        Some(("sha256", digest)) => {
+            Some(decoded(digest).map_or(RecordedDigest::Unusable, RecordedDigest::Sha256))
+        }
+        Some(("sha1", digest)) => {
+            Some(decoded(digest).map_or(RecordedDigest::Unusable, RecordedDigest::Sha1))
+        }
+        None if stated.is_empty() => None,
+        // The specification allows what Python's hashlib has. Of a listed file, only these two are known.
+        _ => {
+            *not_compared += 1;
+            None
+        }
+    };
+    Some(Record { path: path.into(), digest })
+}
+
+fn decoded<const N: usize>(digest: &str) -> Option<[u8; N]> {
+    URL_SAFE_NO_PAD.decode(digest.trim_end_matches('=')).ok()?.try_into().ok()
 }
 
 /// The first field, and what follows the comma after it.
@@ -87,40 +112,49 @@ pub(super) fn own<'f>(
     components: &BTreeMap<&'f str, ComponentIndex>,
 ) {
     let Some(list) = context.listed() else { return };
-    let mut place = String::new();
-    for (file, Recorded { files, is_cut }) in context.distinct::<Recorded>(&[selection]) {
+    let mut left = MAX_PATHS;
+    for (file, Recorded { files, is_cut, not_compared }) in context.distinct::<Recorded>(&[selection]) {
         if context.is_stopped() {
             return;
         }
         let folder = super::place::folder(&file.real_path);
         let Some(owner) = components.get(folder).copied() else { continue };
         let (mut changed, mut named) = (0, Vec::new());
-        for record in files {
-            if !resolve(folder_of(folder), &record.path, context.limits.path_bytes, &mut place) {
-                continue;
-            }
+        let max = context.limits.path_bytes;
+        let is_known = each_place(folder_of(folder), files, max, &mut left, |place, record| {
             let Some((number, listed)) = list.at(place.as_bytes()).and_then(|at| Some((at, list.get(at)?)))
             else {
-                continue;
+                return;
             };
             context.found.owned.push((number, owner));
             let is_same = match &record.digest {
                 Some(RecordedDigest::Sha256(digest)) => *digest == listed.content.sha256,
-                Some(RecordedDigest::Unusable) => false,
-                _ => true,
+                Some(RecordedDigest::Sha1(digest)) => *digest == listed.content.sha1,
+                Some(RecordedDigest::Unusable | RecordedDigest::Md5(_)) => false,
+                None => true,
             };
             if !is_same {
                 changed += 1;
                 if named.len() < MAX_NAMED {
-                    named.push(plimsoll_core::text::shortened(&place));
+                    named.push(plimsoll_core::text::shortened(place));
                 }
             }
-        }
+        });
         if changed > 0 {
             let more = if changed > named.len() { ", …" } else { "" };
             let detail =
                 format!("{changed} files are not those that were installed: {}{more}", named.join(", "));
             context.problem(ProblemCode::MetadataDisagrees, &file.path, detail);
+        }
+        if *not_compared > 0 {
+            let detail = format!(
+                "{not_compared} files have digests that are not compared: only SHA-1 and SHA-256 are"
+            );
+            context.problem(ProblemCode::MetadataDisagrees, &file.path, detail);
+        }
+        if !is_known {
+            let detail = format!("names files by more than {MAX_PATHS} bytes, and the others have no owner");
+            context.problem(ProblemCode::FileNotListed, &file.path, detail);
         }
         if *is_cut {
             let detail = format!("names more than {MAX_FILES} files, and the others have no owner");
@@ -131,6 +165,28 @@ pub(super) fn own<'f>(
         let detail = format!("the owner of the files that it names is not known: {}", unread.why);
         context.problem(ProblemCode::FileNotListed, unread.path, detail);
     }
+}
+
+/// Passes the path of each file from the root to `take`. Paths have at most `left` bytes together, which become less. Returns whether
+/// that was enough.
+fn each_place(
+    folder: &str,
+    files: &[Record],
+    max: u64,
+    left: &mut u64,
+    mut take: impl FnMut(&str, &Record),
+) -> bool {
+    let mut place = String::new();
+    for record in files {
+        // The folder counts as well if the path leads out of it.
+        let work = (folder.len() + record.path.len()) as u64;
+        let Some(after) = left.checked_sub(work) else { return false };
+        *left = after;
+        if resolve(folder, &record.path, max, &mut place) {
+            take(&place, record);
+        }
+    }
+    true
 }
 
 /// Writes the path of a file from the root into `place`. Returns whether there is one.
@@ -165,23 +221,38 @@ mod tests {
     fn lines_are_read_as_installers_write_them() {
         let digest = URL_SAFE_NO_PAD.encode([0xfb; 32]);
         let text = format!(
-            "a/b.py,sha256={digest},3\r\n\"a/c, \"\"d\"\".py\",,\n../../bin/x,sha256=short,1\nold,md5=x,1\n\n,,\n\"never closed"
+            "a/b.py,sha256={digest},3\r\n\"a/c, \"\"d\"\".py\",,\n../../bin/x,sha256=short,1\nold,md5=x,1\nnew,sha384=x,1\nmore,sha512=x,\n\n,,\n\"never closed"
         );
-        let Recorded { files, is_cut } = read(text.as_bytes());
+        let Recorded { files, is_cut, not_compared } = read(text.as_bytes());
+        assert_eq!(not_compared, 3);
         let told: Vec<_> = files.iter().map(|file| (&*file.path, file.digest.clone())).collect();
         let expected = [
             ("a/b.py", Some(RecordedDigest::Sha256([0xfb; 32]))),
             ("a/c, \"d\".py", None),
             ("../../bin/x", Some(RecordedDigest::Unusable)),
             ("old", None),
+            ("new", None),
+            ("more", None),
         ];
         assert_eq!((told.as_slice(), is_cut), (&expected[..], false));
     }
 
     #[test]
     fn a_record_of_millions_is_cut() {
-        let Recorded { files, is_cut } = read("a\n".repeat(MAX_FILES + 1).as_bytes());
+        let Recorded { files, is_cut, .. } = read("a\n".repeat(MAX_FILES + 1).as_bytes());
         assert_eq!((files.len(), is_cut), (MAX_FILES, true));
+    }
+
+    #[test]
+    fn short_lines_in_a_deep_folder_are_not_a_million_long_paths() {
+        let folder = "deep/".repeat(800);
+        let Recorded { files, .. } = read("a\n".repeat(100_000).as_bytes());
+        let (mut left, mut taken) = (1 << 20, 0);
+        assert!(!each_place(&folder, &files, 1 << 20, &mut left, |_, _| taken += 1));
+        assert_eq!(taken, (1 << 20) / (folder.len() + 1));
+        let (mut left, mut bytes) = (1 << 20, 0);
+        assert!(each_place("x", &files, 4096, &mut left, |place, _| bytes += place.len()));
+        assert_eq!((bytes, left), (300_000, (1 << 20) - 200_000));
     }
 
     #[test]

@@ -40,7 +40,12 @@ pub fn unread(bytes: &[u8], document: &ReadDocument, limits: &Limits) -> Result<
         ("cyclonedx-json" | "cyclonedx-xml", Some(value)) => count.object(&value, "cyclonedx", ""),
         ("spdx-json-ld", Some(value)) => count.graph(&value),
         ("syft-json", Some(value)) => count.object(&value, "syft", ""),
-        (_, Some(value)) => count.object(&value, "spdx", ""),
+        (_, Some(value)) => {
+            count.object(&value, "spdx", "");
+            if document.inventory.files.is_none() {
+                count.without_files(&value);
+            }
+        }
         (_, None) => {}
     }
     let unusable = document.stated.unusable;
@@ -52,6 +57,10 @@ pub fn unread(bytes: &[u8], document: &ReadDocument, limits: &Limits) -> Result<
         count
             .lost
             .insert("files without SHA-1 and SHA-256, or twice with different ones".to_owned(), unusable);
+    }
+    let dropped = document.stated.files_without_layer;
+    if dropped > 0 {
+        count.lost.insert("layers of files, because other files have none".to_owned(), dropped);
     }
     Ok(count.finish())
 }
@@ -164,6 +173,17 @@ impl Count {
             None => {}
             Some("") => self.add(path),
             Some(name) => self.add(&format!("{path}/{}", text::shortened(name))),
+        }
+    }
+
+    /// What packages of SPDX 2 say of their files, in a document of which no file is carried over.
+    fn without_files(&mut self, value: &Value) {
+        for package in value.get("packages").and_then(Value::as_array).into_iter().flatten() {
+            for (name, path) in known::OF_FILES {
+                if package.get(*name).is_some_and(|member| !says_nothing(member)) {
+                    self.add(path);
+                }
+            }
         }
     }
 

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::inventory::file_builder::FileBuilder;
+use plimsoll_core::{LimitExceeded, Limits};
+
+use crate::Error;
+use crate::inventory::file_builder::{Built, FileBuilder};
 use crate::inventory::{ComponentIndex, Inventory, Problem, ProblemCode, Relationship};
 
 /// Merges inventories of one subject, such as those of several tools, or of parts of one product.
@@ -10,14 +13,20 @@ use crate::inventory::{ComponentIndex, Inventory, Problem, ProblemCode, Relation
 /// Equal packages in the same place, or without one, become one. Layers are kept only if all inventories with layers
 /// agree on them, because places refer to them. Different operating systems are a problem of the result, which also has
 /// all problems of its parts.
-pub fn merge(inventories: Vec<Inventory>) -> Inventory {
+///
+/// Each of them is within limits, and together they are, too: of `limits`, `components` and `file_list_bytes` count.
+pub fn merge(inventories: Vec<Inventory>, limits: &Limits) -> Result<Inventory, Error> {
+    let components = inventories.iter().map(|one| one.components.len()).sum::<usize>();
+    if components > limits.components {
+        return Err(LimitExceeded::new("components", limits.components as u64, "the merged SBOMs").into());
+    }
     let mut merged = Inventory::default();
     let layers: Vec<_> =
         inventories.iter().map(|one| &one.layers).filter(|layers| !layers.is_empty()).collect();
     let agreed = layers.first().filter(|first| layers.iter().all(|other| other == *first));
     merged.layers = agreed.map(|layers| (*layers).clone()).unwrap_or_default();
     let keeps_layers = !merged.layers.is_empty();
-    let mut files = FileBuilder::default();
+    let mut files = FileBuilder::new(limits.file_list_bytes);
     for inventory in inventories {
         match (&merged.os, inventory.os) {
             (None, os) => merged.os = os,
@@ -36,7 +45,7 @@ pub fn merge(inventories: Vec<Inventory>) -> Inventory {
             to: moved(it.to),
         }));
         if let Some(listed) = &inventory.files {
-            files.append_files(listed, offset);
+            files.append_files(listed, offset)?;
         }
         merged.components.extend(inventory.components);
         merged.problems.extend(inventory.problems);
@@ -45,20 +54,29 @@ pub fn merge(inventories: Vec<Inventory>) -> Inventory {
         let locations = merged.components.iter_mut().flat_map(|component| &mut component.locations);
         locations.for_each(|location| location.layer = None);
     }
-    let (files, contradictions) = files.finish(merged.layers.len());
+    let Built { files, contradictions, without_layer } = files.finish(merged.layers.len());
     merged.files = files.map(Arc::new);
+    if keeps_layers && without_layer > 0 {
+        let detail =
+            format!("the layers of {without_layer} files are dropped, because other files have none");
+        merged.problems.push(Problem::new(ProblemCode::FileNotListed, "", detail));
+    }
     if contradictions > 0 {
         let detail = format!("{contradictions} files differ from those at the same path in another document");
         merged.problems.push(Problem::new(ProblemCode::FileNotListed, "", detail));
     }
     merged.sort();
     merged.merge_where(|last, next| last.locations.is_empty() || last.locations == next.locations);
-    merged
+    Ok(merged)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn merge(inventories: Vec<Inventory>) -> Inventory {
+        super::merge(inventories, &Limits::default()).unwrap()
+    }
     use crate::inventory::{Component, Location, OsRelease, RelationshipKind};
 
     fn inventory(purls: &[(&str, &str)], os: Option<&str>) -> Inventory {
@@ -103,5 +121,15 @@ mod tests {
         let merged = merge(vec![inventory(&[], Some("debian")), inventory(&[], Some("alpine"))]);
         assert_eq!(merged.problems[0].code, ProblemCode::UnknownOs);
         assert_eq!(merge(Vec::new()), Inventory::default());
+    }
+    #[test]
+    fn the_sum_of_the_parts_is_bounded_and_not_only_each_of_them() {
+        let mut limits = Limits::default();
+        limits.components = 3;
+        let parts = || vec![inventory(&[("pkg:pypi/b@1", ""), ("pkg:pypi/a@1", "x")], None); 2];
+        let error = super::merge(parts(), &limits).unwrap_err().to_string();
+        assert!(error.contains("components"), "{error}");
+        limits.components = 4;
+        super::merge(parts(), &limits).unwrap();
     }
 }

@@ -1,5 +1,7 @@
 //! SBOMs of others: scanned, converted, compared, merged, validated and scored.
 
+use plimsoll_core::Digest;
+
 use crate::fixture::{NOW, Place};
 
 /// The same package as CycloneDX XML.
@@ -131,6 +133,44 @@ fn merged_documents_have_each_package_once() {
     assert_eq!(merged["components"].as_array().unwrap().len(), 1);
     assert_eq!(merged["metadata"]["component"]["name"], "shop");
     place.run(&["sbom", "merge", &xml]).exits(2);
+}
+
+#[test]
+fn a_document_that_would_be_beyond_the_limits_of_its_reader_is_not_written() {
+    let place = Place::empty();
+    let spdx = |folder: &str| {
+        let digest = Digest::sha256(b"x").hex();
+        let file = |number: usize| {
+            format!(
+                r#"{{"fileName":"./{folder}/{number}","SPDXID":"SPDXRef-{number}","checksums":[
+                {{"algorithm":"SHA1","checksumValue":"{}"}},{{"algorithm":"SHA256","checksumValue":"{digest}"}}]}}"#,
+                &digest[..40]
+            )
+        };
+        let files: Vec<_> = (0..20).map(file).collect();
+        format!(
+            r#"{{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","name":"x","packages":[{{"SPDXID":"SPDXRef-P","name":"p",
+            "externalRefs":[{{"referenceType":"purl","referenceLocator":"pkg:pypi/p@1"}}]}}],"files":[{}]}}"#,
+            files.join(",")
+        )
+    };
+    let (file, other) = (place.write("a.json", spdx("a")), place.write("b.json", spdx("b")));
+    let to = ["-o", "cyclonedx-json", "--limit"];
+    for source in [&["convert", &file][..], &["merge", &file, &other]] {
+        // In CycloneDX, files are components.
+        let out = place.path("out.json");
+        let arguments = [&["sbom"], source, &to, &["components=10"]].concat();
+        let run = place.run(&[&arguments[..], &["--output-file", &out]].concat()).exits(1).says("components");
+        assert!(!std::path::Path::new(&out).exists(), "{}", run.stderr);
+        let run = place.run(&arguments).exits(1);
+        assert_eq!(run.stdout, "");
+        let enough = [&["sbom"], source, &to, &["components=50"]].concat();
+        assert!(place.run(&enough).exits(0).stdout.contains("\"a/19\""));
+    }
+    // Each has less than that, and both together have not.
+    let merge = ["sbom", "merge", &file, &other, "--limit", "file_list_bytes=6000"];
+    place.run(&merge).exits(1).says("file_list_bytes");
+    place.run(&["sbom", "convert", &file, "--limit", "file_list_bytes=6000"]).exits(0);
 }
 
 #[test]

@@ -260,6 +260,10 @@ fn own_agent(value: &Value, _: bool) -> Option<&str> {
     unless(value.as_str().is_some_and(|name| name.starts_with("plimsoll-")))
 }
 
+/// Members of packages that are read together with files, and lost if there are none.
+pub(super) const OF_FILES: &[(&str, &str)] =
+    &[("hasFiles", "packages/hasFiles"), ("packageVerificationCode", "packages/packageVerificationCode")];
+
 const KINDS: &[(&str, Members)] = &[
     (
         "cyclonedx",
@@ -388,8 +392,8 @@ const KINDS: &[(&str, Members)] = &[
             ("externalRefs", Partly(reference)),
             ("primaryPackagePurpose", Whole),
             ("filesAnalyzed", Whole),
+            // The first states owners of files, and the second follows from the files: see OF_FILES.
             ("hasFiles", Whole),
-            // It follows from the files.
             ("packageVerificationCode", Whole),
         ],
     ),

@@ -10,6 +10,7 @@ use std::{panic, thread};
 
 use plimsoll_core::rootfs::LayerRef;
 use plimsoll_core::{Cancel, Digest, LimitExceeded, Limits, Purl};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::Error;
@@ -154,6 +155,11 @@ impl Collector {
         within_relationships(self.related.len(), self.relationships_limit)?;
         self.related.push((from.to_owned(), kind, to.to_owned()));
         Ok(())
+    }
+
+    /// The items of a list of relationships. Its identifiers are at most as many as relationships may be.
+    pub(crate) fn related_items<'a, T: Deserialize<'a>>(&self, raw: &'a RawValue) -> Result<Vec<T>, Error> {
+        items(raw, "relationships", self.relationships_limit, &self.cancel)
     }
 
     /// Remembers that the component with the identifier `id` depends on nothing.
@@ -321,9 +327,10 @@ impl Collector {
     pub(crate) fn finish(mut self, subject_is_image: bool, document: &mut ReadDocument) -> Result<(), Error> {
         self.own();
         self.resolve()?;
-        let (files, unusable) = std::mem::take(&mut self.files).finish(self.inventory.layers.len());
-        self.inventory.files = files.map(Arc::new);
-        document.stated.unusable_files = unusable;
+        let built = std::mem::take(&mut self.files).finish(self.inventory.layers.len());
+        self.inventory.files = built.files.map(Arc::new);
+        document.stated.unusable_files = built.contradictions;
+        document.stated.files_without_layer = built.without_layer;
         document.stated.components = std::mem::take(&mut self.stated);
         document.stated.unusable = self.without_purl.count + self.bad_purl.count;
         if subject_is_image && document.stated.subject == SubjectKind::Other {

@@ -45,6 +45,8 @@ pub struct Stated {
     pub unusable: usize,
     /// How many files are not in the inventory: without SHA-1 and SHA-256, or twice with different ones.
     pub unusable_files: usize,
+    /// How many files have a layer that is not in the inventory, because other files have none.
+    pub files_without_layer: usize,
 }
 
 /// The kind of a document's subject.

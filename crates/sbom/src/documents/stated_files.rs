@@ -8,8 +8,8 @@ use plimsoll_core::rootfs::listing::FileContent;
 
 use crate::Error;
 use crate::documents::file_name;
-use crate::inventory::file_builder::FileBuilder;
-use crate::inventory::{ComponentIndex, Files};
+use crate::inventory::ComponentIndex;
+use crate::inventory::file_builder::{Built, FileBuilder};
 
 /// The files of a document.
 #[derive(Default)]
@@ -54,14 +54,15 @@ impl StatedFiles {
         let StatedFile { name, id, layer, hashes, owner } = file;
         let path = file_name::stated(name, id);
         let (mut sha1, mut sha256) = (None, None);
+        let mut is_usable = !path.is_empty();
         for (algorithm, digits) in hashes {
-            match algorithm {
-                "SHA1" | "SHA-1" => sha1 = digest::<20>(digits),
-                "SHA256" | "SHA-256" => sha256 = digest::<32>(digits),
-                _ => {}
-            }
+            is_usable &= match algorithm {
+                "SHA1" | "SHA-1" => agrees(&mut sha1, digest::<20>(digits)),
+                "SHA256" | "SHA-256" => agrees(&mut sha256, digest::<32>(digits)),
+                _ => true,
+            };
         }
-        let (Some(sha1), Some(sha256), false) = (sha1, sha256, path.is_empty()) else {
+        let (Some(sha1), Some(sha256), true) = (sha1, sha256, is_usable) else {
             self.unusable += 1;
             return Ok(());
         };
@@ -114,11 +115,16 @@ impl StatedFiles {
         Ok(())
     }
 
-    /// The files, for a document with so many layers, and how many are not usable.
-    pub(crate) fn finish(self, layers: usize) -> (Option<Files>, usize) {
-        let (files, contradictions) = self.builder.finish(layers);
-        (files, self.unusable + contradictions)
+    /// The files, for a document with so many layers; those that are not usable count as contradictions.
+    pub(crate) fn finish(self, layers: usize) -> Built {
+        let built = self.builder.finish(layers);
+        Built { contradictions: self.unusable + built.contradictions, ..built }
     }
+}
+
+/// Whether a digest can be read, and is the same as the one before it, if there is one. Which of two is meant nobody knows.
+fn agrees<const N: usize>(known: &mut Option<[u8; N]>, stated: Option<[u8; N]>) -> bool {
+    stated.is_some_and(|stated| *known.get_or_insert(stated) == stated)
 }
 
 fn digest<const N: usize>(digits: &str) -> Option<[u8; N]> {
@@ -243,12 +249,74 @@ mod tests {
         let read = |text: &str| read_whole(text.as_bytes(), &Limits::default()).unwrap().inventory;
         let (first, text) = (read(&spdx(Some(0))), spdx(Some(0)).replace("pkg:pypi/p@1", "pkg:pypi/a@1"));
         let other = read(&text.replace(&Digest::sha256(b"/srv/c").hex(), &Digest::sha256(b"y").hex()));
-        let merged = crate::merge(vec![first, other]);
+        let mut limits = Limits::default();
+        limits.file_list_bytes = 2_000;
+        let error = crate::merge(vec![first.clone(); 20], &limits).unwrap_err().to_string();
+        assert!(error.contains("file_list_bytes"), "{error}");
+        let merged = crate::merge(vec![first, other], &Limits::default()).unwrap();
         let files = merged.files.as_ref().unwrap();
         assert_eq!((files.list().len(), files.owners().count()), (3, 4));
         let told = merged.problems.iter().filter(|problem| problem.code == ProblemCode::FileNotListed);
         let told: Vec<_> = told.map(|problem| problem.detail.as_str()).collect();
         assert_eq!(told, ["1 files differ from those at the same path in another document"]);
+    }
+
+    fn lost(text: &str) -> Vec<(String, usize)> {
+        let read = read_whole(text.as_bytes(), &Limits::default()).unwrap();
+        let lost = conversion::unread(text.as_bytes(), &read, &Limits::default()).unwrap();
+        lost.into_iter().map(|lost| (lost.what, lost.count)).collect()
+    }
+
+    #[test]
+    fn layers_that_are_dropped_because_a_file_has_none_are_told() {
+        let text = spdx(Some(0)).replacen(r#","comment":"layer 0""#, "", 1);
+        let files = read_whole(text.as_bytes(), &Limits::default()).unwrap().inventory;
+        assert!(told(&files).iter().all(|(_, layer, _)| layer.is_none()));
+        let dropped = ("layers of files, because other files have none".to_owned(), 2);
+        assert!(lost(&text).contains(&dropped), "{:?}", lost(&text));
+        assert!(lost(&spdx(Some(0))).iter().all(|(what, _)| !what.starts_with("layers")));
+    }
+
+    #[test]
+    fn a_file_with_two_digests_of_one_algorithm_is_not_carried_over() {
+        let other = Digest::sha256(b"other").hex();
+        let more = |digits: &str| {
+            let second = format!(r#"{{"algorithm":"SHA256","checksumValue":"{digits}"}}"#);
+            spdx(None).replacen(r#""checksums":["#, &format!(r#""checksums":[{second},"#), 1)
+        };
+        let same = Digest::sha256(b"./usr/lib/a.py").hex();
+        for (digits, unusable) in [(same.as_str(), 1), (&other, 2), ("00", 2)] {
+            let read = read_whole(more(digits).as_bytes(), &Limits::default()).unwrap();
+            assert_eq!(read.stated.unusable_files, unusable, "{digits}");
+        }
+    }
+
+    #[test]
+    fn what_packages_say_of_files_that_the_document_does_not_list_is_told() {
+        let text = spdx(None);
+        let start = text.find(r#""files":["#).unwrap();
+        let end = text.find(r#","relationships""#).unwrap();
+        let none = format!("{}\"files\":[]{}", &text[..start], &text[end..]);
+        for what in ["packages/hasFiles", "packages/packageVerificationCode"] {
+            let told = |text: &str| lost(text).contains(&(what.to_owned(), 1));
+            assert!(told(&none) && !told(&text), "{what}: {:?}", lost(&none));
+        }
+    }
+
+    #[test]
+    fn files_of_packages_are_only_read_where_files_are_wanted() {
+        let with = |files: &str| spdx(None).replace(r#"["SPDXRef-B"]"#, files);
+        let many = format!("[{}\"x\"]", "\"x\",".repeat(100_000));
+        for (files, is_read) in [("[1]", false), ("{}", false), ("null", true), (&many, true)] {
+            let text = with(files);
+            let read = read_document(text.as_bytes(), &Limits::default()).unwrap();
+            assert_eq!(read.inventory.components.len(), 1);
+            assert_eq!(read_whole(text.as_bytes(), &Limits::default()).is_ok(), is_read, "{files:.20}");
+        }
+        let mut limits = Limits::default();
+        limits.relationships = 1_000;
+        let Err(error) = read_whole(with(&many).as_bytes(), &limits) else { panic!("read") };
+        assert!(error.to_string().contains("relationships"), "{error}");
     }
 
     #[test]

@@ -24,6 +24,17 @@ struct Stated {
     layer: Option<usize>,
 }
 
+/// What was made of them.
+#[derive(Debug, Default)]
+pub(crate) struct Built {
+    /// `None` if there are none.
+    pub(crate) files: Option<Files>,
+    /// Statements that contradict an earlier one about the same path, and were dropped.
+    pub(crate) contradictions: usize,
+    /// Files whose layer was dropped, because another has none that the document has.
+    pub(crate) without_layer: usize,
+}
+
 impl FileBuilder {
     /// Files that take at most `limit` bytes of memory.
     pub(crate) fn new(limit: u64) -> Self {
@@ -64,19 +75,16 @@ impl FileBuilder {
         Ok(())
     }
 
-    /// Adds the files of an inventory, whose components are `components` places further here. They are not counted: they are
-    /// within a limit already.
-    pub(crate) fn append_files(&mut self, files: &Files, components: usize) {
+    /// Adds the files of an inventory, whose components are `components` places further here.
+    pub(crate) fn append_files(&mut self, files: &Files, components: usize) -> Result<(), LimitExceeded> {
         let before = self.files.len();
-        let stated = files.list().iter();
-        self.files.extend(stated.map(|it| Stated {
-            path: it.path.into(),
-            content: it.content,
-            layer: it.layer,
-        }));
-        let owners = files.owners();
-        self.owners
-            .extend(owners.map(|(owner, number)| (before + number, ComponentIndex(owner.0 + components))));
+        for file in files.list().iter() {
+            self.add(file.path, file.content, file.layer)?;
+        }
+        for (owner, number) in files.owners() {
+            self.own(before + number, ComponentIndex(owner.0 + components))?;
+        }
+        Ok(())
     }
 
     fn count(&mut self, bytes: u64) -> Result<(), LimitExceeded> {
@@ -87,16 +95,17 @@ impl FileBuilder {
         Ok(())
     }
 
-    /// The files of an inventory with so many layers, each path once. `None` if there are none. Also counts the statements
-    /// that contradict an earlier one about the same path, and were dropped. The layers of files only count if all have one.
-    pub(crate) fn finish(self, layers: usize) -> (Option<Files>, usize) {
+    /// The files of an inventory with so many layers, each path once. The layers of files only count if all have one.
+    pub(crate) fn finish(self, layers: usize) -> Built {
         let Self { files, owners, .. } = self;
         if files.is_empty() {
-            return (None, 0);
+            return Built::default();
         }
         let mut order: Vec<usize> = (0..files.len()).collect();
         order.sort_by(|a, b| files.get(*a).map(|it| &it.path).cmp(&files.get(*b).map(|it| &it.path)));
         let of_layers = files.iter().all(|file| file.layer.is_some_and(|layer| layer < layers));
+        let without_layer =
+            if of_layers { 0 } else { files.iter().filter(|file| file.layer.is_some()).count() };
         let mut logs: Vec<FileLog> =
             (0..if of_layers { layers } else { 1 }).map(|_| FileLog::default()).collect();
         // The place of each file in the list, and in its log.
@@ -129,17 +138,19 @@ impl FileBuilder {
         for row in rows {
             if !list.add(row, row, false) {
                 // More layers than an image can have.
-                return (None, files.len());
+                return Built { files: None, contradictions: files.len(), without_layer: 0 };
             }
         }
         let owners = owners.into_iter().filter_map(|(file, owner)| Some(((*places.get(file)?)?, owner)));
-        (Some(Files::new(Arc::new(list), std::iter::empty(), &owners.collect::<Vec<_>>())), contradictions)
+        let files = Files::new(Arc::new(list), std::iter::empty(), &owners.collect::<Vec<_>>());
+        Built { files: Some(files), contradictions, without_layer }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inventory::Component;
 
     fn content(byte: u8) -> FileContent {
         FileContent { size: 0, sha1: [byte; 20], sha256: [byte; 32] }
@@ -159,7 +170,8 @@ mod tests {
             let number = builder.add(path.as_bytes(), content(byte), Some(layer)).unwrap();
             builder.own(number, ComponentIndex(owner)).unwrap();
         }
-        let (files, contradictions) = builder.finish(2);
+        let Built { files, contradictions, without_layer } = builder.finish(2);
+        assert_eq!(without_layer, 0);
         let files = files.unwrap();
         assert_eq!(
             told(&files),
@@ -171,15 +183,32 @@ mod tests {
     }
 
     #[test]
+    fn packages_of_the_operating_system_are_the_first_owners() {
+        let components = ["pkg:pypi/a@1", "pkg:rpm/fedora/python3-a@1", "pkg:rpm/fedora/z@1"]
+            .map(|purl| Component::from_purl(purl.parse().unwrap()));
+        let mut builder = FileBuilder::new(1 << 20);
+        for (path, owners) in [("a", &[0, 2, 1][..]), ("b", &[0]), ("c", &[])] {
+            let number = builder.add(path.as_bytes(), content(1), None).unwrap();
+            for owner in owners {
+                builder.own(number, ComponentIndex(*owner)).unwrap();
+            }
+        }
+        let files = builder.finish(0).files.unwrap();
+        assert_eq!(files.first_owners(&components), [Some(1), Some(0), None]);
+    }
+
+    #[test]
     fn layers_that_the_document_does_not_have_do_not_count() {
         for layer in [None, Some(2), Some(usize::MAX)] {
             let mut builder = FileBuilder::new(1 << 20);
             builder.add(b"a", content(1), Some(0)).unwrap();
             builder.add(b"b", content(1), layer).unwrap();
-            let files = builder.finish(2).0.unwrap();
+            let Built { files, without_layer, .. } = builder.finish(2);
+            let files = files.unwrap();
+            assert_eq!(without_layer, if layer.is_some() { 2 } else { 1 });
             assert!(told(&files).iter().all(|(.., layer)| layer.is_none()));
         }
-        assert!(FileBuilder::new(1).finish(2).0.is_none());
+        assert!(FileBuilder::new(1).finish(2).files.is_none());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use plimsoll_core::rootfs::listing::{FileList, ListedFile};
 
-use super::{ComponentIndex, Problem, ProblemCode};
+use super::{Component, ComponentIndex, Problem, ProblemCode};
 use crate::path::place_of;
 
 /// All files, and their owners.
@@ -79,12 +79,15 @@ impl Files {
         self.owners.iter().map(|(owner, number)| (ComponentIndex(*owner as usize), *number as usize))
     }
 
-    /// For each file, the first component that owns it.
-    pub(crate) fn first_owners(&self) -> Vec<Option<u32>> {
-        let mut first = vec![None; self.list.len()];
+    /// For each file, the first of `components` that owns it. Packages of the operating system come before those of languages,
+    /// which may be contained in them.
+    pub(crate) fn first_owners(&self, components: &[Component]) -> Vec<Option<u32>> {
+        let is_os = |owner: u32| components.get(owner as usize).is_some_and(|one| one.ecosystem.is_os());
+        let mut first: Vec<Option<u32>> = vec![None; self.list.len()];
         for (owner, number) in &self.owners {
-            if let Some(first) = first.get_mut(*number as usize) {
-                first.get_or_insert(*owner);
+            let Some(first) = first.get_mut(*number as usize) else { continue };
+            if first.is_none_or(|known| is_os(*owner) && !is_os(known)) {
+                *first = Some(*owner);
             }
         }
         first

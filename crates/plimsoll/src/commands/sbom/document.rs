@@ -72,9 +72,10 @@ pub(super) fn write(
     };
     let mut written = Vec::new();
     format.write_version(&document, version, &mut written)?;
+    // A document that this program itself could not read within its limits is not written.
+    let lost = unwritten(inventory, &written, format, settings.limits)?;
     output::emit(file, |out| out.write_all(&written))?;
-    let what = format!("no place in {}", format.id());
-    tell_losses(&what, &unwritten(inventory, &written, format, settings.limits)?, console);
+    tell_losses(&format!("no place in {}", format.id()), &lost, console);
     Ok(())
 }
 

@@ -30,7 +30,7 @@ pub(super) fn run(settings: &MergeSettings<'_>, console: Console) -> Result<Exit
     }
     let first = subjects.into_iter().next().map(|one| one.name);
     subject.name = settings.subject.clone().or(first).unwrap_or_default();
-    let merged = plimsoll_sbom::merge(inventories);
+    let merged = plimsoll_sbom::merge(inventories, limits)?;
     document::write(&merged, subject, made, states, &settings.new, console)?;
     Ok(Exit::Done)
 }

@@ -1,5 +1,5 @@
-//! The inventory of files in CycloneDX: each file is a component of type `file`, inside the first package that owns it, or next to
-//! the packages if none does. Files are written without being collected, because a million of them would take as much memory as
+//! The inventory of files in CycloneDX: each file is a component of type `file`, inside the first package that owns it (the operating
+//! system's before a language's), or next to the packages if none does. Files are written without being collected, because a million of them would take as much memory as
 //! the document.
 //!
 //! ```json
@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::conventions::FILE_LAYER;
 use super::item::{Hash, Property, property};
 use crate::documents::file_name;
-use crate::inventory::{ComponentIndex, Files};
+use crate::inventory::{Component, ComponentIndex, Files};
 
 /// The files by owner.
 pub(super) struct ByOwner<'a> {
@@ -24,8 +24,8 @@ pub(super) struct ByOwner<'a> {
 }
 
 impl<'a> ByOwner<'a> {
-    pub(super) fn new(files: &'a Files) -> Self {
-        Self { files, first: files.first_owners() }
+    pub(super) fn new(files: &'a Files, components: &[Component]) -> Self {
+        Self { files, first: files.first_owners(components) }
     }
 
     /// The files of a component, or those without an owner. `None` if there are no such files.

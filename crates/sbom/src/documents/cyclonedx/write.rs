@@ -81,7 +81,8 @@ pub(super) fn identified(
     write: impl Fn(&Bom<'_>, &mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
     let references = document.inventory.identifiers();
-    let files = document.inventory.files.as_deref().map(ByOwner::new);
+    let inventory = document.inventory;
+    let files = inventory.files.as_deref().map(|files| ByOwner::new(files, &inventory.components));
     document.identified(syntax, out, |uuid, out| {
         let bom = Bom {
             document,

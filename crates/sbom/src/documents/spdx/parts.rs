@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use plimsoll_core::Digest;
 use plimsoll_core::rootfs::LayerRef;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::conventions::{
     BUILT_FROM, COMPLETE, DECLARED, DETECTED, FILE_LAYER, FOUND, INCOMPLETE, LAYER, NOASSERTION, OS,
@@ -97,9 +98,12 @@ pub(super) struct Package<'a> {
     pub(super) annotations: Few<Annotation<'a>>,
     #[serde(borrow)]
     pub(super) primary_package_purpose: Option<Cow<'a, str>>,
-    /// Identifiers of its files, which other documents state by relationships.
-    #[serde(borrow, default)]
-    pub(super) has_files: Few<Cow<'a, str>>,
+    /// Identifiers of its files, which other documents state by relationships. Only read if files are wanted.
+    #[serde(borrow)]
+    pub(super) has_files: Option<&'a RawValue>,
+    /// The same in tag-value.
+    #[serde(skip)]
+    pub(super) files: Vec<Cow<'a, str>>,
 }
 
 /// A file.
@@ -290,11 +294,15 @@ fn file(collector: &mut Collector, file: &File<'_>) -> Result<(), Error> {
 
 /// Relates a package to the files that it lists itself. Returns whether there are any.
 fn contain_files(collector: &mut Collector, package: &Package<'_>) -> Result<bool, Error> {
-    let files = package.has_files.0.iter().filter(|_| collector.is_whole()).collect::<Vec<_>>();
-    for file in &files {
+    if !collector.is_whole() {
+        return Ok(false);
+    }
+    let listed: Vec<Cow<'_, str>> =
+        package.has_files.map_or(Ok(Vec::new()), |raw| collector.related_items(raw))?;
+    for file in package.files.iter().chain(&listed) {
         collector.relate(&package.id, RelationshipKind::Contains, file)?;
     }
-    Ok(!files.is_empty())
+    Ok(!package.files.is_empty() || !listed.is_empty())
 }
 
 /// Adds the comment of a package, and its supplier.

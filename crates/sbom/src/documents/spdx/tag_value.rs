@@ -154,7 +154,7 @@ impl<'a> Walk<'a, '_> {
                         self.parts.declared.get_or_insert_default().push(value.into());
                         // A file after a package belongs to it.
                         if let Some(package) = package.filter(|_| self.reading.is_whole()) {
-                            package.has_files.0.push(value.into());
+                            package.files.push(value.into());
                         }
                     }
                     if let Some(file) = self.parts.files.last_mut() {

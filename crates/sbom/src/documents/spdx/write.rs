@@ -399,7 +399,8 @@ impl<'a> Writer<'a> {
 
     /// Packages contain the files that they own, the subject contains the others.
     fn of_files(&self) -> impl Iterator<Item = Relationship<'a>> + use<'a> {
-        let (files, identifiers) = (self.document.inventory.files.as_deref(), self.identifiers);
+        let inventory = self.document.inventory;
+        let (files, identifiers) = (inventory.files.as_deref(), self.identifiers);
         let contains = |from: Cow<'a, str>, path: &[u8]| Relationship {
             spdx_element_id: from,
             kind: "CONTAINS",
@@ -411,7 +412,7 @@ impl<'a> Writer<'a> {
                 let own = files.owned_by(ComponentIndex(index));
                 own.map(move |(_, file)| contains(reference(id.as_str()), file.path))
             });
-            let first = files.first_owners();
+            let first = files.first_owners(&inventory.components);
             let others = files.list().iter().zip(first).filter(|(_, owner)| owner.is_none());
             owned.chain(others.map(move |(file, _)| contains(SUBJECT.into(), file.path)))
         })

@@ -288,16 +288,16 @@ impl Policy {
     }
 
     /// Whether a trusted root can affect signatures under this policy: it names identities, keys whose signatures must
-    /// be logged, or times in which they count.
+    /// be logged, times in which they count, or their age.
     pub fn wants_trusted_root(&self) -> bool {
         let waivers = &self.waivers;
         let approvers = waivers.approvers.iter().chain(&waivers.second);
         let vulnerabilities = &self.vulnerabilities;
         let attesters = self.sbom.attested_by.iter().chain(&vulnerabilities.database.signed_by);
         let attesters = attesters.chain(&vulnerabilities.vex.signed_by);
-        let asked = self.rules().filter_map(|rule| rule.attestations(self)).flat_map(|it| it.signed_by);
-        let mut all = self.signatures.entries().chain(attesters).chain(approvers).chain(asked);
-        all.any(Authority::wants_root)
+        let mut all = self.signatures.entries().chain(attesters).chain(approvers);
+        let mut asked = self.rules().filter_map(|rule| rule.attestations(self));
+        all.any(Authority::wants_root) || asked.any(|it| it.wants_root())
     }
 
     /// Whether the policy applies to images of this name (`registry/repository`). Without a name, this is only known if

@@ -24,6 +24,7 @@ use crate::detail::{Detail, SignerRecord};
 use crate::evidence::{AttestationSearch, ImageDigests, RefusedAttestation};
 use crate::rule::{Answer, Context};
 use crate::rules::RuleName;
+use crate::setting::Age;
 use crate::verdict::{Effect, EvidenceRecord, Outcome, earliest};
 
 /// The attestations that a rule asks for.
@@ -36,8 +37,17 @@ pub(crate) struct Wanted<'p> {
     pub(crate) list: &'p str,
     /// How many different people must have made one.
     pub(crate) threshold: usize,
+    /// How long ago they may have been signed, by trusted clocks.
+    pub(crate) max_age: Option<Age>,
     /// Whether the rule looks at their content.
     pub(crate) reads_predicate: bool,
+}
+
+impl Wanted<'_> {
+    /// Whether a trusted root can affect which of them count: it vouches for certificates, logs and clocks.
+    pub(crate) fn wants_root(&self) -> bool {
+        self.max_age.is_some() || self.signed_by.iter().any(Authority::wants_root)
+    }
 }
 
 /// The type of attestations.

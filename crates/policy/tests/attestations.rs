@@ -198,6 +198,15 @@ fn a_threshold_counts_people_and_not_attestations() {
     expect(&policy, &both, Outcome::Pass, Decision::Allow, "attested by one, two (2 needed)");
 }
 
+/// Without a root no clock is trusted, so that every image would be denied.
+#[test]
+fn an_age_needs_a_trusted_root_even_if_only_keys_sign() {
+    let ci = key();
+    assert!(!asking(&ci, "").wants_trusted_root());
+    assert!(!asking(&ci, ", conditions: [{ path: /time, maxAge: 2h }]").wants_trusted_root());
+    assert!(asking(&ci, ", maxAge: 30d").wants_trusted_root());
+}
+
 #[test]
 fn the_verdict_ends_with_what_it_rests_on() {
     let ci = key();

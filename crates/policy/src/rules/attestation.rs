@@ -140,6 +140,7 @@ impl AttestationRule {
             signed_by: &self.signed_by,
             list: &self.list,
             threshold: self.threshold.get() as usize,
+            max_age: self.max_age,
             reads_predicate: !self.conditions.is_empty(),
         }
     }

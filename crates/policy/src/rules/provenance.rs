@@ -171,6 +171,7 @@ impl ProvenancePolicy {
             signed_by: &self.signed_by,
             list: SIGNED_BY,
             threshold: 1,
+            max_age: None,
             reads_predicate: true,
         }
     }

@@ -27,8 +27,11 @@ impl<'a> AskedAttestations<'a> {
     /// A search that has not started; none if no rule asks for attestations.
     pub(crate) fn new(collection: &'a Collection<'a>) -> Option<Self> {
         let asking = collection.policies.iter().filter(|under| under.policy.needs().attestations);
-        let policies =
-            asking.map(|under| UnderOne { under, search: AttestationSearch::default(), satisfied: false });
+        let policies = asking.map(|under| {
+            let no_root = under.root.err().map(str::to_owned);
+            let search = AttestationSearch { no_root, ..AttestationSearch::default() };
+            UnderOne { under, search, satisfied: false }
+        });
         let search = Self { collection, policies: policies.collect() };
         (!search.policies.is_empty()).then_some(search)
     }

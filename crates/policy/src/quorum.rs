@@ -6,8 +6,9 @@
 //!   at a time that counts, and if the rule accepts its content. What nobody named signed never counts, and hides nothing.
 //! - One that counts is enough, whatever others say: otherwise, hiding an attestation could improve a verdict.
 //! - People are counted as in the rule about signatures: each once, however often they sign.
-//! - If attachments could not be read, or certificates could not be verified without a root, the rule is unknown unless it
-//!   is satisfied anyway.
+//! - If attachments could not be read, or something could not be verified without a root, the rule is unknown unless it is
+//!   satisfied anyway. That includes the log entries and timestamps of a key's attestation: a failure could be waived, although a
+//!   root might show that nothing is wrong.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,7 @@ use crate::detail::{Detail, SignerRecord};
 use crate::evidence::{AttestationSearch, ImageDigests, RefusedAttestation};
 use crate::rule::{Answer, Context};
 use crate::rules::RuleName;
-use crate::setting::Age;
+use crate::setting::{Age, span};
 use crate::verdict::{Effect, EvidenceRecord, Outcome, earliest};
 
 /// The attestations that a rule asks for.
@@ -47,6 +48,19 @@ impl Wanted<'_> {
     /// Whether a trusted root can affect which of them count: it vouches for certificates, logs and clocks.
     pub(crate) fn wants_root(&self) -> bool {
         self.max_age.is_some() || self.signed_by.iter().any(Authority::wants_root)
+    }
+
+    /// Whether it was signed recently enough: until when, or why not. Of several trusted clocks, the earliest counts: the statement
+    /// is at least that old.
+    fn age(&self, signed: &Signed, now: Timestamp) -> Result<Option<Timestamp>, String> {
+        let Some(age) = self.max_age else { return Ok(None) };
+        let most = span(age.0);
+        let Some(time) = signed.times.iter().min() else {
+            return Err(format!("no trusted clock attests when it was signed, expected at most {most} ago"));
+        };
+        let too_old = || format!("signed at {time}, expected at most {most} ago");
+        let end = time.checked_add(age.0).map_err(|_| too_old())?;
+        if now <= end { Ok(Some(end)) } else { Err(too_old()) }
     }
 }
 
@@ -84,11 +98,21 @@ struct Counted {
     not_checked: Vec<String>,
 }
 
+/// Why an attestation does not count.
+enum Refusal {
+    /// Whatever its log entries and timestamps show, it does not.
+    Final(String),
+    /// Its time or a log entry is missing, or is not as the policy asks.
+    ByEvidence(String),
+}
+
 /// The count.
 pub(crate) struct Quorum<'p> {
     wanted: Wanted<'p>,
     counted: Vec<Counted>,
     refused: Vec<(Digest, String)>,
+    /// Those that may count, which only a trusted root would show.
+    undecided: Vec<(Digest, String)>,
     /// For each entry of the list the person that counts for it.
     assigned: Vec<Option<usize>>,
 }
@@ -101,7 +125,13 @@ impl<'p> Quorum<'p> {
         now: Timestamp,
         accepts: &Accepts<'_>,
     ) -> Self {
-        let mut quorum = Self { wanted, counted: Vec::new(), refused: Vec::new(), assigned: Vec::new() };
+        let mut quorum = Self {
+            wanted,
+            counted: Vec::new(),
+            refused: Vec::new(),
+            undecided: Vec::new(),
+            assigned: Vec::new(),
+        };
         let mut persons: BTreeMap<Person, usize> = BTreeMap::new();
         let of_type = search.verified.iter().filter(|it| wanted.kind.includes(&it.value().predicate_type));
         for statement in of_type {
@@ -111,11 +141,22 @@ impl<'p> Quorum<'p> {
                     counted.person = *persons.entry(counted.signed.signer.person()).or_insert(next);
                     quorum.counted.push(counted);
                 }
-                Err(reason) => quorum.refused.push((*statement.bundle(), reason)),
+                Err(refusal) => match (refusal, &search.no_root) {
+                    (Refusal::ByEvidence(_), Some(why)) if !statement.not_checked().is_empty() => {
+                        quorum.undecided.push((*statement.bundle(), why.clone()));
+                    }
+                    (Refusal::Final(reason) | Refusal::ByEvidence(reason), _) => {
+                        quorum.refused.push((*statement.bundle(), reason));
+                    }
+                },
             }
         }
-        let others = search.refused.iter().filter(|it| wanted.kind.includes(&it.predicate_type));
-        quorum.refused.extend(others.map(|it| (it.digest, it.reason.clone())));
+        let of_type = |others: &[RefusedAttestation]| -> Vec<(Digest, String)> {
+            let others = others.iter().filter(|it| wanted.kind.includes(&it.predicate_type));
+            others.map(|it| (it.digest, it.reason.clone())).collect()
+        };
+        quorum.refused.extend(of_type(&search.refused));
+        quorum.undecided.extend(of_type(&search.undecided));
         let mut fits = vec![Vec::new(); wanted.signed_by.len()];
         for counted in &quorum.counted {
             for (entry, _) in &counted.fits {
@@ -136,17 +177,22 @@ impl<'p> Quorum<'p> {
         digests: &ImageDigests,
         now: Timestamp,
         accepts: &Accepts<'_>,
-    ) -> Result<Counted, String> {
+    ) -> Result<Counted, Refusal> {
         let value = statement.value();
         let Some(digest) = digests.names().find(|digest| value.names(digest)) else {
-            return Err("it is about another digest".to_owned());
+            return Err(Refusal::Final("it is about another digest".to_owned()));
         };
         let signed = Signed::from(statement);
-        let (counting, refused) = Authority::counting(self.wanted.signed_by, self.wanted.list, &signed, now);
-        if counting.is_empty() {
-            return Err(refused);
+        let signed_by = self.wanted.signed_by;
+        let (counting, refused) = Authority::counting(signed_by, self.wanted.list, &signed, now);
+        if !signed_by.iter().any(|authority| authority.is(&signed.signer)) {
+            return Err(Refusal::Final(refused));
         }
-        let until = accepts(statement, &signed, &digest)?;
+        let until = accepts(statement, &signed, &digest).map_err(Refusal::Final)?;
+        if counting.is_empty() {
+            return Err(Refusal::ByEvidence(refused));
+        }
+        let until = earliest([until, self.wanted.age(&signed, now).map_err(Refusal::ByEvidence)?]);
         let fits = counting.into_iter().map(|it| (it.index, earliest([it.until, until])));
         Ok(Counted {
             person: 0,
@@ -198,15 +244,17 @@ impl<'p> Quorum<'p> {
         let refused = self.refused.iter();
         let refused = refused
             .map(|(bundle, reason)| Detail::RefusedSignature { bundle: *bundle, reason: reason.clone() });
-        counted.chain(refused)
+        let undecided = self.undecided.iter().map(|(bundle, reason)| Detail::RefusedSignature {
+            bundle: *bundle,
+            reason: format!("not verified: {reason}"),
+        });
+        counted.chain(refused).chain(undecided)
     }
 
     /// The rule's answer: whether it was reached, in the words for `what`, as in `provenance`.
     fn answer(&self, rule: &RuleName, effect: Effect, search: &AttestationSearch, what: &str) -> Answer {
         let answer = |outcome, reason: String| Answer::new(rule.clone(), outcome, effect, reason);
         let wanted = self.wanted;
-        let undecided: Vec<&RefusedAttestation> =
-            search.undecided.iter().filter(|it| wanted.kind.includes(&it.predicate_type)).collect();
         if self.is_reached() {
             let needed = wanted.threshold;
             let needed = if needed > 1 { format!(" ({needed} needed)") } else { String::new() };
@@ -219,9 +267,9 @@ impl<'p> Quorum<'p> {
         } else if let Some(reason) = &search.incomplete {
             answer(Outcome::Unknown, format!("{what} may have been missed: {reason}"))
                 .hint("remove attachments that are not needed from the repository, and try again")
-        } else if let Some(first) = undecided.first() {
-            let number = count(undecided.len(), "attestation");
-            let reason = format!("{number} with a certificate could not be verified: {}", first.reason);
+        } else if let Some((_, first)) = self.undecided.first() {
+            let number = count(self.undecided.len(), "attestation");
+            let reason = format!("{number} could not be verified: {first}");
             answer(Outcome::Unknown, reason)
                 .hint("name a trusted root with --trusted-root FILE, or fetch one: plimsoll trust update")
         } else {

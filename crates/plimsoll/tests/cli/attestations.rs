@@ -1,6 +1,10 @@
 //! `check` under policies that ask for attestations, which `attest` made.
 
+use jiff::SignedDuration;
+use plimsoll_core::clock;
 use plimsoll_testkit::Registry;
+use plimsoll_testkit::sigstore::Server;
+use plimsoll_testkit::tuf::Tuf;
 use serde_json::Value;
 
 use crate::fixture::{Place, Run, digest_of, patched};
@@ -81,6 +85,51 @@ fn a_registry_that_fails_or_a_limit_that_is_hit_leaves_it_unknown() {
         .says("UNKNOWN  attestation/tests")
         .says("more attachments than the limits allow");
     place.check(&[&reference, "--policy", &policy]).exits(10).says("of 3 found");
+}
+
+/// Only the clocks of a root show an age. It is the instance's, as it was fetched, although only a key signs.
+#[test]
+fn an_age_is_judged_by_the_clocks_of_the_root_that_was_fetched() {
+    let (place, registry, server) = (Place::new(), Registry::start(), Server::start());
+    let mut tuf = Tuf::new();
+    let now = clock::now().as_second();
+    for role in [&mut tuf.root, &mut tuf.timestamp, &mut tuf.snapshot, &mut tuf.targets_role] {
+        role.expires = now + 30 * 24 * 3600;
+    }
+    tuf.targets.insert("trusted_root.json".into(), serde_json::to_vec(&server.trusted_root()).unwrap());
+    tuf.publish();
+    let (mirror, initial) = (tuf.serve(), place.write("1.root.json", tuf.initial_root()));
+    let update = ["trust", "update", "--instance", "own", "--mirror", &mirror.url(), "--root", &initial];
+    place.key("ci");
+    let reference = patched(&registry);
+    let policy = policy(&place, &by_ci(", maxAge: 1d"));
+    let text = std::fs::read_to_string(&policy).unwrap();
+    // The database of the tests has another age.
+    place.write("policy.yaml", text + "  vulnerabilities: { block: [], onUnknown: warn }\n");
+    let at = |hours: i64| (clock::now() + SignedDuration::from_hours(hours)).to_string();
+    let check_with = |code, hours, more: &[&str]| {
+        let all = ["--policy", &policy, "--instance", "own", "--at", &at(hours), &reference];
+        place.check(&[&all[..], more].concat()).exits(code)
+    };
+    let check = |code| check_with(code, 0, &[]);
+
+    // Without anything that shows when it was signed, no root helps.
+    attest(&place, "ci", "{}", &reference);
+    check(10).says("no trusted clock attests when it was signed");
+    let (config, root) = (
+        place.write("signing.json", server.signing_config(&[2]).to_string()),
+        place.write("trusted.json", server.trusted_root().to_string()),
+    );
+    let (file, key) = (place.path("predicate.json"), place.path("ci.key"));
+    let what = ["attest", "--key", &key, "--type", TESTS, "--predicate", &file];
+    let services = ["--signing-config", &config, "--trusted-root", &root];
+    place.run(&[&what[..], &services, &[&reference]].concat()).exits(0);
+    check(11).says("UNKNOWN  attestation/tests").says("trust update --instance own");
+    place.run(&update).exits(0);
+    check(0).says("attested by ci");
+    check_with(10, 25, &[]).says("expected at most 24h ago");
+    // The stamp of an authority may be from after the judgement.
+    check_with(10, -2, &["--trusted-root", &root]).says("which is after the time of judgement");
 }
 
 #[test]

@@ -37,6 +37,9 @@ pub struct AttestationSearch {
     pub refused: Vec<RefusedAttestation>,
     /// Those that could not be verified because there is no trusted root. Nothing is known about them.
     pub undecided: Vec<RefusedAttestation>,
+    /// Why there is no trusted root, if there is none. Then nothing is known about the log entries and timestamps of those that a
+    /// key signed.
+    pub no_root: Option<String>,
     /// Why others may have been missed.
     pub incomplete: Option<String>,
 }

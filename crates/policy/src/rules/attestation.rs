@@ -16,9 +16,11 @@
 use std::num::NonZeroU32;
 
 use jiff::Timestamp;
-use plimsoll_verify::PredicateType;
+use plimsoll_core::Digest;
+use plimsoll_verify::{PredicateType, Statement, Verified};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
 
 use self::condition::{Condition, ConditionSpec};
 use super::RuleName;
@@ -29,7 +31,7 @@ use crate::lint::Lint;
 use crate::policy::Policy;
 use crate::quorum::{self, Quorum, Wanted, WantedType};
 use crate::rule::{Answer, Context, Needs, Rule, Waivable, effect_of};
-use crate::setting::{Age, Name, Setting, given, span};
+use crate::setting::{Age, Name, Setting, given};
 
 mod condition;
 
@@ -145,30 +147,13 @@ impl AttestationRule {
         }
     }
 
-    /// Whether the content and age of a statement are accepted: until when, or why not.
-    fn accepts(
-        &self,
-        predicate: &serde_json::Value,
-        signed: &Signed,
-        now: Timestamp,
-    ) -> Result<Option<Timestamp>, String> {
-        let mut until = self.age(signed, now)?;
+    /// Whether the content of a statement is accepted: until when, or why not.
+    fn accepts(&self, predicate: &Value, now: Timestamp) -> Result<Option<Timestamp>, String> {
+        let mut until = None;
         for condition in &self.conditions {
             until = [until, condition.holds(predicate, now)?].into_iter().flatten().min();
         }
         Ok(until)
-    }
-
-    /// Of several trusted clocks, the earliest counts: the statement is at least that old.
-    fn age(&self, signed: &Signed, now: Timestamp) -> Result<Option<Timestamp>, String> {
-        let Some(age) = self.max_age else { return Ok(None) };
-        let most = span(age.0);
-        let Some(time) = signed.times.iter().min() else {
-            return Err(format!("no trusted clock attests when it was signed, expected at most {most} ago"));
-        };
-        let too_old = || format!("signed at {time}, expected at most {most} ago");
-        let end = time.checked_add(age.0).map_err(|_| too_old())?;
-        if now <= end { Ok(Some(end)) } else { Err(too_old()) }
     }
 }
 
@@ -204,10 +189,9 @@ impl Rule for AttestationRule {
         digests: &ImageDigests,
         now: Timestamp,
     ) -> bool {
-        let accepts =
-            |statement: &plimsoll_verify::Verified<plimsoll_verify::Statement>, signed: &Signed, _: &_| {
-                self.accepts(&statement.value().predicate, signed, now)
-            };
+        let accepts = |statement: &Verified<Statement>, _: &Signed, _: &Digest| {
+            self.accepts(&statement.value().predicate, now)
+        };
         Quorum::new(found, self.wanted(), digests, now, &accepts).is_reached()
     }
 
@@ -217,10 +201,9 @@ impl Rule for AttestationRule {
     }
 
     fn evaluate(&self, context: &Context<'_>) -> Answer {
-        let accepts =
-            |statement: &plimsoll_verify::Verified<plimsoll_verify::Statement>, signed: &Signed, _: &_| {
-                self.accepts(&statement.value().predicate, signed, context.now)
-            };
+        let accepts = |statement: &Verified<Statement>, _: &Signed, _: &Digest| {
+            self.accepts(&statement.value().predicate, context.now)
+        };
         let kind = self.predicate_type.name().unwrap_or_else(|| self.predicate_type.uri());
         let what = format!("attestation of type {kind}");
         let effect = effect_of(self.action);

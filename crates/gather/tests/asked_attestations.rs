@@ -34,6 +34,10 @@ fn now() -> Timestamp {
     plimsoll_testkit::sigstore::now()
 }
 
+fn after(seconds: i64) -> Timestamp {
+    Timestamp::from_second(now().as_second() + seconds).unwrap()
+}
+
 /// An image with an index in a registry, a key, and the logs and clocks of an instance.
 struct World {
     registry: Registry,
@@ -237,6 +241,24 @@ fn what_only_a_trusted_root_would_show_is_unknown_and_no_waiver_helps() {
     world.attach(&world.stamped(json!({}), now()));
     assert_eq!(world.judge(&aged, NO_ROOT).outcome, Outcome::Unknown);
     assert_eq!(world.judge(&aged, Ok(&root)).outcome, Outcome::Pass);
+}
+
+/// A timestamp authority stamps at any time; a log's time is bounded by the verifier.
+#[test]
+fn a_time_of_signing_after_the_judgement_makes_nothing_young() {
+    const HOUR: i64 = 3600;
+    let world = World::new();
+    let (root, aged) = (world.root(), world.policy("", ", maxAge: 1d"));
+    world.attach(&world.stamped(json!({}), after(HOUR)));
+    let early = world.judge_at(&aged, Ok(&root), now());
+    assert_eq!(early.outcome, Outcome::Waived, "{early:?}");
+    assert!(early.reason.contains("after the time of judgement"), "{}", early.reason);
+    for apart in [-4 * 60, 0, 24 * HOUR] {
+        let answer = world.judge_at(&aged, Ok(&root), after(HOUR + apart));
+        assert_eq!(answer.outcome, Outcome::Pass, "{apart}: {answer:?}");
+    }
+    let late = world.judge_at(&aged, Ok(&root), after(25 * HOUR + 1));
+    assert!(late.reason.contains("expected at most 24h ago"), "{}", late.reason);
 }
 
 #[test]

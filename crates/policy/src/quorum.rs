@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use plimsoll_core::Digest;
+use plimsoll_core::clock::SKEW;
 use plimsoll_core::quantity::count;
 use plimsoll_verify::person::Person;
 use plimsoll_verify::provenance::Form;
@@ -58,6 +59,11 @@ impl Wanted<'_> {
         let Some(time) = signed.times.iter().min() else {
             return Err(format!("no trusted clock attests when it was signed, expected at most {most} ago"));
         };
+        // A timestamp authority may have stamped it at any time, also after the time of judgement.
+        let latest = now.checked_add(SKEW).unwrap_or(Timestamp::MAX);
+        if let Some(later) = signed.times.iter().find(|time| **time > latest) {
+            return Err(format!("signed at {later}, which is after the time of judgement, {now}"));
+        }
         let too_old = || format!("signed at {time}, expected at most {most} ago");
         let end = time.checked_add(age.0).map_err(|_| too_old())?;
         if now <= end { Ok(Some(end)) } else { Err(too_old()) }

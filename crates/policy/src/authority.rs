@@ -172,6 +172,15 @@ impl Authority {
         }
     }
 
+    /// Whether this signer is the authority, or the same person by another spelling: for what denies a signer, where being too
+    /// strict would let the signer through.
+    pub(crate) fn may_be(&self, signer: &Signer) -> bool {
+        match (&self.who, signer) {
+            (KeyOrIdentity::Identity(identity), Signer::Certificate(holder)) => identity.may_be(holder),
+            _ => self.is(signer),
+        }
+    }
+
     /// Those of `authorities` whose signature this is and counts at `now`, in their order, and why it is that of no other. `list`
     /// is what names them: `spec.sbom.attestedBy`.
     pub(crate) fn counting<'p>(

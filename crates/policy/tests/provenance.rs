@@ -229,7 +229,13 @@ fn a_deployer_that_fits_a_signers_pattern_does_not_count_and_lint_says_so() {
          deployers: [{{ name: deploy, identity: {{ issuer: 'https://issuer.example', subject: 'https://ci.example/deploy' }} }}] }}"
     ));
     assert!(policy.lint(now()).iter().any(|it| it.code.as_str() == "PL032"));
-    for (workflow, outcome) in [("build", Outcome::Pass), ("deploy", Outcome::Fail)] {
+    for (workflow, outcome) in [
+        ("build", Outcome::Pass),
+        ("deploy", Outcome::Fail),
+        // Hosts of repositories mostly do not distinguish letter case.
+        ("Deploy", Outcome::Fail),
+        ("DEPLOY", Outcome::Fail),
+    ] {
         let mut instance = Sigstore::new();
         let subject = format!("https://ci.example/{workflow}");
         let holder = instance.leaf(&Leaf { subject, claims: Vec::new(), ..Leaf::default() });

@@ -10,7 +10,7 @@
 //!
 //! It is invisible if somebody has both a key and an account, or if two people share a key.
 
-use crate::{KeyId, Signer};
+use crate::{CertificateIdentity, Identity, KeyId, Signer, Text};
 
 /// A signer as thresholds count them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +41,21 @@ impl Person {
             Kind::Key(_) => false,
             Kind::Identity { subject, .. } => *subject == folded(name),
         }
+    }
+}
+
+impl Identity {
+    /// Whether this certificate's holder matches if letter case distinguishes nobody. This is for denials only: it matches whatever
+    /// [`Identity::is`] does, and more. A pattern is compared as it is.
+    pub fn may_be(&self, certificate: &CertificateIdentity) -> bool {
+        let fits = |expected: &Text, got: &str| match expected {
+            Text::Exact(exact) => same_name(exact, got),
+            Text::Pattern(_) => expected.matches(got),
+        };
+        let has = |claim, expected| certificate.claims.get(claim).is_some_and(|got| fits(expected, got));
+        fits(&self.issuer, &certificate.issuer)
+            && fits(&self.subject, &certificate.subject)
+            && self.claims.iter().all(|(claim, expected)| has(claim, expected))
     }
 }
 
@@ -77,6 +92,32 @@ mod tests {
         // Another issuer may use the same name for somebody else.
         assert_ne!(holder("https://other.example", "alice@example").person(), alice);
         assert!(alice.goes_by("ALICE@example") && !alice.goes_by("alice"));
+    }
+
+    /// A denial that a spelling escapes denies nothing.
+    #[test]
+    fn a_denied_identity_is_recognised_in_every_spelling_and_others_are_not() {
+        let exact = |text: &str| Text::Exact(text.to_owned());
+        let denied = |subject, claim: &str| Identity {
+            issuer: exact("https://issuer.example"),
+            subject,
+            claims: vec![(crate::Claim::SourceRef, exact(claim))],
+        };
+        let is = |identity: &Identity, issuer: &str, subject: &str| match holder(issuer, subject) {
+            Signer::Certificate(holder) => identity.may_be(&holder),
+            Signer::Key(_) => false,
+        };
+        let deploy = denied(exact("deploy@ci.example"), "DEPLOY@ci.example");
+        assert!(is(&deploy, "https://issuer.example", "deploy@ci.example"));
+        assert!(is(&deploy, "https://Issuer.example", "Deploy@CI.example"));
+        assert!(!is(&deploy, "https://other.example", "deploy@ci.example"));
+        assert!(!is(&deploy, "https://issuer.example", "deploy2@ci.example"));
+        let other_claim = denied(exact("deploy@ci.example"), "refs/heads/main");
+        assert!(!is(&other_claim, "https://issuer.example", "deploy@ci.example"));
+        let pattern = |source: &str| Text::Pattern(crate::Pattern::new(source).unwrap());
+        let any = denied(pattern("deploy@.*"), "deploy@ci.example");
+        assert!(is(&any, "https://issuer.example", "deploy@ci.example"));
+        assert!(!is(&any, "https://issuer.example", "Deploy@ci.example"), "a pattern says what it says");
     }
 
     #[test]

@@ -13,7 +13,8 @@
 //! signer that is as expected is enough ([`crate::quorum`]). [`plimsoll_verify::provenance`] reads it and compares it, first with
 //! the certificate: a build that says something else about itself than the issuer vouches for proves nothing.
 //!
-//! Nobody may attest how something was built and deploy it as well: a provenance that one of `deployers` signed does not count.
+//! Nobody may attest how something was built and deploy it as well: a provenance that one of `deployers` signed does not count,
+//! however the certificate spells the name.
 
 use jiff::Timestamp;
 use plimsoll_core::{Digest, Limits};
@@ -182,7 +183,7 @@ impl ProvenancePolicy {
         signed: &Signed,
         digest: &Digest,
     ) -> Result<Option<Timestamp>, String> {
-        if let Some(deployer) = self.deployers.iter().find(|it| it.is(&signed.signer)) {
+        if let Some(deployer) = self.deployers.iter().find(|it| it.may_be(&signed.signer)) {
             return Err(format!("{} signed it, who deploys and may not attest a build", deployer.name));
         }
         // The verifier has read the statement within the limits of the run.

@@ -29,7 +29,8 @@ impl<'a> AskedAttestations<'a> {
         let asking = collection.policies.iter().filter(|under| under.policy.needs().attestations);
         let policies = asking.map(|under| {
             let no_root = under.root.err().map(str::to_owned);
-            let search = AttestationSearch { no_root, ..AttestationSearch::default() };
+            let limits = collection.layers.limits().clone();
+            let search = AttestationSearch { no_root, limits, ..AttestationSearch::default() };
             UnderOne { under, search, satisfied: false }
         });
         let search = Self { collection, policies: policies.collect() };

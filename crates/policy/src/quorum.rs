@@ -13,9 +13,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use plimsoll_core::Digest;
 use plimsoll_core::clock::SKEW;
 use plimsoll_core::quantity::count;
+use plimsoll_core::{Digest, Limits};
 use plimsoll_verify::person::Person;
 use plimsoll_verify::provenance::Form;
 use plimsoll_verify::{PredicateType, Statement, Verified};
@@ -88,9 +88,18 @@ impl WantedType<'_> {
     }
 }
 
+/// A statement about the image, by somebody whom the rule names.
+pub(crate) struct Candidate<'s> {
+    pub(crate) statement: &'s Verified<Statement>,
+    pub(crate) signed: &'s Signed,
+    /// The digest of the image that it names.
+    pub(crate) about: &'s Digest,
+    /// Within which its content is read.
+    pub(crate) limits: &'s Limits,
+}
+
 /// Whether the content of a statement is accepted: until when, or why not.
-pub(crate) type Accepts<'f> =
-    dyn Fn(&Verified<Statement>, &Signed, &Digest) -> Result<Option<Timestamp>, String> + 'f;
+pub(crate) type Accepts<'f> = dyn Fn(&Candidate<'_>) -> Result<Option<Timestamp>, String> + 'f;
 
 /// An attestation that counts.
 struct Counted {
@@ -141,7 +150,7 @@ impl<'p> Quorum<'p> {
         let mut persons: BTreeMap<Person, usize> = BTreeMap::new();
         let of_type = search.verified.iter().filter(|it| wanted.kind.includes(&it.value().predicate_type));
         for statement in of_type {
-            match quorum.look(statement, digests, now, accepts) {
+            match quorum.look(statement, &search.limits, digests, now, accepts) {
                 Ok(mut counted) => {
                     let next = persons.len();
                     counted.person = *persons.entry(counted.signed.signer.person()).or_insert(next);
@@ -180,6 +189,7 @@ impl<'p> Quorum<'p> {
     fn look(
         &self,
         statement: &Verified<Statement>,
+        limits: &Limits,
         digests: &ImageDigests,
         now: Timestamp,
         accepts: &Accepts<'_>,
@@ -194,7 +204,8 @@ impl<'p> Quorum<'p> {
         if !signed_by.iter().any(|authority| authority.is(&signed.signer)) {
             return Err(Refusal::Final(refused));
         }
-        let until = accepts(statement, &signed, &digest).map_err(Refusal::Final)?;
+        let candidate = Candidate { statement, signed: &signed, about: &digest, limits };
+        let until = accepts(&candidate).map_err(Refusal::Final)?;
         if counting.is_empty() {
             return Err(Refusal::ByEvidence(refused));
         }
@@ -293,14 +304,13 @@ impl<'p> Quorum<'p> {
     }
 }
 
-/// The answer of a rule that asks for attestations; `what` it asks for is a noun in the singular.
-pub(crate) fn answer(
+/// The answer of a rule that asks for attestations; `what` it asks for is a noun in the singular, and `counted` makes its count.
+pub(crate) fn answer<'p>(
     context: &Context<'_>,
     rule: RuleName,
     effect: Effect,
-    wanted: Wanted<'_>,
     what: &str,
-    accepts: &Accepts<'_>,
+    counted: impl Fn(&AttestationSearch, &ImageDigests) -> Quorum<'p>,
 ) -> Answer {
     let subject = &context.evidence.subject;
     let Some(digests) = &subject.digests else {
@@ -311,13 +321,14 @@ pub(crate) fn answer(
         let reason = format!("nobody searched for {what} under this policy");
         return Answer::new(rule, Outcome::Unknown, effect, reason);
     };
-    let quorum = Quorum::new(search, wanted, digests, context.now, accepts);
+    let quorum = counted(search, digests);
     let answer = quorum.answer(&rule, effect, search, what);
     let details: Vec<Detail> = quorum.details().collect();
     let answer = answer.details(details);
     if answer.result.outcome != Outcome::Fail {
         return answer;
     }
+    let wanted = quorum.wanted;
     let by_key = wanted.signed_by.iter().any(|it| matches!(it.who, KeyOrIdentity::Key(_)));
     let key = if by_key { " --key KEY" } else { "" };
     let name = subject.repository.as_ref().map_or_else(

@@ -250,3 +250,22 @@ fn a_deployer_that_fits_a_signers_pattern_does_not_count_and_lint_says_so() {
         expect(&policy, &with(vec![statement], &policy), outcome, why);
     }
 }
+
+#[test]
+fn a_provenance_is_read_within_the_limits_of_the_run() {
+    let builder = key();
+    let policy = expecting(&builder, "");
+    let mut content = build("refs/tags/v1");
+    content["buildDefinition"]["resolvedDependencies"] = json!([{"uri": "a"}, {"uri": "b"}, {"uri": "c"}]);
+    let within = |items: &str| {
+        let mut limits = Limits::default();
+        limits.set("predicate_items", items).unwrap();
+        let mut search = AttestationSearch { limits, ..AttestationSearch::default() };
+        search.add(&policy, attested(&builder, &manifest(), SLSA, content.clone()));
+        let mut attestations = AttestationFacts::default();
+        attestations.add(&policy, search);
+        Evidence { attestations, ..evidence() }
+    };
+    expect(&policy, &within("3"), Outcome::Pass, "attested by builder");
+    expect(&policy, &within("2"), Outcome::Fail, "predicate_items");
+}

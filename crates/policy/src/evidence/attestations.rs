@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plimsoll_core::Digest;
+use plimsoll_core::{Digest, Limits};
 use plimsoll_verify::{Statement, Verified};
 use serde_json::Value;
 
@@ -40,6 +40,8 @@ pub struct AttestationSearch {
     /// Why there is no trusted root, if there is none. Then nothing is known about the log entries and timestamps of those that a
     /// key signed.
     pub no_root: Option<String>,
+    /// The limits of the run, within which their content is read.
+    pub limits: Limits,
     /// Why others may have been missed.
     pub incomplete: Option<String>,
 }

@@ -16,8 +16,7 @@
 use std::num::NonZeroU32;
 
 use jiff::Timestamp;
-use plimsoll_core::Digest;
-use plimsoll_verify::{PredicateType, Statement, Verified};
+use plimsoll_verify::PredicateType;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
@@ -25,11 +24,11 @@ use serde_json::Value;
 use self::condition::{Condition, ConditionSpec};
 use super::RuleName;
 use crate::action::Action;
-use crate::authority::{Authority, AuthoritySpec, Signed};
+use crate::authority::{Authority, AuthoritySpec};
 use crate::evidence::{AttestationSearch, ImageDigests};
 use crate::lint::Lint;
 use crate::policy::Policy;
-use crate::quorum::{self, Quorum, Wanted, WantedType};
+use crate::quorum::{self, Candidate, Quorum, Wanted, WantedType};
 use crate::rule::{Answer, Context, Needs, Rule, Waivable, effect_of};
 use crate::setting::{Age, Name, Setting, given};
 
@@ -147,6 +146,12 @@ impl AttestationRule {
         }
     }
 
+    /// Which of the attestations that were found count.
+    fn quorum<'p>(&'p self, found: &AttestationSearch, digests: &ImageDigests, now: Timestamp) -> Quorum<'p> {
+        let accepts = |it: &Candidate<'_>| self.accepts(&it.statement.value().predicate, now);
+        Quorum::new(found, self.wanted(), digests, now, &accepts)
+    }
+
     /// Whether the content of a statement is accepted: until when, or why not.
     fn accepts(&self, predicate: &Value, now: Timestamp) -> Result<Option<Timestamp>, String> {
         let mut until = None;
@@ -189,10 +194,7 @@ impl Rule for AttestationRule {
         digests: &ImageDigests,
         now: Timestamp,
     ) -> bool {
-        let accepts = |statement: &Verified<Statement>, _: &Signed, _: &Digest| {
-            self.accepts(&statement.value().predicate, now)
-        };
-        Quorum::new(found, self.wanted(), digests, now, &accepts).is_reached()
+        self.quorum(found, digests, now).is_reached()
     }
 
     fn lint(&self, policy: &Policy, now: Timestamp, lint: &mut Lint) {
@@ -201,12 +203,11 @@ impl Rule for AttestationRule {
     }
 
     fn evaluate(&self, context: &Context<'_>) -> Answer {
-        let accepts = |statement: &Verified<Statement>, _: &Signed, _: &Digest| {
-            self.accepts(&statement.value().predicate, context.now)
-        };
         let kind = self.predicate_type.name().unwrap_or_else(|| self.predicate_type.uri());
         let what = format!("attestation of type {kind}");
         let effect = effect_of(self.action);
-        quorum::answer(context, self.name.clone(), effect, self.wanted(), &what, &accepts).or_waived(context)
+        let counted =
+            |found: &AttestationSearch, digests: &ImageDigests| self.quorum(found, digests, context.now);
+        quorum::answer(context, self.name.clone(), effect, &what, counted).or_waived(context)
     }
 }

@@ -17,21 +17,19 @@
 //! however the certificate spells the name.
 
 use jiff::Timestamp;
-use plimsoll_core::{Digest, Limits};
 use plimsoll_verify::provenance::{Expected, Level, Repository, RequiredMaterial, examine};
-use plimsoll_verify::{Statement, Verified};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::RuleName;
 use crate::action::Action;
-use crate::authority::{Authority, AuthoritySpec, Signed};
+use crate::authority::{Authority, AuthoritySpec};
 use crate::evidence::{AttestationSearch, ImageDigests};
 use crate::identity::Text;
 use crate::lint::{Code, Lint};
 use crate::policy::Policy;
-use crate::quorum::{self, Quorum, Wanted, WantedType};
+use crate::quorum::{self, Candidate, Quorum, Wanted, WantedType};
 use crate::rule::{Answer, Context, Needs, Rule, Waivable, effect_of};
 use crate::setting::Setting;
 use crate::verdict::{Effect, Outcome};
@@ -177,17 +175,17 @@ impl ProvenancePolicy {
         }
     }
 
-    fn accepts(
-        &self,
-        statement: &Verified<Statement>,
-        signed: &Signed,
-        digest: &Digest,
-    ) -> Result<Option<Timestamp>, String> {
-        if let Some(deployer) = self.deployers.iter().find(|it| it.may_be(&signed.signer)) {
+    /// Which of the attestations that were found count.
+    fn quorum<'p>(&'p self, found: &AttestationSearch, digests: &ImageDigests, now: Timestamp) -> Quorum<'p> {
+        Quorum::new(found, self.wanted(), digests, now, &|it| self.accepts(it))
+    }
+
+    /// Whether nobody who deploys signed it, and it says what is expected; or why not.
+    fn accepts(&self, it: &Candidate<'_>) -> Result<Option<Timestamp>, String> {
+        if let Some(deployer) = self.deployers.iter().find(|entry| entry.may_be(&it.signed.signer)) {
             return Err(format!("{} signed it, who deploys and may not attest a build", deployer.name));
         }
-        // The verifier has read the statement within the limits of the run.
-        let examined = examine(statement, digest, &self.expected, &Limits::default());
+        let examined = examine(it.statement, it.about, &self.expected, it.limits);
         let examined = examined.map_err(|error| error.to_string())?;
         match examined.difference() {
             None => Ok(None),
@@ -236,12 +234,7 @@ impl Rule for ProvenanceRule {
         digests: &ImageDigests,
         now: Timestamp,
     ) -> bool {
-        policy.provenance.as_ref().is_none_or(|wanted| {
-            let accepts = |it: &Verified<Statement>, signed: &Signed, digest: &Digest| {
-                wanted.accepts(it, signed, digest)
-            };
-            Quorum::new(found, wanted.wanted(), digests, now, &accepts).is_reached()
-        })
+        policy.provenance.as_ref().is_none_or(|wanted| wanted.quorum(found, digests, now).is_reached())
     }
 
     fn lint(&self, policy: &Policy, now: Timestamp, lint: &mut Lint) {
@@ -271,9 +264,9 @@ impl Rule for ProvenanceRule {
             let reason = "the policy does not ask how it was built";
             return Answer::new(NAME, Outcome::NotApplicable, Effect::Block, reason);
         };
-        let accepts =
-            |it: &Verified<Statement>, signed: &Signed, digest: &Digest| wanted.accepts(it, signed, digest);
+        let counted =
+            |found: &AttestationSearch, digests: &ImageDigests| wanted.quorum(found, digests, context.now);
         let effect = effect_of(wanted.action);
-        quorum::answer(context, NAME, effect, wanted.wanted(), "provenance", &accepts).or_waived(context)
+        quorum::answer(context, NAME, effect, "provenance", counted).or_waived(context)
     }
 }

@@ -24,6 +24,10 @@ use crate::setting::{Age, Setting, span};
 /// Longer than any path into a real predicate.
 const MAX_PATH: usize = 512;
 
+/// The longest text that a pattern is compared with, in bytes: far more than a result, a version or a name. A predicate may be as
+/// large as `statement_bytes`, and a matcher takes the time of pattern times text, for each condition and attestation.
+const MAX_MATCHED: usize = 64 * 1024;
+
 /// A condition on the predicate. With several comparisons, all must hold.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -36,7 +40,7 @@ pub(crate) struct ConditionSpec {
     #[serde(default)]
     #[schemars(length(min = 1))]
     one_of: Setting<Vec<Scalar>>,
-    /// The value is a text that this regular expression matches from the first character to the last.
+    /// The value is a text of at most 65536 bytes that this regular expression matches from the first character to the last.
     #[serde(default)]
     #[schemars(with = "Setting<String>")]
     matches: Setting<Matching>,
@@ -133,9 +137,12 @@ impl Comparison {
                 let list: Vec<String> = wanted.iter().map(|it| it.0.to_string()).collect();
                 (wanted.iter().any(|it| it.is(got)), format!("one of {}", list.join(", ")))
             }
-            Self::Matches(Matching(pattern)) => {
-                (got.as_str().is_some_and(|text| pattern.matches(text)), pattern.to_string())
-            }
+            Self::Matches(Matching(pattern)) => match got.as_str() {
+                Some(text) if text.len() > MAX_MATCHED => {
+                    (false, format!("{pattern}, in a text of at most {MAX_MATCHED} bytes"))
+                }
+                text => (text.is_some_and(|text| pattern.matches(text)), pattern.to_string()),
+            },
             Self::Contains(wanted) => (
                 got.as_array().is_some_and(|list| list.iter().any(|it| wanted.is(it))),
                 format!("a list with {}", wanted.0),
@@ -362,6 +369,17 @@ mod tests {
         ] {
             assert!(serde_json::from_value::<ConditionSpec>(wrong.clone()).is_err(), "{wrong}");
         }
+    }
+
+    /// Time is pattern times text, and a predicate may have many megabytes.
+    #[test]
+    fn a_pattern_is_not_compared_with_a_text_of_any_length() {
+        let matching = |length: usize| {
+            ask(json!({"path": "/text", "matches": "x*"}), &json!({"text": "x".repeat(length)}))
+        };
+        assert!(matching(MAX_MATCHED).is_ok());
+        let told = matching(MAX_MATCHED + 1).unwrap_err();
+        assert!(told.contains("at most 65536 bytes"), "{told}");
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub struct WaiverDraft {
     pub name: String,
     /// For people.
     pub description: Option<String>,
-    /// Rules by their names: `vulnerabilities`, `sbom`, `registries`.
+    /// Rules by their names: `vulnerabilities`, `sbom`, `attestation/tests`.
     pub rules: Vec<String>,
     /// Vulnerabilities by identifier.
     pub cves: Vec<String>,

@@ -78,7 +78,7 @@ pub use verdict::{
     ApprovalRecord, DatabaseRecord, Decision, DocumentRef, Effect, EvidenceRecord, Outcome, PlatformVerdict,
     PolicyRef, RuleResult, SubjectRecord, VERDICT_V1, Verdict, WaiverUse,
 };
-pub use waiver::Waiver;
+pub use waiver::{Waiver, waivable_rule, waivable_rules};
 
 /// The JSON Schema of a policy document; the others are in [`mod@schema`].
 pub fn schema() -> serde_json::Value {

@@ -317,12 +317,28 @@ impl JsonSchema for WaivedRule {
     }
 }
 
+/// The rule of this name, built-in or of a policy, if a waiver can accept its failure or findings; otherwise which names are
+/// expected.
+pub fn waivable_rule(name: &str) -> Result<RuleName, String> {
+    match rules::named(name) {
+        Some((rule, what)) if what != Waivable::Nothing => Ok(rule),
+        Some((rule, _)) => Err(format!("the rule {rule} cannot be waived, expected {}", waivable())),
+        None => Err(format!("unknown rule `{name}`, expected {}", waivable())),
+    }
+}
+
+/// The rules of which a waiver can accept something, each with what is true if it passes: built-in ones, and for those of policies
+/// the form of their names, as in `attestation/NAME`.
+pub fn waivable_rules() -> impl Iterator<Item = (String, &'static str)> {
+    let built_in = rules::built_in().filter(|rule| rule.waivable);
+    let of_policies = rules::OF_POLICIES.iter().filter(|(.., waivable)| *waivable != Waivable::Nothing);
+    let of_policies = of_policies.map(|(prefix, about, _)| (format!("{prefix}NAME"), *about));
+    built_in.map(|rule| (rule.name.to_string(), rule.about)).chain(of_policies)
+}
+
 /// `registries, provenance, sbom, vulnerabilities or attestation/NAME`.
 fn waivable() -> String {
-    let built_in = rules::built_in().filter(|rule| rule.waivable).map(|rule| rule.name.to_string());
-    let of_policies = rules::OF_POLICIES.iter().filter(|(.., waivable)| *waivable != Waivable::Nothing);
-    let names: Vec<String> =
-        built_in.chain(of_policies.map(|(prefix, ..)| format!("{prefix}NAME"))).collect();
+    let names: Vec<String> = waivable_rules().map(|(name, _)| name).collect();
     match names.split_last() {
         Some((last, [])) => last.clone(),
         Some((last, others)) => format!("{} or {last}", others.join(", ")),

@@ -1,9 +1,12 @@
 //! `plimsoll waiver`.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Args, Subcommand};
 use plimsoll_core::Timestamp;
+use plimsoll_policy::RuleName;
 
 use super::attest::SignWith;
 use super::db;
@@ -58,8 +61,8 @@ pub(crate) struct New {
     )]
     pub(crate) ignore_file: Vec<PathBuf>,
     /// Rule to waive [default with --cve: vulnerabilities]; may be repeated
-    #[arg(long, value_name = "RULE", env = "PLIMSOLL_RULE", value_delimiter = ',')]
-    pub(crate) rule: Vec<Rule>,
+    #[arg(long, value_name = "RULE", env = "PLIMSOLL_RULE", value_delimiter = ',', value_parser = RuleParser)]
+    pub(crate) rule: Vec<RuleName>,
     /// Images it applies to: a digest, REPOSITORY@DIGEST, or a pattern over registry/repository; may be repeated
     #[arg(long, value_name = "SCOPE", required = true, env = "PLIMSOLL_SCOPE")]
     pub(crate) scope: Vec<String>,
@@ -100,40 +103,26 @@ pub(crate) struct New {
     pub(crate) overwriting: Overwriting,
 }
 
-/// The rules that can be waived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub(crate) enum Rule {
-    /// Findings, by name
-    Vulnerabilities,
-    /// The content of the image is known
-    Sbom,
-    /// It was built as expected
-    Provenance,
-    /// It is built on an approved base
-    Bases,
-    /// Its user, ports and labels are as allowed
-    Configuration,
-    /// Nothing in its environment or history looks like a secret
-    Secrets,
-    /// It does not say that it is too old
-    Age,
-    /// The image comes from an allowed repository
-    Registries,
-}
+/// Reads the names of rules that can be waived, and offers them in the help and to shells that complete.
+#[derive(Debug, Clone, Copy)]
+struct RuleParser;
 
-impl Rule {
-    /// As documents write it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Vulnerabilities => "vulnerabilities",
-            Self::Sbom => "sbom",
-            Self::Provenance => "provenance",
-            Self::Bases => "bases",
-            Self::Configuration => "configuration",
-            Self::Secrets => "secrets",
-            Self::Age => "age",
-            Self::Registries => "registries",
-        }
+impl TypedValueParser for RuleParser {
+    type Value = RuleName;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<RuleName, clap::Error> {
+        let parser = StringValueParser::new().try_map(|text| plimsoll_policy::waivable_rule(&text));
+        parser.parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let rules = plimsoll_policy::waivable_rules();
+        Some(Box::new(rules.map(|(name, about)| PossibleValue::new(name).help(about))))
     }
 }
 
@@ -192,19 +181,4 @@ pub(crate) struct Show {
     pub(crate) instant: Instant,
     #[command(flatten)]
     pub(crate) file: OutputFile,
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn a_waiver_can_name_every_rule_that_can_be_waived() {
-        let offered: BTreeSet<String> =
-            Rule::value_variants().iter().map(|rule| rule.name().to_owned()).collect();
-        let known = plimsoll_policy::built_in_rules().filter(|rule| rule.waivable);
-        assert_eq!(offered, known.map(|rule| rule.name.to_string()).collect());
-    }
 }

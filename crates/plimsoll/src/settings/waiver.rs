@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use jiff::SignedDuration;
 use plimsoll_core::{Digest, Kind, Limits, Timestamp};
 use plimsoll_judge::Roots;
-use plimsoll_policy::WaiverDraft;
+use plimsoll_policy::{RuleName, WaiverDraft};
 
 use super::signing::SigningSettings;
 use super::{Context, Format, Keys, roots};
-use crate::args::waiver::{Command, New, Rule, Show, Sign, Waiver};
+use crate::args::waiver::{Command, New, Show, Sign, Waiver};
 use crate::failure::Failure;
 
 /// Settings of `plimsoll waiver`.
@@ -79,9 +79,9 @@ impl NewSettings {
                 issued.checked_add(days).map_err(|error| Failure::new(Kind::Usage, error.to_string()))?
             }
         };
-        let mut rules: BTreeSet<Rule> = arguments.rule.iter().copied().collect();
+        let mut rules: BTreeSet<&str> = arguments.rule.iter().map(RuleName::as_str).collect();
         if !arguments.cve.is_empty() || !arguments.ignore_file.is_empty() {
-            rules.insert(Rule::Vulnerabilities);
+            rules.insert("vulnerabilities");
         }
         if rules.is_empty() {
             return Err(Failure::new(Kind::Usage, "no rule that the waiver is about")
@@ -91,7 +91,7 @@ impl NewSettings {
         let draft = WaiverDraft {
             name: arguments.name.clone(),
             description: arguments.description.clone(),
-            rules: rules.into_iter().map(|rule| rule.name().to_owned()).collect(),
+            rules: rules.into_iter().map(str::to_owned).collect(),
             cves: arguments.cve.clone(),
             images,
             digests,

@@ -87,6 +87,39 @@ fn a_registry_that_fails_or_a_limit_that_is_hit_leaves_it_unknown() {
     place.check(&[&reference, "--policy", &policy]).exits(10).says("of 3 found");
 }
 
+#[test]
+fn a_waiver_for_an_attestation_is_written_by_the_name_of_its_rule_and_counts_once_approved() {
+    let (place, registry) = (Place::new(), Registry::start());
+    place.key("ci");
+    place.key("security");
+    let reference = patched(&registry);
+    let policy = policy(&place, &by_ci(""));
+    let text = std::fs::read_to_string(&policy).unwrap()
+        + "  waivers: { approvers: [{ name: security@example.com, key: { file: security.pub } }] }\n";
+    place.write("policy.yaml", text);
+    let file = place.path("w.yaml");
+    let new = |rule: &str| {
+        let what = ["waiver", "new", "W-1", "--rule", rule, "--scope", digest_of(&reference)];
+        let when = ["--issued", "2026-11-20T00:00:00Z", "--days", "10"];
+        let texts = ["--reason", "a", "--risk", "b", "--control", "c", "--owner", "alice@example.com"];
+        place.run(&[&what[..], &when, &texts, &["--output-file", &file]].concat())
+    };
+    for (rule, said) in [
+        ("attestation/", "attestation/NAME"),
+        ("attestation/a b", "attestation/NAME"),
+        ("tests", "unknown rule `tests`"),
+        ("signatures", "the rule signatures cannot be waived"),
+    ] {
+        new(rule).exits(2).says(said);
+    }
+    new("attestation/tests").exits(0);
+    place.run(&["waiver", "sign", "--key", &place.path("security.key"), &file]).exits(0);
+    let check = |waivers: &str| place.check(&[&reference, "--policy", &policy, "--waivers", waivers]);
+    check(&file).exits(10);
+    check(&format!("{file}.sigstore.json")).exits(0).says("waived by W-1");
+    place.run(&["waiver", "new", "--help"]).exits(0).says("attestation/NAME");
+}
+
 /// Only the clocks of a root show an age. It is the instance's, as it was fetched, although only a key signs.
 #[test]
 fn an_age_is_judged_by_the_clocks_of_the_root_that_was_fetched() {

@@ -24,7 +24,8 @@ use plimsoll_policy::{
     AttestationFacts, AttestationSearch, Decision, DenyList, Detail, Effect, Evidence, Outcome, Policy,
     PolicySet, RefusedAttestation, SubjectKind, evaluate,
 };
-use plimsoll_verify::{Bundle, Statement, Subject, Verified, statement_by_key};
+use plimsoll_testkit::sigstore::{Leaf, LogVersion, Sigstore};
+use plimsoll_verify::{Bundle, Check, Statement, Subject, TrustedRoot, Verified, statement_by_key, verify};
 use serde_json::{Value, json};
 
 const TESTS: &str = "https://in-toto.io/attestation/test-result/v0.1";
@@ -196,6 +197,63 @@ fn a_threshold_counts_people_and_not_attestations() {
     );
     let both = with(vec![passed(&one), passed(&two)], &policy);
     expect(&policy, &both, Outcome::Pass, Decision::Allow, "attested by one, two (2 needed)");
+}
+
+/// Together they do not say what each has to.
+#[test]
+fn a_threshold_counts_only_those_whose_own_predicate_fits() {
+    let [one, two] = [key(), key()];
+    let policy = policy(&spec(&format!(
+        "name: tests, predicateType: '{TESTS}', threshold: 2, conditions: [{{ path: /result, equals: PASSED }}], \
+         signedBy: [{{ name: one, key: {} }}, {{ name: two, key: {} }}]",
+        one.yaml(),
+        two.yaml()
+    )));
+    let failed = || attested(&two, &[manifest()], TESTS, json!({"result": "FAILED"}));
+    let half = with(vec![passed(&one), failed()], &policy);
+    expect(&policy, &half, Outcome::Fail, Decision::Deny, "attested only by one; 2 signers are needed");
+    expect(&policy, &half, Outcome::Fail, Decision::Deny, r#"got "FAILED""#);
+    let both = with(vec![passed(&one), failed(), passed(&two)], &policy);
+    expect(&policy, &both, Outcome::Pass, Decision::Allow, "attested by one, two (2 needed)");
+}
+
+/// All signers of a type are verified together; each rule asks for its own again.
+#[test]
+fn a_certificate_counts_only_for_the_rule_whose_claims_it_has() {
+    let entry = |name: &str, of_ref: &str| {
+        format!(
+            "{{ name: {name}, predicateType: '{TESTS}', signedBy: [{{ name: workflow, identity: {{ \
+             issuer: 'https://issuer.example', subject: 'https://ci.example/build', \
+             claims: {{ source-ref: {of_ref} }} }} }}] }}"
+        )
+    };
+    let (main, dev) = (entry("tests", "refs/heads/main"), entry("dev", "refs/heads/dev"));
+    let policy = policy(&format!("{OPEN}\nattestations: [{main}, {dev}]"));
+    let verified = |claims: Vec<(u8, String)>| {
+        let mut instance = Sigstore::new();
+        let holder =
+            instance.leaf(&Leaf { subject: "https://ci.example/build".into(), claims, ..Leaf::default() });
+        let statement = Statement::new(Subject::new("", &manifest()), TESTS, json!({}));
+        let bundle = instance.attest(&holder, &statement.to_json(), LogVersion::V2).to_string();
+        let bundle = Bundle::parse(bundle.as_bytes(), &Limits::default()).unwrap();
+        let root = TrustedRoot::parse(instance.trusted_root().to_string().as_bytes()).unwrap();
+        let signers = policy.attestation_signers(TESTS).unwrap();
+        signers.verify(&bundle, Some(&root), now(), |check: &Check<'_>| {
+            verify(&bundle, Some(&manifest()), check)
+        })
+    };
+    for (of_ref, outcomes) in [
+        ("refs/heads/main", [Outcome::Pass, Outcome::Fail]),
+        ("refs/heads/dev", [Outcome::Fail, Outcome::Pass]),
+    ] {
+        let statement = verified(vec![(14, of_ref.to_owned())]).unwrap();
+        let verdict = judge(&policy, &with(vec![statement], &policy));
+        let got = ["attestation/tests", "attestation/dev"].map(|name| rule(&verdict, name).outcome);
+        assert_eq!(got, outcomes, "{of_ref}");
+    }
+    for claims in [Vec::new(), vec![(14, "refs/heads/other".to_owned())]] {
+        assert!(verified(claims).is_err(), "no rule names it");
+    }
 }
 
 /// Without a root no clock is trusted, so that every image would be denied.

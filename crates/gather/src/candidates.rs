@@ -1,5 +1,5 @@
-//! Which of an image's attachments may be documents of a kind, and whether all attachments could be looked at: one that could not may be a
-//! document that contradicts the others.
+//! Which of an image's attachments may be documents of a kind, and whether all attachments could be read: one that could not
+//! may be a document that contradicts the others.
 
 use std::fmt;
 

@@ -17,8 +17,8 @@ use crate::attested_vex::AttestedVex;
 use crate::collection::{Collection, UnderPolicy, with_hint};
 
 /// Searches for signatures of the index and the platform's manifest, place by place as in [`Search`], until every
-/// policy is satisfied, and what rules ask for is `asked`. For `sboms` and `vex` it searches every place, because a later document may contradict an earlier
-/// one. Each bundle is fetched once, and verified for each policy with its own keys and roots. A failed search is not the
+/// policy is satisfied and `asked` has what its rules ask for. For `sboms` and `vex` it searches every place, because a
+/// later document may contradict an earlier one. Each bundle is fetched once, and verified for each policy with its own keys and roots. A failed search is not the
 /// same as finding none: it makes the signatures unavailable, whatever else was found.
 pub(crate) fn signatures(
     source: &dyn Source,

@@ -288,8 +288,9 @@ pub struct DatabaseRecord {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct EvidenceRecord {
-    /// `signature`, `statement` (signed, and no signature), `attestation` (one that satisfies a rule), `trusted-root`, `sbom`, `attested-sbom` (the bundle that the
-    /// inventory is from), `database` (the list of the advisory database's files), `database-signature`, `waiver`.
+    /// `signature`, `statement` (signed, and not a signature), `attestation` (one that satisfies a rule), `trusted-root`,
+    /// `sbom`, `attested-sbom` (the bundle that the inventory is from), `database` (the list of the advisory database's
+    /// files), `database-signature`, `waiver`.
     pub kind: String,
     /// The digest of its bytes.
     #[schemars(with = "String")]

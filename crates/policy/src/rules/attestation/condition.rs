@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A path is a JSON Pointer (RFC 6901) into the predicate. What is not there, or is of another kind than the condition is about,
-//! does not hold: a number is no text, and a text is no number. All conditions of a rule must hold for one and the same
+//! does not hold: a number is not a text, and a text is not a number. All conditions of a rule must hold for one and the same
 //! attestation.
 
 use std::cmp::Ordering;
@@ -84,7 +84,7 @@ enum Comparison {
 }
 
 impl ConditionSpec {
-    /// The condition, or why it is none.
+    /// The condition, or why it is invalid.
     pub(super) fn resolve(self) -> Result<Condition, String> {
         let Self { path, equals, one_of, matches, contains, at_least, at_most, max_items, max_age } = self;
         let all = [
@@ -255,7 +255,7 @@ impl Serialize for Matching {
     }
 }
 
-/// A JSON Pointer: empty for the whole, else names and numbers, each after a `/`.
+/// A JSON Pointer: names and numbers, each after a `/`. The empty one, for the whole predicate, is refused: nothing compares an object.
 #[derive(Debug, Clone, Serialize)]
 #[serde(transparent)]
 struct Pointer(String);

@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use plimsoll_core::{Digest, Timestamp};
 use plimsoll_vuln::vex::{ScannedImage, Scene, Statements, VexStatus, read};
-use plimsoll_vuln::{Class, Finding, Fix, Scan, Severity, SeveritySource, Suppression};
+use plimsoll_vuln::{Class, Finding, Fix, Scan, Severity, SeveritySource, Shared, Suppression};
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(document) = read(bytes, "input", 1 << 20) else { return };
@@ -38,8 +38,8 @@ fn finding(purl: &str) -> Finding {
         id: "CVE-2026-0001".to_owned(),
         advisory: "CVE-2026-0001".to_owned(),
         class: Class::default(),
-        aliases: Vec::new(),
-        named_by: std::collections::BTreeMap::new(),
+        aliases: Shared::default(),
+        named_by: Shared::default(),
         component: purl.parse().unwrap(),
         package: "zlib".to_owned(),
         version: "1-r0".to_owned(),
@@ -51,10 +51,10 @@ fn finding(purl: &str) -> Finding {
         cpe: None,
         without_epochs: false,
         fix: Fix::Unknown,
-        summary: String::new(),
-        locations: Vec::new(),
+        summary: Shared::default(),
+        locations: Shared::default(),
         published: None,
         modified: None,
-        urls: Vec::new(),
+        urls: Shared::default(),
     }
 }

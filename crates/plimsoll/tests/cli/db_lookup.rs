@@ -71,3 +71,30 @@ fn changes_between_two_databases_are_counted_and_listed() {
     diff(&[&old, &old]).exits(0).says("no advisory is added, removed or changed");
     diff(&[&old, &place.path("none")]).exits(4).says("none");
 }
+
+#[test]
+fn what_another_version_wrote_and_nobody_makes_again_is_removed_with_a_warning() {
+    let place = Place::empty();
+    let from = place.path("from");
+    for (ecosystem, name) in [("Go", "example.org/a"), ("PyPI", "a")] {
+        let advisory = format!(
+            r#"{{"id":"A-1","modified":"{AS_OF}","affected":[{{"package":{{"ecosystem":"{ecosystem}","name":"{name}"}},
+            "ranges":[{{"type":"ECOSYSTEM","events":[{{"introduced":"0"}}]}}]}}]}}"#
+        );
+        place.write(&format!("from/{ecosystem}/a.json"), advisory);
+    }
+    let db = place.path("made");
+    let build = ["db", "build", "--from", &from, "--as-of", AS_OF, "--db", &db];
+    place.run(&build).exits(0);
+    let files = std::fs::read_dir(&db).unwrap().map(|entry| entry.unwrap().path());
+    let go = files.into_iter().find(|path| path.to_str().unwrap().contains("/go-")).unwrap();
+    let mut bytes = std::fs::read(&go).unwrap();
+    bytes[8] = 5;
+    std::fs::write(&go, bytes).unwrap();
+    let status = ["db", "status", "--db", &db];
+    place.run(&status).exits(1).says("database format 5");
+    std::fs::remove_dir_all(place.root().join("from/Go")).unwrap();
+    place.run(&build).exits(0).says("warning: removed from the database").says("/go-").says("format 5");
+    place.run(&status).exits(0).says("PyPI");
+    assert!(!place.run(&build).exits(0).stderr.contains("removed"));
+}

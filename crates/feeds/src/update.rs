@@ -241,7 +241,7 @@ impl Chain<'_> {
         while let Some(location) = left.pop() {
             self.settings.cancel.check()?;
             if self.reports.len() >= MAX_FILES {
-                return Err(LimitExceeded::new("MAX_FILES", MAX_FILES as u64, location.file).into());
+                return Err(LimitExceeded::fixed("MAX_FILES", MAX_FILES as u64, location.file).into());
             }
             let is_there = self.fetch_one(&location)?;
             if location.is_index {

@@ -234,7 +234,8 @@ fn works(example: &str, ambient: impl FnOnce(&Server) -> Vec<(String, String)>) 
     // What is signed here is signed now, and does not count for a judgement of before.
     let (from, as_of) = (place.path("feeds"), jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1));
     let (as_of, db) = (as_of.to_string(), place.path("advisories"));
-    place.run(&["db", "build", "--from", &from, "--as-of", &as_of, "--db", &db]).exits(0);
+    let now = [("PLIMSOLL_AT", as_of.as_str())];
+    place.run_with(&now, &["db", "build", "--from", &from, "--as-of", &as_of, "--db", &db]).exits(0);
 
     let mut signed = 0;
     for (job, script) in scripts(&yaml(example)).into_iter().filter(|(job, _)| job != "build") {

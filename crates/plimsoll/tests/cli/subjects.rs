@@ -199,13 +199,13 @@ fn offline_reads_local_subjects_and_refuses_registries() {
 #[test]
 fn credentials_come_from_the_docker_configuration() {
     let place = Place::new();
-    let registry = Registry::builder().bearer("ci", "secret").start();
+    let registry = Registry::builder().bearer("ci", "opensesame").start();
     let reference = pushed(&registry, &shop("pymysql", "1.1.1").build(), "2.0");
     place.check(&[&reference]).exits(3).says("hint:");
-    let auth = "Y2k6c2VjcmV0"; // ci:secret
+    let auth = "Y2k6b3BlbnNlc2FtZQ=="; // ci:opensesame
     let host = registry.host();
     place.write(".docker/config.json", format!(r#"{{"auths":{{"{host}":{{"auth":"{auth}"}}}}}}"#));
-    place.check(&[&reference]).exits(0).keeps_quiet_about("secret").keeps_quiet_about(auth);
+    place.check(&[&reference]).exits(0).keeps_quiet_about("opensesame").keeps_quiet_about(auth);
 }
 
 #[test]

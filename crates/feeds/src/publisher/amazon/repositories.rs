@@ -207,7 +207,7 @@ impl Repositories {
         }
         if by_folder.len() > MAX_EXTRAS {
             let what = folder.display().to_string();
-            return Err(LimitExceeded::new("MAX_EXTRAS", MAX_EXTRAS as u64, what).into());
+            return Err(LimitExceeded::fixed("MAX_EXTRAS", MAX_EXTRAS as u64, what).into());
         }
         found.all = by_folder.into_values().collect();
         Ok(found)

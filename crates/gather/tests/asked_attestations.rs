@@ -127,7 +127,7 @@ impl World {
             "config": blob(media::OCI_CONFIG, b"{}"), "layers": [blob(DSSE, envelope.as_bytes())],
         });
         let digest = self.registry.add_manifest("app", media::OCI_MANIFEST, manifest.to_string());
-        self.registry.tag("app", &legacy_tag(&&self.manifest.digest(), "att"), &digest);
+        self.registry.tag("app", &legacy_tag(&self.manifest.digest(), "att"), &digest);
     }
 
     /// A policy that asks for an attestation by the key, with further members of the key and of the entry.

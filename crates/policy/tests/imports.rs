@@ -20,7 +20,7 @@ use plimsoll_policy::{Decision, Effect, Import, Outcome, Policy, import};
 use serde_json::{Value, json};
 
 fn read(document: &Value) -> Import {
-    import(document.to_string().as_bytes(), "here", now()).unwrap()
+    import(document.to_string().as_bytes(), "/home/somebody/here", now()).unwrap()
 }
 
 #[track_caller]

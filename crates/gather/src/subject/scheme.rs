@@ -227,7 +227,7 @@ mod tests {
                     let hint = error.hint().unwrap();
                     // Of two that are as near, either; the letter that differs may be one of its own.
                     let named = names().find(|name| hint.contains(&format!("write {name}:"))).expect(&text);
-                    assert!(slips(named, slip).contains(slip), "{text}: {hint}");
+                    assert!(self::slips(named, slip).contains(slip), "{text}: {hint}");
                 }
                 // A port, and the name of a host.
                 if slip.chars().all(|c| c.is_ascii_alphanumeric()) {

@@ -96,7 +96,9 @@ fn escaped(text: &str) -> String {
 impl Written {
     pub(super) fn to_yaml(&self, from: &str, origin: &str, notes: &[ImportNote]) -> String {
         let mut text = String::new();
-        push(&mut text, &format!("# Imported from {}, {}.", one_line(from), one_line(origin)));
+        // Where the file lay is nobody's business who reads the policy.
+        let file = origin.rsplit(['/', '\\']).next().unwrap_or_default();
+        push(&mut text, &format!("# Imported from {}, {}.", one_line(from), one_line(file)));
         for note in notes {
             push(&mut text, &format!("# {}: {}", one_line(&note.path), one_line(&note.message)));
         }
